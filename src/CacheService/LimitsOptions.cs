@@ -4,7 +4,7 @@ using System.ComponentModel.DataAnnotations;
 namespace CacheService;
 
 /// <summary>What one request may cost: the section <c>Limits</c>.</summary>
-public sealed class LimitsOptions
+internal sealed class LimitsOptions
 {
     /// <summary>The section's name.</summary>
     public const string Section = "Limits";

@@ -1,7 +1,7 @@
 namespace CacheService;
 
 /// <summary>Why the service cannot run at all, found after it started. Reporting it stops the service.</summary>
-public sealed class StartFailure(IHostApplicationLifetime lifetime)
+internal sealed class StartFailure(IHostApplicationLifetime lifetime)
 {
     private volatile string? _reason;
 

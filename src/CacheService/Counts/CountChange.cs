@@ -5,4 +5,4 @@ namespace CacheService.Counts;
 /// <param name="Retweets">Added to its retweets.</param>
 /// <param name="Likes">Added to its likes.</param>
 /// <param name="Born">How often it was created less how often it was deleted: 1, 0 or -1.</param>
-public readonly record struct CountChange(long MessageId, long Retweets, long Likes, int Born);
+internal readonly record struct CountChange(long MessageId, long Retweets, long Likes, int Born);

@@ -1,4 +1,4 @@
 namespace CacheService.Counts;
 
 /// <summary>A message with its counts.</summary>
-public readonly record struct CountedMessage(long MessageId, MessageCounts Counts);
+internal readonly record struct CountedMessage(long MessageId, MessageCounts Counts);

@@ -7,7 +7,7 @@ namespace CacheService.Counts;
 /// the writer makes a sequence number odd while it changes counts, and a reader that finds it odd, or finds it moved when it is done, reads again
 /// (a seqlock, as in the Linux kernel). So a reader sees all of a drain or nothing of it.
 /// </summary>
-public sealed class CountsStore
+internal sealed class CountsStore
 {
     /// <summary>A reader that was overtaken this often takes the writer's lock, so that it ends.</summary>
     private const int OptimisticReads = 16;

@@ -6,4 +6,4 @@ namespace CacheService.Counts;
 /// <param name="Messages">How many messages there are.</param>
 /// <param name="Snapshot">What the counts include.</param>
 /// <param name="TakenAt">A <see cref="TimeProvider"/> timestamp from before the snapshot was taken: whatever was committed by then is included.</param>
-public sealed record CountsVersion(string Epoch, ulong Revision, long Messages, PgSnapshot Snapshot, long TakenAt);
+internal sealed record CountsVersion(string Epoch, ulong Revision, long Messages, PgSnapshot Snapshot, long TakenAt);

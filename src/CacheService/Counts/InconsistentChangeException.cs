@@ -1,7 +1,7 @@
 namespace CacheService.Counts;
 
 /// <summary>A change that does not fit the counts it is to be applied to: the store no longer is a snapshot of the database.</summary>
-public sealed class InconsistentChangeException : Exception
+internal sealed class InconsistentChangeException : Exception
 {
     /// <summary>Creates the exception for one change.</summary>
     public InconsistentChangeException(CountChange change, bool known)

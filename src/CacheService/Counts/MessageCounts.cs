@@ -1,4 +1,4 @@
 namespace CacheService.Counts;
 
 /// <summary>A message's counts, and the revision of their last change. Counts can be negative where the database says so.</summary>
-public readonly record struct MessageCounts(long Retweets, long Likes, ulong Revision);
+internal readonly record struct MessageCounts(long Retweets, long Likes, ulong Revision);

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace CacheService.Counts;
 
 /// <summary>A PostgreSQL <c>pg_snapshot</c>: which transactions a state of the database includes.</summary>
-public sealed class PgSnapshot
+internal sealed class PgSnapshot
 {
     private readonly string _text;
 

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace CacheService.Counts;
 
 /// <summary>The messages with the highest counts; a scan is kept for a moment. Thread-safe.</summary>
-public sealed class TopCounts(CountsStore store, IOptions<LimitsOptions> limits) : IDisposable
+internal sealed class TopCounts(CountsStore store, IOptions<LimitsOptions> limits) : IDisposable
 {
     private readonly SingleFlightCache<TopOrder, TopList> _cache = new(Enum.GetValues<TopOrder>().Length, limits.Value.TopCountsExpiration);
 

@@ -1,4 +1,4 @@
 namespace CacheService.Counts;
 
 /// <summary>The messages with the highest counts, highest first, and the version they are of.</summary>
-public sealed record TopList(CountsVersion Version, IReadOnlyList<CountedMessage> Messages);
+internal sealed record TopList(CountsVersion Version, IReadOnlyList<CountedMessage> Messages);

@@ -1,7 +1,7 @@
 namespace CacheService.Counts;
 
 /// <summary>What the top messages are ranked by.</summary>
-public enum TopOrder
+internal enum TopOrder
 {
     /// <summary>Retweets plus likes.</summary>
     Total,

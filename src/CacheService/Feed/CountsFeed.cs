@@ -117,10 +117,12 @@ internal sealed partial class CountsFeed(
         var started = time.GetTimestamp();
         await CountsLoader.LoadAsync(session.Connection, store, _options.LoadWorkMemory, time, cancellationToken);
         _isLoaded = true;
-        LogLoaded(logger, store.Version!.Messages, time.GetElapsedTime(started).TotalSeconds, store.Version.Snapshot.ToString());
+        var version = store.Version!;
+        var seconds = time.GetElapsedTime(started).TotalSeconds;
+        LogLoaded(logger, version.Messages, seconds, version.Snapshot);
 
         // Other caches may now rely on this one, and the log may be trimmed up to here.
-        if (!await _registration.RenewAsync(store.Version.Snapshot.ToString(), cancellationToken))
+        if (!await _registration.RenewAsync(version.Snapshot.ToString(), cancellationToken))
         {
             _registration = null;
             await SynchronizeAsync(session, cancellationToken);

@@ -1,10 +1,12 @@
+using CacheService.Counts;
+
 namespace CacheService.Feed;
 
 internal sealed partial class CountsFeed
 {
     [LoggerMessage(EventId = 1, EventName = "CountsLoaded", Level = LogLevel.Information,
         Message = "Loaded the counts of {Messages} messages in {Seconds:F2} s, at snapshot {Snapshot}.")]
-    private static partial void LogLoaded(ILogger logger, long messages, double seconds, string snapshot);
+    private static partial void LogLoaded(ILogger logger, long messages, double seconds, PgSnapshot snapshot);
 
     [LoggerMessage(EventId = 2, EventName = "Reloading", Level = LogLevel.Warning,
         Message = "Loading all counts afresh, since {Reason}.")]

@@ -48,9 +48,9 @@ internal static class CountsLoader
         copy.Timeout = Timeout.InfiniteTimeSpan;
         while (await copy.StartRowAsync(cancellationToken) != -1)
         {
-            var messageId = copy.Read<long>();
-            var retweets = copy.Read<long>();
-            var likes = copy.Read<long>();
+            var messageId = await copy.ReadAsync<long>(cancellationToken);
+            var retweets = await copy.ReadAsync<long>(cancellationToken);
+            var likes = await copy.ReadAsync<long>(cancellationToken);
             messages.Add(new CountedMessage(messageId, new MessageCounts(retweets, likes, 0)));
         }
 

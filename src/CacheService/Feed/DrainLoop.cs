@@ -30,7 +30,7 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
 
             // Taken before the drain starts: what rang until now, the drain sees.
             var reasons = wake.Take();
-            session.ThrowIfBroken();
+            await session.ThrowIfBrokenAsync();
             var prelude = ChoosePrelude(reader.HoldsAsleep, asleep, reasons, emptyDrains);
             var drain = await DrainAsync(reader, registration, prelude, cancellationToken);
             if (drain.Reload is { } reload)

@@ -1,12 +1,12 @@
 namespace CacheService.Feed;
 
 /// <summary>Reads that wait for a drain: all that come before it starts share it. Thread-safe.</summary>
-public sealed class DrainRequests
+internal sealed class DrainRequests
 {
     private readonly WakeSignal _wake;
     private TaskCompletionSource<bool> _next = NewSource();
 
-    internal DrainRequests(WakeSignal wake) => _wake = wake;
+    public DrainRequests(WakeSignal wake) => _wake = wake;
 
     /// <summary>Waits for the first drain that starts after this call.</summary>
     /// <returns>False: that drain failed.</returns>

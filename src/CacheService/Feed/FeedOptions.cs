@@ -4,7 +4,7 @@ using System.ComponentModel.DataAnnotations;
 namespace CacheService.Feed;
 
 /// <summary>How the cache follows the database: the section <c>Feed</c>.</summary>
-public sealed class FeedOptions
+internal sealed class FeedOptions
 {
     /// <summary>The section's name.</summary>
     public const string Section = "Feed";

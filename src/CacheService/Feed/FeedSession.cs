@@ -69,13 +69,7 @@ internal sealed class FeedSession : IAsyncDisposable
     }
 
     /// <summary>Throws what broke the listener, if something did.</summary>
-    public void ThrowIfBroken()
-    {
-        if (_listener.Listening.IsCompleted)
-        {
-            _listener.Listening.GetAwaiter().GetResult();
-        }
-    }
+    public Task ThrowIfBrokenAsync() => _listener.Listening.IsCompleted ? _listener.Listening : Task.CompletedTask;
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -1,7 +1,7 @@
 namespace CacheService.Feed;
 
 /// <summary>How well the cache follows the database.</summary>
-public enum FeedState
+internal enum FeedState
 {
     /// <summary>No counts yet: connecting.</summary>
     Starting,

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 namespace CacheService.Feed;
 
 /// <summary>What is known of the feed. Written by the feed, read by anybody; thread-safe.</summary>
-public sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> options, TimeProvider time) : IServingStatus
+internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> options, TimeProvider time) : IServingStatus
 {
     private FeedCondition _condition = new(FeedState.Starting, "starting: connecting to the database");
     private long _drains;

@@ -6,7 +6,7 @@ using NpgsqlTypes;
 namespace CacheService.Feed;
 
 /// <summary>Holds a read back until the store meets its requirement. Thread-safe.</summary>
-public sealed class ReadGate(CountsStore store, FeedStatus status, DrainRequests requests, PostgresConnections connections, TimeProvider time)
+internal sealed class ReadGate(CountsStore store, FeedStatus status, DrainRequests requests, PostgresConnections connections, TimeProvider time)
 {
     /// <summary>Between drains that wait for one transaction to end: it need not ring, if it changed no counts.</summary>
     private static readonly TimeSpan XidPollInterval = TimeSpan.FromMilliseconds(10);

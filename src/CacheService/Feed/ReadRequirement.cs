@@ -1,7 +1,7 @@
 namespace CacheService.Feed;
 
 /// <summary>What a read asks for beyond "the cache as it is".</summary>
-public abstract record ReadRequirement
+internal abstract record ReadRequirement
 {
     private ReadRequirement()
     {

@@ -1,7 +1,7 @@
 namespace CacheService.Feed;
 
 /// <summary>Why a read's requirement is not met.</summary>
-public enum RequirementFailure
+internal enum RequirementFailure
 {
     /// <summary>The feed did not drain in time.</summary>
     FeedUnavailable,

@@ -1,7 +1,7 @@
 namespace CacheService.Health;
 
 /// <summary>Whether the service can be relied on right now.</summary>
-public interface IServingStatus
+internal interface IServingStatus
 {
     /// <summary>True while the counts follow the database.</summary>
     bool IsServing { get; }

@@ -1,4 +1,4 @@
 namespace CacheService.Messages;
 
 /// <summary>What a message says, who wrote it, and when.</summary>
-public sealed record MessageText(string Author, string Text, DateTime PostedAt);
+internal sealed record MessageText(string Author, string Text, DateTime PostedAt);

@@ -6,7 +6,7 @@ using Npgsql;
 namespace CacheService.Messages;
 
 /// <summary>Authors and texts of messages, read from the database when asked for and kept for a while. A changed text shows when its entry expires. Thread-safe.</summary>
-public sealed class MessageTexts(PostgresConnections connections, IOptions<LimitsOptions> limits) : IDisposable
+internal sealed class MessageTexts(PostgresConnections connections, IOptions<LimitsOptions> limits) : IDisposable
 {
     private const string Sql =
         "select u.uname, m.message, m.datetime from tweet.message m join tweet.users u using (userid) where m.messageid = $1";

@@ -1,7 +1,7 @@
 namespace CacheService.Postgres;
 
 /// <summary>Where the database is: configured, or told by the embedded server once it runs.</summary>
-public sealed class DatabaseAddress(string? configured)
+internal sealed class DatabaseAddress(string? configured)
 {
     private string? _connectionString = configured;
 

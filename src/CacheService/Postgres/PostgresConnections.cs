@@ -3,7 +3,7 @@ using Npgsql;
 namespace CacheService.Postgres;
 
 /// <summary>The service's connections to its database, all to the primary.</summary>
-public sealed class PostgresConnections(DatabaseAddress address) : IAsyncDisposable
+internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDisposable
 {
     private const int KeepAliveSeconds = 5;
     private const int PoolSize = 10;
