@@ -28,4 +28,8 @@ internal static partial class EmbeddedPostgresLog
 
     [LoggerMessage(8, LogLevel.Error, "PostgreSQL (pid {Pid}) does not stop. The next start of the service stops it.", EventName = "StopFailed")]
     public static partial void StopFailed(this ILogger logger, int? pid);
+
+    [LoggerMessage(9, LogLevel.Information, "{Folder}, left by an interrupted start, cannot be deleted yet: {Reason}",
+        EventName = "AbandonedClusterKept")]
+    public static partial void AbandonedClusterKept(this ILogger logger, string folder, string reason);
 }
