@@ -55,6 +55,9 @@ internal sealed class DataLayout
 
     public string ServicePid => Path.Combine(Root, "service.pid");
 
+    /// <summary>A script that opens a psql on the server.</summary>
+    public string Psql => Path.Combine(Root, "psql");
+
     public string Port => Path.Combine(Root, "port");
 
     /// <summary>The major version of PostgreSQL that made the data; null when there is none yet.</summary>

@@ -6,8 +6,9 @@ internal static partial class EmbeddedPostgresLog
         EventName = "Initializing")]
     public static partial void Initializing(this ILogger logger, string dataDirectory, int majorVersion, string user);
 
-    [LoggerMessage(2, LogLevel.Information, "PostgreSQL {MajorVersion} runs on 127.0.0.1:{Port}, data in {DataDirectory}.", EventName = "Started")]
-    public static partial void Started(this ILogger logger, int majorVersion, int port, string dataDirectory);
+    [LoggerMessage(2, LogLevel.Information, "PostgreSQL {MajorVersion} runs on 127.0.0.1:{Port}. To look into it: {PsqlCommand}",
+        EventName = "Started")]
+    public static partial void Started(this ILogger logger, int majorVersion, int port, string psqlCommand);
 
     [LoggerMessage(3, LogLevel.Information, "PostgreSQL has stopped.", EventName = "Stopped")]
     public static partial void Stopped(this ILogger logger);
