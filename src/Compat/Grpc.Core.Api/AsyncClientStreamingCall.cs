@@ -1,0 +1,65 @@
+using System.Runtime.CompilerServices;
+
+namespace Grpc.Core;
+
+/// <summary>A call with a stream of requests and one response.</summary>
+/// <typeparam name="TRequest">The request message.</typeparam>
+/// <typeparam name="TResponse">The response message.</typeparam>
+public sealed class AsyncClientStreamingCall<TRequest, TResponse> : IDisposable
+{
+    private readonly AsyncCallState _call;
+
+    /// <summary>Creates the call over accessors that take <paramref name="state"/>.</summary>
+    public AsyncClientStreamingCall(
+        IClientStreamWriter<TRequest> requestStream,
+        Task<TResponse> responseAsync,
+        Func<object, Task<Metadata>> responseHeadersAsync,
+        Func<object, Status> getStatusFunc,
+        Func<object, Metadata> getTrailersFunc,
+        Action<object> disposeAction,
+        object state)
+    {
+        RequestStream = requestStream;
+        ResponseAsync = responseAsync;
+        _call = new AsyncCallState(responseHeadersAsync, getStatusFunc, getTrailersFunc, disposeAction, state);
+    }
+
+    /// <summary>Creates the call over closures.</summary>
+    public AsyncClientStreamingCall(
+        IClientStreamWriter<TRequest> requestStream,
+        Task<TResponse> responseAsync,
+        Task<Metadata> responseHeadersAsync,
+        Func<Status> getStatusFunc,
+        Func<Metadata> getTrailersFunc,
+        Action disposeAction)
+    {
+        RequestStream = requestStream;
+        ResponseAsync = responseAsync;
+        _call = new AsyncCallState(responseHeadersAsync, getStatusFunc, getTrailersFunc, disposeAction);
+    }
+
+    /// <summary>Writes the requests.</summary>
+    public IClientStreamWriter<TRequest> RequestStream { get; }
+
+    /// <summary>The response, or the <see cref="RpcException"/> of a call that fails.</summary>
+    public Task<TResponse> ResponseAsync { get; }
+
+    /// <summary>The headers that the server sends before the first message.</summary>
+    public Task<Metadata> ResponseHeadersAsync => _call.ResponseHeadersAsync();
+
+    /// <summary>Awaits the response.</summary>
+    public TaskAwaiter<TResponse> GetAwaiter() => ResponseAsync.GetAwaiter();
+
+    /// <summary>Awaits the response, on the captured context or not.</summary>
+    public ConfiguredTaskAwaitable<TResponse> ConfigureAwait(bool continueOnCapturedContext) =>
+        ResponseAsync.ConfigureAwait(continueOnCapturedContext);
+
+    /// <summary>The status of the call. Throws <see cref="InvalidOperationException"/> while it runs.</summary>
+    public Status GetStatus() => _call.GetStatus();
+
+    /// <summary>The trailers of the call. Throws <see cref="InvalidOperationException"/> while it runs.</summary>
+    public Metadata GetTrailers() => _call.GetTrailers();
+
+    /// <summary>Cancels the call if it still runs, and releases what it holds.</summary>
+    public void Dispose() => _call.Dispose();
+}
