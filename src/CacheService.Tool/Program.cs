@@ -1,1 +1,20 @@
-return 0;
+using System.CommandLine;
+using CacheService.Tool.Commands;
+using CacheService.Tool.Output;
+
+namespace CacheService.Tool;
+
+internal static class Program
+{
+    public static Task<int> Main(string[] args)
+    {
+        var terminal = Terminal.OfProcess();
+        var root = new RootCommand("Counts of retweets and likes, and the messages to try them with.")
+        {
+            new LoadCastCommand(terminal),
+            new LoadPlayCommand(terminal),
+        };
+
+        return CommandLine.RunAsync(root, args, terminal);
+    }
+}
