@@ -9,10 +9,14 @@ internal static class Program
     public static Task<int> Main(string[] args)
     {
         var terminal = Terminal.OfProcess();
+        var time = TimeProvider.System;
         var root = new RootCommand("Counts of retweets and likes, and the messages to try them with.")
         {
+
+            // its database
             new LoadCastCommand(terminal),
             new LoadPlayCommand(terminal),
+            new SimulateCommand(terminal, time),
         };
 
         return CommandLine.RunAsync(root, args, terminal);
