@@ -12,6 +12,10 @@ internal static class Program
         var time = TimeProvider.System;
         var root = new RootCommand("Counts of retweets and likes, and the messages to try them with.")
         {
+            // the service
+            new GetCommand(terminal),
+            new TopCommand(terminal),
+            new StatusCommand(terminal),
 
             // its database
             new LoadCastCommand(terminal),
