@@ -90,7 +90,7 @@ build() {
   mkdir -p "$root/artifacts"
   sources >"$root/artifacts/sources.$$"
   # No compiler server and no build node stays behind.
-  in_background dotnet build "$root/$project" -c Release -v quiet -clp:NoSummary -nodeReuse:false -p:UseSharedCompilation=false >&2 || die "the build failed"
+  in_background dotnet build "$root/$project" -c Release -v quiet -clp:"ErrorsOnly;NoSummary" -nodeReuse:false -p:UseSharedCompilation=false >&2 || die "the build failed"
   for program in "$@"; do
     cp -p "$root/artifacts/sources.$$" "$(stamp "$program")"
   done
@@ -124,7 +124,8 @@ health() {
   printf '%s' "$answer"
 }
 
-running() { [[ -n $1 ]] && kill -0 "$1" 2>/dev/null; }
+# Whether a process that this script has started still runs. (A number alone may be another's by now.)
+running() { [[ -n $1 && " $(jobs -rp | tr '\n' ' ')" == *" $1 "* ]]; }
 
 # Stops what this script has started, the simulation first: it needs the server.
 stop_all() {
@@ -152,9 +153,12 @@ on_signal() {
 
 # in_background COMMAND …: runs it and waits for it; unlike a command in the foreground, it does not hold up a signal's trap.
 in_background() {
+  local code=0
   "$@" &
   helper_pid=$!
-  wait "$helper_pid"
+  wait "$helper_pid" || code=$?
+  helper_pid=""
+  return "$code"
 }
 
 demo() {
@@ -212,14 +216,17 @@ is_demo=""
 [[ -z $is_demo ]] || require_postgres
 build eng/run.slnf "$service" "$tool"
 
+data_folder="$(setting Embedded:DataDirectory "$(default_data_folder)")"
+[[ $data_folder == /* ]] || data_folder="$PWD/$data_folder"
+http_url="$(callable "$(setting Kestrel:Endpoints:Http:Url http://127.0.0.1:5081)")"
+TWEETCOUNTS_ADDRESS="$(callable "$(setting Kestrel:Endpoints:Grpc:Url "$default_address")")"
+# Where another service answers at the address, this one says so and ends: no demo with the other's database.
+[[ -z $is_demo || -z "$(health)" ]] || is_demo=""
+
 "$service" "$@" &
 service_pid=$!
 
 if [[ -n $is_demo ]]; then
-  data_folder="$(setting Embedded:DataDirectory "$(default_data_folder)")"
-  [[ $data_folder == /* ]] || data_folder="$PWD/$data_folder"
-  http_url="$(callable "$(setting Kestrel:Endpoints:Http:Url http://127.0.0.1:5081)")"
-  TWEETCOUNTS_ADDRESS="$(callable "$(setting Kestrel:Endpoints:Grpc:Url "$default_address")")"
   export TWEETCOUNTS_ADDRESS Embedded__DataDirectory="$data_folder"
   demo
 fi
