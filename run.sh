@@ -129,6 +129,7 @@ running() { [[ -n $1 && " $(jobs -rp | tr '\n' ' ')" == *" $1 "* ]]; }
 
 # Stops what this script has started, the simulation first: it needs the server.
 stop_all() {
+  rm -f "$root/artifacts/sources.$$"
   local pid deadline
   for pid in "$helper_pid" "$service_pid"; do
     running "$pid" || continue

@@ -9,15 +9,26 @@ source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
 
 results="$root/artifacts/test-results"
 
-# One test calls the service from Python.
+# One test calls the service from Python; TWCACHE_TEST_PYTHON names the one that can.
+find_python_grpc() {
+  local python
+  # Debian's packages are for Debian's Python, which need not be the first on PATH.
+  for python in "${TWCACHE_TEST_PYTHON:-python3}" /usr/bin/python3; do
+    if "$python" -c 'import grpc, grpc_tools' 2>/dev/null; then
+      export TWCACHE_TEST_PYTHON="$python"
+      return 0
+    fi
+  done
+  return 1
+}
+
 require_python_grpc() {
-  local check='import grpc, grpc_tools'
-  python3 -c "$check" 2>/dev/null && return 0
+  find_python_grpc && return 0
   if command -v apt-get >/dev/null; then
     say "installing python3-grpcio and python3-grpc-tools …"
     apt_install python3 python3-grpcio python3-grpc-tools || true
   fi
-  python3 -c "$check" 2>/dev/null || say "
+  find_python_grpc || say "
 *** WARNING: Python's gRPC is missing (packages python3-grpcio and python3-grpc-tools): ***
 *** the test that calls the service from Python cannot run.                             ***
 "
