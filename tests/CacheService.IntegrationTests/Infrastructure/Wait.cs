@@ -18,7 +18,7 @@ internal static class Wait
         while (!await condition())
         {
             if (Stopwatch.GetElapsedTime(start) > timeout)
-                Assert.Fail($"Waited {timeout.TotalSeconds:0.#} seconds in vain until {what}.");
+                throw new TimeoutException($"Waited {timeout.TotalSeconds:0.#} seconds in vain until {what}.");
 
             await Task.Delay(Interval);
         }

@@ -16,15 +16,29 @@ internal static class Cluster
             return;
         }
 
-        // What a crash in the middle of initdb has left.
-        if (Directory.Exists(layout.UnfinishedCluster))
-            Directory.Delete(layout.UnfinishedCluster, recursive: true);
+        DeleteAbandoned(layout, logger);
         if (Directory.Exists(layout.Cluster))
             throw new EmbeddedPostgresException($"{layout.Cluster} is not a PostgreSQL data directory (no PG_VERSION in it): move it away");
 
         logger.Initializing(layout.Root, binaries.MajorVersion, user.Name);
         await InitializeAsync(layout, user, binaries, role, password, sync, cancellationToken);
         Directory.Move(layout.UnfinishedCluster, layout.Cluster);
+    }
+
+    private static void DeleteAbandoned(DataLayout layout, ILogger logger)
+    {
+        foreach (var folder in layout.AbandonedClusters)
+        {
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (IOException e)
+            {
+                // An initdb that has outlived its service is still writing there. It is in nobody's way.
+                logger.AbandonedClusterKept(folder, e.Message);
+            }
+        }
     }
 
     private static async Task InitializeAsync(

@@ -41,9 +41,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
     public int Port => _launcher.Port;
 
-    /// <summary>What a user types to get a psql. The password is in a file that psql reads, not in the command.</summary>
-    public string PsqlCommand =>
-        $"{_launcher.Binaries.Psql} \"host=127.0.0.1 port={Port} user={Role} dbname={Database} passfile='{_launcher.Layout.PassFile}'\"";
+    /// <summary>What a user types to get a psql, arguments may follow. The password is in a file that psql reads, not in a command.</summary>
+    public string PsqlCommand => _launcher.Layout.Psql.Contains(' ') ? $"'{_launcher.Layout.Psql}'" : _launcher.Layout.Psql;
 
     /// <summary>Returns when the server accepts connections and <see cref="Database"/> exists.</summary>
     public static Task<EmbeddedPostgres> StartAsync(EmbeddedOptions options, ILogger logger, CancellationToken cancellationToken) =>
@@ -148,7 +147,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
             var server = new EmbeddedPostgres(launcher, @lock, password, options.StopTimeout, logger);
             await DatabaseCreator.EnsureAsync(server.ConnectionString, cancellationToken);
             await OwnedFile.WriteSecretAsync(layout.ConnectionString, server.ConnectionString + "\n", cancellationToken);
-            logger.Started(launcher.Binaries.MajorVersion, launcher.Port, layout.Root);
+            await OwnedFile.WriteScriptAsync(layout.Psql, server.PsqlScript(), cancellationToken);
+            logger.Started(launcher.Binaries.MajorVersion, launcher.Port, server.PsqlCommand);
             return server;
         }
         catch
@@ -157,4 +157,11 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
             throw;
         }
     }
+
+    private string PsqlScript() => $"""
+        #!/bin/sh
+        # Written at each start.
+        exec {_launcher.Binaries.Psql} -d "host=127.0.0.1 port={Port} user={Role} dbname={Database} passfile='{_launcher.Layout.PassFile}'" "$@"
+
+        """;
 }

@@ -6,8 +6,9 @@ internal static partial class EmbeddedPostgresLog
         EventName = "Initializing")]
     public static partial void Initializing(this ILogger logger, string dataDirectory, int majorVersion, string user);
 
-    [LoggerMessage(2, LogLevel.Information, "PostgreSQL {MajorVersion} runs on 127.0.0.1:{Port}, data in {DataDirectory}.", EventName = "Started")]
-    public static partial void Started(this ILogger logger, int majorVersion, int port, string dataDirectory);
+    [LoggerMessage(2, LogLevel.Information, "PostgreSQL {MajorVersion} runs on 127.0.0.1:{Port}. To look into it: {PsqlCommand}",
+        EventName = "Started")]
+    public static partial void Started(this ILogger logger, int majorVersion, int port, string psqlCommand);
 
     [LoggerMessage(3, LogLevel.Information, "PostgreSQL has stopped.", EventName = "Stopped")]
     public static partial void Stopped(this ILogger logger);
@@ -28,4 +29,8 @@ internal static partial class EmbeddedPostgresLog
 
     [LoggerMessage(8, LogLevel.Error, "PostgreSQL (pid {Pid}) does not stop. The next start of the service stops it.", EventName = "StopFailed")]
     public static partial void StopFailed(this ILogger logger, int? pid);
+
+    [LoggerMessage(9, LogLevel.Information, "{Folder}, left by an interrupted start, cannot be deleted yet: {Reason}",
+        EventName = "AbandonedClusterKept")]
+    public static partial void AbandonedClusterKept(this ILogger logger, string folder, string reason);
 }

@@ -23,6 +23,9 @@ internal static class OwnedFile
     public static Task WritePublicAsync(string path, string content, CancellationToken cancellationToken) =>
         WriteAsync(path, content, OwnerOnly | OthersRead, cancellationToken);
 
+    public static Task WriteScriptAsync(string path, string content, CancellationToken cancellationToken) =>
+        WriteAsync(path, content, OwnerOnly | UnixFileMode.UserExecute, cancellationToken);
+
     /// <summary>Whole or not at all: a reader never sees half of it, a crash never leaves half of it.</summary>
     private static async Task WriteAsync(string path, string content, UnixFileMode mode, CancellationToken cancellationToken)
     {

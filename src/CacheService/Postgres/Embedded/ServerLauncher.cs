@@ -113,10 +113,20 @@ internal sealed class ServerLauncher
     private EmbeddedPostgresException Failure(string log)
     {
         _logger.StartFailed(log);
-        var lines = log.Split('\n');
-        var reason = Array.Find(lines, line => line.Contains("could not bind", StringComparison.Ordinal))
-            ?? Array.FindLast(lines, line => line.Contains("FATAL:", StringComparison.Ordinal))
-            ?? lines[^1];
-        return new($"PostgreSQL did not start: {reason.Trim()} (the whole log: {Layout.LogFile})");
+        return new($"PostgreSQL did not start: {Reason(log.Split('\n'))} (the whole log: {Layout.LogFile})");
+    }
+
+    private static string Reason(string[] log)
+    {
+        var last = Array.FindLast(log, line => line.Contains("FATAL:", StringComparison.Ordinal)) ?? log[^1];
+        // Two last words that name a consequence; the cause stands before them.
+        var cause = last.Contains("contains errors", StringComparison.Ordinal) ? log[0]
+            : last.Contains("could not create any TCP/IP sockets", StringComparison.Ordinal)
+                ? Array.Find(log, line => line.Contains("could not bind", StringComparison.Ordinal))
+            : null;
+        var line = (cause ?? last).Trim();
+
+        // "time [pid] LEVEL:  message"
+        return line[(line.IndexOf(":  ", StringComparison.Ordinal) is var end and >= 0 ? end + 3 : 0)..];
     }
 }

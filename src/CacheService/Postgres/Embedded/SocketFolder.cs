@@ -10,11 +10,15 @@ internal static class SocketFolder
     private const string TemporaryPrefix = "cacheservice-socket-";
     private const string LongestFileName = "/.s.PGSQL.65535.lock";
 
+    /// <summary>To be called while no server runs on the data.</summary>
     public static async Task<string> CreateAsync(DataLayout layout, ServerUser user, CancellationToken cancellationToken)
     {
         var fits = Encoding.UTF8.GetByteCount(layout.SocketFolder + LongestFileName) <= LongestPath;
         // Not below TMPDIR, which may be long too.
         var folder = fits ? layout.SocketFolder : Path.Combine("/tmp", TemporaryPrefix + Guid.NewGuid().ToString("N"));
+        // A crash leaves a socket with the server's process number beside it. PostgreSQL does not start when another process has that number now.
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
         await user.CreateFolderAsync(folder, cancellationToken);
         return folder;
     }
