@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using TweetCounts.V1;
+using CountsMessage = TweetCounts.V1.Counts;
 
 namespace CacheService.IntegrationTests.Tool;
 
@@ -15,7 +16,7 @@ public sealed class GetTests
         _server = await FakeServer.StartAsync();
         _server.Service.Batch = new BatchGetCountsResponse
         {
-            Counts = { new Counts { MessageId = 3, Retweets = 4, Likes = 5000, Revision = 6 }, new Counts { MessageId = 1, Likes = -1 } },
+            Counts = { new CountsMessage { MessageId = 3, Retweets = 4, Likes = 5000, Revision = 6 }, new CountsMessage { MessageId = 1, Likes = -1 } },
             Freshness = new Freshness { Epoch = "e1", Revision = 42, Age = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(3)), State = FeedState.Live },
         };
     }

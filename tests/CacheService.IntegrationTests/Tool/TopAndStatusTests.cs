@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Google.Protobuf.WellKnownTypes;
 using TweetCounts.V1;
+using CountsMessage = TweetCounts.V1.Counts;
 
 namespace CacheService.IntegrationTests.Tool;
 
@@ -14,7 +15,7 @@ public sealed class TopAndStatusTests
         _server = await FakeServer.StartAsync();
         _server.Service.Top = new ListTopCountsResponse
         {
-            Counts = { new Counts { MessageId = 3, Retweets = 4, Likes = 5, Revision = 6 }, new Counts { MessageId = 1, Likes = 2 } },
+            Counts = { new CountsMessage { MessageId = 3, Retweets = 4, Likes = 5, Revision = 6 }, new CountsMessage { MessageId = 1, Likes = 2 } },
             Freshness = new Freshness { Epoch = "e1", Revision = 42, State = FeedState.Stale },
         };
         _server.Service.Messages[3] = new GetMessageResponse { MessageId = 3, Author = "Anna [b]", Text = "Two\nlines \u001b[2J" };
