@@ -9,6 +9,8 @@ namespace CacheService.Tool;
 /// <summary>Parses the arguments, runs the command and turns its failures into one line and an exit code.</summary>
 internal static class CommandLine
 {
+    public const string Name = "tweetcounts";
+
     // A command that is told to stop still finishes the write that is under way.
     private static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(10);
 
@@ -21,7 +23,7 @@ internal static class CommandLine
         if (parsed.Action is ParseErrorAction)
         {
             var command = parsed.CommandResult.Command;
-            var name = command == root ? root.Name : $"{root.Name} {command.Name}";
+            var name = command == root ? Name : $"{Name} {command.Name}";
             terminal.Fail($"{Problem(parsed, root)}; see {name} --help");
             return ExitCode.Usage;
         }

@@ -8,7 +8,7 @@ namespace CacheService.Tool.Commands;
 internal sealed class GetCommand : ToolCommand
 {
     private readonly Terminal _terminal;
-    private readonly ServiceOptions _service = new();
+    private readonly ServiceOptions _service;
     private readonly RequirementOptions _requirement = new();
     private readonly Argument<long[]> _ids = new("ID")
     {
@@ -16,9 +16,10 @@ internal sealed class GetCommand : ToolCommand
         Arity = ArgumentArity.OneOrMore,
     };
 
-    public GetCommand(Terminal terminal) : base("get", "Show the counts of messages, all from one snapshot of the database.", terminal)
+    public GetCommand(Terminal terminal, TimeProvider time) : base("get", "Show the counts of messages, all from one snapshot of the database.", terminal)
     {
         _terminal = terminal;
+        _service = new ServiceOptions(time);
         _ids.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<long[]>()?.Any(id => id < 1) == true)

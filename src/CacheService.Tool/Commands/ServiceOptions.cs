@@ -4,7 +4,7 @@ using CacheService.Tool.Service;
 namespace CacheService.Tool.Commands;
 
 /// <summary>The options of the commands that ask the service.</summary>
-internal sealed class ServiceOptions
+internal sealed class ServiceOptions(TimeProvider time)
 {
     private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(10);
 
@@ -28,5 +28,5 @@ internal sealed class ServiceOptions
     public ServiceConnection Connect(ParseResult arguments) => new(
         ServiceAddress.Find(arguments.GetValue(_address), Environment.GetEnvironmentVariable),
         arguments.GetValue(_timeout) ?? DefaultTimeout,
-        TimeProvider.System);
+        time);
 }

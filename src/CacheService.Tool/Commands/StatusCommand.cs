@@ -9,11 +9,12 @@ namespace CacheService.Tool.Commands;
 internal sealed class StatusCommand : ToolCommand
 {
     private readonly Terminal _terminal;
-    private readonly ServiceOptions _service = new();
+    private readonly ServiceOptions _service;
 
-    public StatusCommand(Terminal terminal) : base("status", "Show how the service is doing.", terminal)
+    public StatusCommand(Terminal terminal, TimeProvider time) : base("status", "Show how the service is doing.", terminal)
     {
         _terminal = terminal;
+        _service = new ServiceOptions(time);
         _service.AddTo(this);
     }
 

@@ -17,13 +17,14 @@ internal sealed class TopCommand : ToolCommand
     private const int AuthorWidth = 16;
 
     private readonly Terminal _terminal;
-    private readonly ServiceOptions _service = new();
+    private readonly ServiceOptions _service;
     private readonly Option<string> _by = new("--by") { Description = "What counts.", DefaultValueFactory = _ => "total" };
     private readonly Option<int> _limit = new("--limit", "-n") { HelpName = "N", Description = "How many.", DefaultValueFactory = _ => 10 };
 
-    public TopCommand(Terminal terminal) : base("top", "Show the messages with the highest counts, highest first.", terminal)
+    public TopCommand(Terminal terminal, TimeProvider time) : base("top", "Show the messages with the highest counts, highest first.", terminal)
     {
         _terminal = terminal;
+        _service = new ServiceOptions(time);
         _by.AcceptOnlyFromAmong("total", "retweets", "likes");
         _limit.Validators.Add(result =>
         {

@@ -40,7 +40,7 @@ internal sealed class DatabaseLocation(string? option, Func<string, string?> env
         try
         {
             var settings = new NpgsqlConnectionStringBuilder(text) { Pooling = false };
-            settings.ApplicationName ??= "tweetcounts";
+            settings.ApplicationName ??= CommandLine.Name;
             return settings.Host is not null
                 ? (settings, source)
                 : throw new ToolException($"the connection string of {source} names no host: write Host=…;Username=…;Database=…");

@@ -34,5 +34,5 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
 
     public void Note(string message) => error.WriteLine(message);
 
-    public void Fail(string message) => error.WriteLine($"tweetcounts: {PlainText.OneLine(message)}");
+    public void Fail(string message) => error.WriteLine($"{CommandLine.Name}: {PlainText.OneLine(message)}");
 }

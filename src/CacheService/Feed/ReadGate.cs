@@ -71,11 +71,18 @@ internal sealed class ReadGate(CountsStore store, FeedStatus status, DrainReques
     {
         await using var command = connections.Pool.CreateCommand("select pg_xact_status($1)");
         command.Parameters.Add(new NpgsqlParameter<ulong> { TypedValue = xid, NpgsqlDbType = NpgsqlDbType.Xid8 });
+        bool isAssigned;
         try
         {
-            await command.ExecuteScalarAsync(cancellationToken);
+            // Null is an id that has been forgotten, which a running transaction's never is, or one that is no transaction's.
+            isAssigned = await command.ExecuteScalarAsync(cancellationToken) is string;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidParameterValue)
+        {
+            isAssigned = false;
+        }
+
+        if (!isAssigned)
         {
             throw new RequirementNotMetException(
                 RequirementFailure.TransactionNeverAssigned,

@@ -1,3 +1,4 @@
+using CacheService.Postgres;
 using Npgsql;
 
 namespace CacheService.IntegrationTests.Infrastructure;
@@ -63,9 +64,9 @@ internal static class Database
     public static async Task ApplySchemaAsync(this TestDatabase database)
     {
         await using var connection = await database.OpenAsync();
-        foreach (var file in Postgres.SqlFiles.Names)
+        foreach (var file in SqlFiles.Names)
         {
-            await connection.ExecuteAsync(Postgres.SqlFiles.Read(file));
+            await connection.ExecuteAsync(SqlFiles.Read(file));
         }
     }
 }

@@ -22,7 +22,7 @@ internal sealed class RunningService : IAsyncDisposable
     {
         _app = app;
         Log = log;
-        var addresses = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.ToList();
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToList();
         (GrpcAddress, HttpAddress) = (new Uri(addresses[0]), new Uri(addresses[1]));
         _channel = GrpcChannel.ForAddress(GrpcAddress);
         Client = new TweetCountsService.TweetCountsServiceClient(_channel);
@@ -42,6 +42,9 @@ internal sealed class RunningService : IAsyncDisposable
     public bool ExpectsErrors { get; set; }
 
     public IServiceProvider Services => _app.Services;
+
+    /// <summary>Why the service ended itself; null if it did not.</summary>
+    public string? StartFailure => Services.GetRequiredService<StartFailure>().Reason;
 
     public FeedStatus Status => Services.GetRequiredService<FeedStatus>();
 

@@ -6,8 +6,8 @@ namespace CacheService.Postgres.Embedded;
 /// <summary>One installation of PostgreSQL: the folder of its programs, and its major version.</summary>
 internal sealed partial record PostgresBinaries(string Folder, int MajorVersion)
 {
-    // xid8 and pg_snapshot, of which the change log is made, came with 13.
-    private const int OldestMajorVersion = 13;
+    // What the files of sql/ need.
+    private const int OldestMajorVersion = 14;
 
     private static readonly TimeSpan VersionTimeout = TimeSpan.FromSeconds(10);
 
