@@ -1,1 +1,27 @@
-return 0;
+using System.CommandLine;
+using CacheService.Tool.Commands;
+using CacheService.Tool.Output;
+
+namespace CacheService.Tool;
+
+internal static class Program
+{
+    public static Task<int> Main(string[] args)
+    {
+        var terminal = Terminal.OfProcess();
+        return CommandLine.RunAsync(Root(terminal, TimeProvider.System), args, terminal);
+    }
+
+    internal static RootCommand Root(Terminal terminal, TimeProvider time) => new("Counts of retweets and likes, and the messages to try them with.")
+    {
+        // the service
+        new GetCommand(terminal, time),
+        new TopCommand(terminal, time),
+        new StatusCommand(terminal, time),
+
+        // its database
+        new LoadCastCommand(terminal),
+        new LoadPlayCommand(terminal),
+        new SimulateCommand(terminal, time),
+    };
+}

@@ -1,8 +1,8 @@
 namespace CacheService.Health;
 
-/// <summary>Whether the service can do its work. Read often and from many threads; may change by the passing of time alone.</summary>
+/// <summary>Whether the service can be relied on right now.</summary>
 internal interface IServingStatus
 {
-    /// <summary>Whether requests are welcome.</summary>
+    /// <summary>True while the counts follow the database.</summary>
     bool IsServing { get; }
 }

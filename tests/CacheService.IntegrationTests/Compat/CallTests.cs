@@ -3,6 +3,7 @@ using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using TweetCounts.V1;
+using CountsMessage = TweetCounts.V1.Counts;
 
 namespace CacheService.IntegrationTests.Compat;
 
@@ -43,7 +44,7 @@ public sealed class CallTests
         using var call = _client.GetCountsAsync(new GetCountsRequest { MessageId = 5 });
 
         Assert.That((await call.ResponseHeadersAsync).GetValue("served-by"), Is.EqualTo("probe"));
-        Assert.That((await call).Counts, Is.EqualTo(new Counts { MessageId = 5, Likes = 7 }));
+        Assert.That((await call).Counts, Is.EqualTo(new CountsMessage { MessageId = 5, Likes = 7 }));
         Assert.That(call.GetStatus().StatusCode, Is.EqualTo(StatusCode.OK));
         Assert.That(call.GetTrailers().GetValue("cost"), Is.EqualTo("1"));
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Grpc.Core;
 using TweetCounts.V1;
+using CountsMessage = TweetCounts.V1.Counts;
 
 namespace CacheService.IntegrationTests.Compat;
 
@@ -35,14 +36,14 @@ internal sealed class ProbeService : TweetCountsService.TweetCountsServiceBase
 
         await context.WriteResponseHeadersAsync(new Metadata { { "served-by", "probe" } });
         context.ResponseTrailers.Add("cost", "1");
-        return new GetCountsResponse { Counts = new Counts { MessageId = request.MessageId, Likes = 7 } };
+        return new GetCountsResponse { Counts = new CountsMessage { MessageId = request.MessageId, Likes = 7 } };
     }
 
     public override Task<BatchGetCountsResponse> BatchGetCounts(BatchGetCountsRequest request, ServerCallContext context)
     {
         Calls.Enqueue(ReceivedCall.From(context));
         var response = new BatchGetCountsResponse();
-        response.Counts.AddRange(request.MessageIds.Select(id => new Counts { MessageId = id }));
+        response.Counts.AddRange(request.MessageIds.Select(id => new CountsMessage { MessageId = id }));
         return Task.FromResult(response);
     }
 
@@ -51,7 +52,7 @@ internal sealed class ProbeService : TweetCountsService.TweetCountsServiceBase
     {
         foreach (var id in request.MessageIds)
         {
-            var response = new WatchCountsResponse { Counts = { new Counts { MessageId = id } } };
+            var response = new WatchCountsResponse { Counts = { new CountsMessage { MessageId = id } } };
             await responseStream.WriteAsync(response, context.CancellationToken);
         }
     }

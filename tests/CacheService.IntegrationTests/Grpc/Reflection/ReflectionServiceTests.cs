@@ -131,8 +131,9 @@ public sealed class ReflectionServiceTests
         await _server.StopAsync(timeout.Token);
 
         Assert.That(timeout.IsCancellationRequested, Is.False);
-        var error = await Assert.ThrowsAsync<RpcException>(() => next);
-        Assert.That(error!.StatusCode, Is.EqualTo(StatusCode.Unavailable), error.ToString());
+
+        // Not always UNAVAILABLE: the end of the connection may reach the client before the trailers are read.
+        Assert.That(async () => await next, Throws.TypeOf<RpcException>());
     }
 
     private static IEnumerable<string> Files(ServerReflectionResponse response) =>

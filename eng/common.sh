@@ -1,0 +1,66 @@
+# Functions that run.sh and test.sh share. Sourced, never run.
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+# Puts the .NET SDK that global.json asks for on PATH.
+require_dotnet() {
+  if ! command -v dotnet >/dev/null && [[ -x "$HOME/.dotnet/dotnet" ]]; then
+    export DOTNET_ROOT="$HOME/.dotnet" PATH="$HOME/.dotnet:$PATH"
+  fi
+  command -v dotnet >/dev/null || die "the .NET SDK 10 is missing. Get it from https://dotnet.microsoft.com/download/dotnet/10.0" \
+    "(Ubuntu: apt-get install dotnet-sdk-10.0; Fedora: dnf install dotnet-sdk-10.0; macOS: brew install dotnet)"
+  (cd "$root" && dotnet --version >/dev/null) ||
+    die "there is a .NET SDK, but not 10.0. Get it from https://dotnet.microsoft.com/download/dotnet/10.0"
+  export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+}
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    say "this needs root, and there is no sudo: $*"
+    return 1
+  fi
+}
+
+# Installs Debian packages; refreshes the package lists only where that is needed.
+apt_install() {
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@")
+  as_root "${install[@]}" >/dev/null 2>&1 || { as_root apt-get update -qq && as_root "${install[@]}"; } >&2
+}
+
+# The places where the service looks too.
+has_postgres() {
+  local folder
+  for folder in ${PG_HOME:+"$PG_HOME/bin" "$PG_HOME"} ${PATH//:/ } /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/libexec/postgresql* \
+    /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin /Applications/Postgres.app/Contents/Versions/*/bin /usr/local/pgsql/bin; do
+    [[ -x "$folder/initdb" && -x "$folder/pg_ctl" && -x "$folder/postgres" ]] && return 0
+  done
+  return 1
+}
+
+# The server's programs, without a server: Debian's package would make and start one of its own, unless told not to.
+require_postgres() {
+  has_postgres && return 0
+  command -v apt-get >/dev/null || die "PostgreSQL is missing. Install it (Fedora, RHEL: dnf install postgresql-server;" \
+    "macOS: brew install postgresql; Alpine: apk add postgresql), or set PG_HOME to the folder of initdb, pg_ctl and postgres"
+
+  say "installing PostgreSQL …"
+  local folder=/etc/postgresql-common/createcluster.d setting
+  setting="$folder/cacheservice-install.conf"
+  as_root mkdir -p "$folder" && as_root sh -c "echo 'create_main_cluster = false' > '$setting'" ||
+    die "PostgreSQL is missing: install it with apt-get install postgresql"
+  local installed=yes
+  apt_install postgresql || installed=no
+  as_root rm -f "$setting"
+  [[ $installed == yes ]] && has_postgres || die "PostgreSQL cannot be installed: see above, or install it with apt-get install postgresql"
+}

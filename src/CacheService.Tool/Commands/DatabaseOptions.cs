@@ -1,0 +1,21 @@
+using System.CommandLine;
+using CacheService.Postgres.Embedded;
+using CacheService.Tool.Database;
+
+namespace CacheService.Tool.Commands;
+
+/// <summary>The options of the commands that write to the database.</summary>
+internal sealed class DatabaseOptions
+{
+    private readonly Option<string?> _connection = new("--connection", "-c")
+    {
+        HelpName = "STRING",
+        Description = "An Npgsql connection string. Without it: ConnectionStrings__Postgres of the environment, "
+            + "else the embedded server of the service.",
+    };
+
+    public void AddTo(Command command) => command.Add(_connection);
+
+    public DatabaseLocation Locate(ParseResult arguments) =>
+        new(arguments.GetValue(_connection), Environment.GetEnvironmentVariable, DataFolder.Default);
+}

@@ -1,0 +1,39 @@
+using System.CommandLine;
+using Google.Protobuf.WellKnownTypes;
+using TweetCounts.V1;
+
+namespace CacheService.Tool.Commands;
+
+/// <summary>What an answer must include: one of --strong, --max-age and --at-least-xid, or nothing.</summary>
+internal sealed class RequirementOptions
+{
+    private readonly Option<bool> _strong = new("--strong") { Description = "Include everything committed before now." };
+    private readonly Option<TimeSpan?> _maxAge = DurationOption.Create("--max-age", "Be no older than that, such as 100ms or 2s.");
+    private readonly Option<ulong?> _atLeastXid = new("--at-least-xid")
+    {
+        HelpName = "XID",
+        Description = "Include this transaction: what select pg_current_xact_id() says in it.",
+    };
+
+    public void AddTo(Command command)
+    {
+        command.Add(_strong);
+        command.Add(_maxAge);
+        command.Add(_atLeastXid);
+        command.Validators.Add(result =>
+        {
+            System.CommandLine.Option[] options = [_strong, _maxAge, _atLeastXid];
+            if (options.Count(o => result.GetResult(o) is { Implicit: false }) > 1)
+                result.AddError("give only one of --strong, --max-age and --at-least-xid");
+        });
+    }
+
+    public ReadOptions? Read(ParseResult arguments)
+    {
+        if (arguments.GetValue(_strong))
+            return new ReadOptions { Strong = true };
+        if (arguments.GetValue(_maxAge) is { } age)
+            return new ReadOptions { MaxAge = age.ToDuration() };
+        return arguments.GetValue(_atLeastXid) is { } xid ? new ReadOptions { AtLeastXid = xid } : null;
+    }
+}

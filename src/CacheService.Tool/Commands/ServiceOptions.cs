@@ -1,0 +1,32 @@
+using System.CommandLine;
+using CacheService.Tool.Service;
+
+namespace CacheService.Tool.Commands;
+
+/// <summary>The options of the commands that ask the service.</summary>
+internal sealed class ServiceOptions(TimeProvider time)
+{
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly Option<string?> _address = new("--address", "-a")
+    {
+        HelpName = "URL",
+        Description = $"The service's gRPC address. Without it: {ServiceAddress.Variable} of the environment, else {ServiceAddress.Default}.",
+    };
+    private readonly Option<TimeSpan?> _timeout = DurationOption.Create("--timeout", "How long to wait for an answer, such as 500ms or 1m. [default: 10s]");
+    private readonly Option<bool> _json = new("--json") { Description = "Print JSON." };
+
+    public void AddTo(Command command)
+    {
+        command.Add(_address);
+        command.Add(_timeout);
+        command.Add(_json);
+    }
+
+    public bool Json(ParseResult arguments) => arguments.GetValue(_json);
+
+    public ServiceConnection Connect(ParseResult arguments) => new(
+        ServiceAddress.Find(arguments.GetValue(_address), Environment.GetEnvironmentVariable),
+        arguments.GetValue(_timeout) ?? DefaultTimeout,
+        time);
+}

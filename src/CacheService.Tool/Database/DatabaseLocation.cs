@@ -1,0 +1,77 @@
+using CacheService.Postgres.Embedded;
+using Npgsql;
+
+namespace CacheService.Tool.Database;
+
+/// <summary>
+/// Which database to write to: the one named on the command line, else in the environment, else the embedded
+/// server of the service. Looked up for each connection, as the embedded server may come back on another port.
+/// </summary>
+internal sealed class DatabaseLocation(string? option, Func<string, string?> environment, string dataFolder)
+{
+    private const string Variable = "ConnectionStrings__Postgres";
+
+    private readonly string _file = Path.Combine(dataFolder, DataFolder.ConnectionStringFile);
+
+    public async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellation)
+    {
+        var (settings, source) = Find();
+        var connection = new NpgsqlConnection(settings.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(cancellation);
+            return connection;
+        }
+        catch (Exception e)
+        {
+            await connection.DisposeAsync();
+
+            // A PostgresException says by itself what is the matter, and the caller may want its code.
+            if (e is not NpgsqlException or PostgresException)
+                throw;
+            throw new DatabaseUnreachableException(
+                $"cannot reach the database at {settings.Host}:{settings.Port} ({source}): {DatabaseErrors.Innermost(e)}; is it running?", e);
+        }
+    }
+
+    internal (NpgsqlConnectionStringBuilder Settings, string Source) Find()
+    {
+        var (text, source) = Read();
+        try
+        {
+            var settings = new NpgsqlConnectionStringBuilder(text) { Pooling = false };
+            settings.ApplicationName ??= CommandLine.Name;
+            return settings.Host is not null
+                ? (settings, source)
+                : throw new ToolException($"the connection string of {source} names no host: write Host=…;Username=…;Database=…");
+        }
+        catch (ArgumentException e)
+        {
+            throw new ToolException($"what {source} holds is no Npgsql connection string: write Host=…;Username=…;Database=…", e);
+        }
+    }
+
+    private (string Text, string Source) Read()
+    {
+        if (option is not null)
+            return (option, "--connection");
+        if (environment(Variable) is { Length: > 0 } variable)
+            return (variable, Variable);
+        try
+        {
+            var line = File.ReadLines(_file).FirstOrDefault();
+            return string.IsNullOrWhiteSpace(line)
+                ? throw new DatabaseUnreachableException($"{_file} is empty: restart the service, or name a database with --connection")
+                : (line, _file);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new DatabaseUnreachableException(
+                $"no database: there is no {_file}; start the service with its embedded server, or name a database with --connection or {Variable}", e);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw new ToolException($"cannot read {_file}: {e.Message} Run as the service's user, or name a database with --connection", e);
+        }
+    }
+}

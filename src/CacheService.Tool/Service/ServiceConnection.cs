@@ -1,0 +1,47 @@
+using CacheService.Tool.Output;
+using Grpc.Core;
+using Grpc.Net.Client;
+using TweetCounts.V1;
+
+namespace CacheService.Tool.Service;
+
+/// <summary>Calls the service; what goes wrong becomes one line for the user.</summary>
+internal sealed class ServiceConnection(Uri address, TimeSpan timeout, TimeProvider time) : IDisposable
+{
+    private readonly GrpcChannel _channel = GrpcChannel.ForAddress(address);
+
+    /// <summary>Waits for the answer until the timeout.</summary>
+    /// <exception cref="ToolException">There is none; <see cref="Exception.InnerException"/> is the RpcException.</exception>
+    public async Task<TResponse> CallAsync<TResponse>(
+        Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken stop)
+    {
+        var deadline = time.GetUtcNow().UtcDateTime + timeout;
+        var client = new TweetCountsService.TweetCountsServiceClient(_channel);
+        try
+        {
+            using var call = method(client, new CallOptions(deadline: deadline, cancellationToken: stop));
+            return await call.ResponseAsync;
+        }
+        catch (RpcException) when (stop.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(stop);
+        }
+        catch (RpcException e)
+        {
+            throw new ToolException(Describe(e), e);
+        }
+    }
+
+    public void Dispose() => _channel.Dispose();
+
+    private string Describe(RpcException error) => error.StatusCode switch
+    {
+        // Only failures on this side carry an exception.
+        _ when error.Status.DebugException is { } cause && error.StatusCode != StatusCode.DeadlineExceeded =>
+            $"no service answers at {address}: {cause.GetBaseException().Message}; start it, or name its gRPC address with --address or {ServiceAddress.Variable}",
+        StatusCode.DeadlineExceeded =>
+            $"no answer from {address} within {Durations.Format(timeout)}: see tweetcounts status, or allow more with --timeout",
+        StatusCode.Unimplemented => $"what answers at {address} does not know this call: name the service's gRPC address with --address",
+        _ => error.Status.Detail is { Length: > 0 } detail ? detail : $"the service answers {error.StatusCode}",
+    };
+}

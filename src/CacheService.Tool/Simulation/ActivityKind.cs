@@ -1,0 +1,9 @@
+namespace CacheService.Tool.Simulation;
+
+internal enum ActivityKind
+{
+    Retweet,
+    Like,
+    UndoRetweet,
+    UndoLike,
+}

@@ -1,0 +1,8 @@
+namespace CacheService.Counts;
+
+/// <summary>What happened to one message between two snapshots.</summary>
+/// <param name="MessageId">The message.</param>
+/// <param name="Retweets">Added to its retweets.</param>
+/// <param name="Likes">Added to its likes.</param>
+/// <param name="Born">How often it was created less how often it was deleted: 1, 0 or -1.</param>
+internal readonly record struct CountChange(long MessageId, long Retweets, long Likes, int Born);

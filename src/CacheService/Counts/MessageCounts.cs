@@ -1,0 +1,4 @@
+namespace CacheService.Counts;
+
+/// <summary>A message's counts, and the revision of their last change. Counts can be negative where the database says so.</summary>
+internal readonly record struct MessageCounts(long Retweets, long Likes, ulong Revision);

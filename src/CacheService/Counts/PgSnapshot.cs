@@ -1,0 +1,60 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
+namespace CacheService.Counts;
+
+/// <summary>A PostgreSQL <c>pg_snapshot</c>: which transactions a state of the database includes.</summary>
+internal sealed class PgSnapshot
+{
+    private readonly string _text;
+
+    private PgSnapshot(string text, ulong xmax, ulong[] inProgress)
+    {
+        _text = text;
+        Xmax = xmax;
+        InProgress = inProgress;
+    }
+
+    /// <summary>No transaction from this id on is included.</summary>
+    public ulong Xmax { get; }
+
+    /// <summary>The transactions below <see cref="Xmax"/> that are not included, ascending.</summary>
+    public ulong[] InProgress { get; }
+
+    /// <summary>Parses PostgreSQL's text form, <c>xmin:xmax:xip,xip,…</c>.</summary>
+    /// <exception cref="FormatException">The text is not a snapshot.</exception>
+    public static PgSnapshot Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var parts = text.Split(':');
+        if (parts.Length != 3)
+        {
+            Reject(text);
+        }
+
+        var inProgress = parts[2].Length == 0 ? [] : Array.ConvertAll(parts[2].Split(','), xip => ParseXid(xip, text));
+        return new PgSnapshot(text, ParseXid(parts[1], text), inProgress);
+    }
+
+    /// <summary>
+    /// Whether the transaction had ended, committed or not, when the snapshot was taken. This is PostgreSQL's own rule
+    /// (XidInMVCCSnapshot), on top-level transaction ids.
+    /// </summary>
+    public bool Includes(ulong xid) => xid < Xmax && Array.BinarySearch(InProgress, xid) < 0;
+
+    /// <summary>PostgreSQL's text form.</summary>
+    public override string ToString() => _text;
+
+    private static ulong ParseXid(string digits, string text)
+    {
+        if (!ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var xid))
+        {
+            Reject(text);
+        }
+
+        return xid;
+    }
+
+    [DoesNotReturn]
+    private static void Reject(string text) => throw new FormatException($"'{text}' is not a pg_snapshot.");
+}

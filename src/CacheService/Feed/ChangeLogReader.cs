@@ -1,0 +1,133 @@
+using CacheService.Counts;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace CacheService.Feed;
+
+/// <summary>The reader connection: reads the change log, and holds the ASLEEP and RINGER locks. Not thread-safe.</summary>
+internal sealed class ChangeLogReader(NpgsqlConnection connection, string consumer, TimeProvider time)
+{
+    // Index scans only: the plan is made while the log is empty, and used when it is not. JIT costs more than it gives.
+    private const string SessionSettings = "set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan";
+
+    // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot (xmax, in progress)
+    // is what has happened since. The row of the log's state is the one with a snapshot.
+    private const string DrainSql =
+        """
+        select null::bigint, null::bigint, null::bigint, null::bigint,
+               pg_current_snapshot()::text, (select id from twcache.change_identity),
+               exists (select from twcache.consumer where name = $3), extract(epoch from clock_timestamp())::float8
+        union all
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, null, null, null, null
+          from (select messageid, rts, favs, born from twcache.change where xid >= $1
+                union all
+                select messageid, rts, favs, born from twcache.change where xid = any ($2)) as since
+         group by messageid
+        """;
+
+    private readonly NpgsqlParameter<ulong> _xmax = new() { NpgsqlDbType = NpgsqlDbType.Xid8 };
+    private readonly NpgsqlParameter<ulong[]> _inProgress = new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 };
+    private readonly Dictionary<DrainPrelude, NpgsqlBatch> _batches = [];
+
+    /// <summary>Whether this session holds the ASLEEP lock, so that writers ring.</summary>
+    public bool HoldsAsleep { get; private set; }
+
+    /// <summary>Prepares the session and its statements.</summary>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        await using (var settings = new NpgsqlCommand(SessionSettings, connection))
+        {
+            await settings.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        foreach (var prelude in Enum.GetValues<DrainPrelude>())
+        {
+            var batch = connection.CreateBatch();
+            if (PreludeSql(prelude) is { } sql)
+            {
+                batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
+            }
+
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(DrainSql)
+            {
+                Parameters = { _xmax.Clone(), _inProgress.Clone(), new NpgsqlParameter<string> { TypedValue = consumer } },
+            });
+            await batch.PrepareAsync(cancellationToken);
+            _batches[prelude] = batch;
+        }
+    }
+
+    /// <summary>Tries to become the cache that uses ASLEEP. Kept until the connection ends.</summary>
+    public async Task<bool> TryBecomeRingerAsync(CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"select pg_try_advisory_lock({AdvisoryLocks.Ringer})", connection);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Reads what has changed since a snapshot.</summary>
+    public async Task<Drain> DrainAsync(PgSnapshot since, DrainPrelude prelude, CancellationToken cancellationToken)
+    {
+        var batch = _batches[prelude];
+        var parameters = batch.BatchCommands[^1].Parameters;
+        parameters[0].Value = since.Xmax;
+        parameters[1].Value = since.InProgress;
+
+        var startedAt = time.GetTimestamp();
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        if (prelude != DrainPrelude.None)
+        {
+            await reader.ReadAsync(cancellationToken);
+            var done = reader.GetBoolean(0);
+            HoldsAsleep = prelude == DrainPrelude.FallAsleep && done;
+            await reader.NextResultAsync(cancellationToken);
+        }
+
+        return await ReadAsync(reader, startedAt, cancellationToken);
+    }
+
+    private static async Task<Drain> ReadAsync(NpgsqlDataReader reader, long startedAt, CancellationToken cancellationToken)
+    {
+        var changes = new List<CountChange>();
+        var truncated = false;
+        PgSnapshot? snapshot = null;
+        Guid? identity = null;
+        var isRegistered = false;
+        double serverTime = 0;
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            if (!await reader.IsDBNullAsync(4, cancellationToken))
+            {
+                snapshot = PgSnapshot.Parse(reader.GetString(4));
+                identity = await reader.IsDBNullAsync(5, cancellationToken) ? null : reader.GetGuid(5);
+                isRegistered = reader.GetBoolean(6);
+                serverTime = reader.GetDouble(7);
+            }
+            else if (await reader.IsDBNullAsync(0, cancellationToken))
+            {
+                truncated = true;
+            }
+            else
+            {
+                changes.Add(new CountChange(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), checked((int)reader.GetInt64(3))));
+            }
+        }
+
+        return new Drain
+        {
+            StartedAt = startedAt,
+            Snapshot = snapshot ?? throw new InvalidOperationException("A drain brought no snapshot."),
+            Identity = identity,
+            IsRegistered = isRegistered,
+            ServerTime = serverTime,
+            Truncated = truncated,
+            Changes = changes,
+        };
+    }
+
+    private static string? PreludeSql(DrainPrelude prelude) => prelude switch
+    {
+        DrainPrelude.FallAsleep => $"select pg_try_advisory_lock({AdvisoryLocks.Asleep})",
+        DrainPrelude.WakeUp => $"select pg_advisory_unlock({AdvisoryLocks.Asleep})",
+        _ => null,
+    };
+}

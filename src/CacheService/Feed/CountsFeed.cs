@@ -1,0 +1,165 @@
+using System.Net.Sockets;
+using CacheService.Counts;
+using CacheService.Postgres;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace CacheService.Feed;
+
+/// <summary>
+/// Keeps the store true: connects, registers, loads, drains, and begins again where that breaks. What was loaded is served all the while;
+/// a new connection goes on from the store's snapshot wherever the change log has everything since.
+/// </summary>
+internal sealed partial class CountsFeed(
+    CountsStore store,
+    FeedStatus status,
+    DrainRequests requests,
+    WakeSignal wake,
+    PostgresConnections connections,
+    SchemaInstaller installer,
+    IOptions<FeedOptions> options,
+    StartFailure startFailure,
+    TimeProvider time,
+    ILogger<CountsFeed> logger) : BackgroundService
+{
+    private readonly FeedOptions _options = options.Value;
+    private readonly string _consumer = ConsumerName();
+    private readonly Backoff _backoff = new(options.Value.MaxReconnectDelay);
+    private Registration? _registration;
+    private bool _hasConnected;
+
+    /// <summary>Whether the store continues from the current registration; false: it must be loaded first.</summary>
+    private bool _isLoaded;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        var keeping = new LeaseKeeper(() => _registration, () => _isLoaded ? store.Version!.Snapshot : null, status, _options, time, logger).RunAsync(stopping.Token);
+        try
+        {
+            await ConnectRepeatedlyAsync(stoppingToken);
+        }
+        finally
+        {
+            await stopping.CancelAsync();
+            await keeping;
+        }
+    }
+
+    private async Task ConnectRepeatedlyAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var started = time.GetTimestamp();
+            try
+            {
+                await using var session = await FeedSession.OpenAsync(connections, installer, _consumer, _options, status, wake, time, stoppingToken);
+                _hasConnected = true;
+                await FollowAsync(session, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e) when (!_hasConnected && DatabaseErrors.IsFinal(e))
+            {
+                startFailure.Report(DatabaseErrors.Describe(e));
+                return;
+            }
+            catch (Exception e)
+            {
+                var delay = DelayAfter(time.GetElapsedTime(started));
+                ReportBroken(e, delay);
+                await Task.Delay(delay, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task FollowAsync(FeedSession session, CancellationToken cancellationToken)
+    {
+        var loop = new DrainLoop(store, status, requests, wake, _options, time);
+        while (true)
+        {
+            await SynchronizeAsync(session, cancellationToken);
+            var synchronized = time.GetTimestamp();
+            var reload = await loop.RunAsync(session, _registration!, cancellationToken);
+            LogReload(logger, reload.Why);
+            status.BecomeNotLive(FeedState.Syncing, $"loading all counts, since {reload.Why}");
+            _isLoaded = false;
+            if (reload.RegisterAfresh)
+            {
+                _registration = null;
+                await Task.Delay(DelayAfter(time.GetElapsedTime(synchronized)), time, cancellationToken);
+            }
+        }
+    }
+
+    private async Task SynchronizeAsync(FeedSession session, CancellationToken cancellationToken)
+    {
+        if (_registration is null)
+        {
+            status.BecomeNotLive(FeedState.Syncing, "registering with the change log");
+            _isLoaded = false;
+            _registration = await Registration.RegisterAsync(connections.Pool, _consumer, _options.LeaseSeconds, cancellationToken);
+        }
+
+        if (_isLoaded)
+        {
+            return;
+        }
+
+        if (!_registration.IsEverythingRecorded)
+        {
+            await _registration.WaitForEarlierTransactionsAsync(what => status.BecomeNotLive(FeedState.Syncing, what), cancellationToken);
+        }
+
+        status.BecomeNotLive(FeedState.Syncing, "loading all counts");
+        var started = time.GetTimestamp();
+        await CountsLoader.LoadAsync(session.Connection, store, _options.LoadWorkMemory, time, cancellationToken);
+        _isLoaded = true;
+        var version = store.Version!;
+        var seconds = time.GetElapsedTime(started).TotalSeconds;
+        LogLoaded(logger, version.Messages, seconds, version.Snapshot);
+
+        // Other caches may now rely on this one, and the log may be trimmed up to here.
+        if (!await _registration.RenewAsync(version.Snapshot.ToString(), cancellationToken))
+        {
+            _registration = null;
+            await SynchronizeAsync(session, cancellationToken);
+        }
+    }
+
+    /// <summary>The pause before the next attempt, after one that held for a while or did not.</summary>
+    private TimeSpan DelayAfter(TimeSpan held)
+    {
+        if (held > _options.MaxReconnectDelay)
+        {
+            _backoff.Reset();
+        }
+
+        return _backoff.NextDelay();
+    }
+
+    private void ReportBroken(Exception e, TimeSpan delay)
+    {
+        var description = DatabaseErrors.Describe(e);
+        status.BecomeNotLive(FeedState.Starting, description);
+        status.NotificationsWorking = false;
+        status.IsRinger = false;
+        if (e is NpgsqlException or SocketException or TimeoutException or IOException or DatabaseSetupException)
+        {
+            LogBroken(logger, description, delay.TotalSeconds);
+        }
+        else
+        {
+            LogUnexpected(logger, delay.TotalSeconds, e);
+        }
+    }
+
+    private static string ConsumerName()
+    {
+        const int LongestHostName = 24;
+        var host = Environment.MachineName;
+        return $"{(host.Length > LongestHostName ? host[..LongestHostName] : host)}-{Environment.ProcessId}-{Random.Shared.Next():x8}";
+    }
+}

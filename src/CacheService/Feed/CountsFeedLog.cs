@@ -1,0 +1,22 @@
+using CacheService.Counts;
+
+namespace CacheService.Feed;
+
+internal sealed partial class CountsFeed
+{
+    [LoggerMessage(EventId = 1, EventName = "CountsLoaded", Level = LogLevel.Information,
+        Message = "Loaded the counts of {Messages} messages in {Seconds:F2} s, at snapshot {Snapshot}.")]
+    private static partial void LogLoaded(ILogger logger, long messages, double seconds, PgSnapshot snapshot);
+
+    [LoggerMessage(EventId = 2, EventName = "Reloading", Level = LogLevel.Warning,
+        Message = "Loading all counts afresh, since {Reason}.")]
+    private static partial void LogReload(ILogger logger, string reason);
+
+    [LoggerMessage(EventId = 3, EventName = "SessionBroken", Level = LogLevel.Warning,
+        Message = "The database cannot be followed: {Reason}. Trying again in {Seconds:F2} s.")]
+    private static partial void LogBroken(ILogger logger, string reason, double seconds);
+
+    [LoggerMessage(EventId = 4, EventName = "FeedFailed", Level = LogLevel.Error,
+        Message = "The feed failed. Trying again in {Seconds:F2} s.")]
+    private static partial void LogUnexpected(ILogger logger, double seconds, Exception exception);
+}

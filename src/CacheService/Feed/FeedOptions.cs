@@ -1,0 +1,53 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+
+namespace CacheService.Feed;
+
+/// <summary>How the cache follows the database: the section <c>Feed</c>.</summary>
+internal sealed class FeedOptions
+{
+    /// <summary>The section's name.</summary>
+    public const string Section = "Feed";
+
+    /// <summary>While changes come, the change log is read at most once in this time.</summary>
+    [Description("While changes come, the change log is read at most once in this time.")]
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:01")]
+    public TimeSpan MinDrainInterval { get; set; } = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>The longest pause between reads of the change log while writers' transactions are open.</summary>
+    [Description("The longest pause between reads of the change log while writers' transactions are open.")]
+    [Range(typeof(TimeSpan), "00:00:00.001", "00:00:01")]
+    public TimeSpan MaxDrainPause { get; set; } = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>The change log is read this often when nothing happens, which proves the counts' age.</summary>
+    [Description("The change log is read this often when nothing happens, which proves the counts' age.")]
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:00:10")]
+    public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Counts older than this are marked STALE.</summary>
+    [Description("Counts older than this are marked STALE.")]
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
+    public TimeSpan StaleAfter { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>A read of the change log that takes longer counts as a lost connection.</summary>
+    [Description("A read of the change log that takes longer counts as a lost connection. Whole seconds.")]
+    [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long writers go on recording changes for a cache that is gone.</summary>
+    [Description("How long writers go on recording changes for a cache that is gone. A cache away for longer loads afresh. Whole seconds.")]
+    [Range(typeof(TimeSpan), "00:00:03", "01:00:00")]
+    public TimeSpan LeaseDuration { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest pause between attempts to reach the database.</summary>
+    [Description("The longest pause between attempts to reach the database.")]
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
+    public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Memory that PostgreSQL may use to count all activity at a load, in megabytes.</summary>
+    [Description("Memory that PostgreSQL may use to count all activity at a load, in megabytes.")]
+    [Range(1, 16384)]
+    public int LoadWorkMemory { get; set; } = 256;
+
+    internal int LeaseSeconds => (int)LeaseDuration.TotalSeconds;
+}

@@ -1,0 +1,6 @@
+using Microsoft.Extensions.Options;
+
+namespace CacheService.Feed;
+
+[OptionsValidator]
+internal sealed partial class FeedOptionsValidator : IValidateOptions<FeedOptions>;

@@ -1,0 +1,22 @@
+using CacheService.Health;
+using CacheService.Settings;
+
+namespace CacheService.Feed;
+
+/// <summary>Registers the feed.</summary>
+internal static class FeedServices
+{
+    /// <summary>Adds the feed, its status, and the gate for reads that ask for freshness.</summary>
+    public static void AddFeed(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSettings<FeedOptions, FeedOptionsValidator>(builder.Configuration, FeedOptions.Section);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<StartFailure>();
+        builder.Services.AddSingleton<WakeSignal>();
+        builder.Services.AddSingleton<DrainRequests>();
+        builder.Services.AddSingleton<FeedStatus>();
+        builder.Services.AddSingleton<IServingStatus>(services => services.GetRequiredService<FeedStatus>());
+        builder.Services.AddSingleton<ReadGate>();
+        builder.Services.AddHostedService<CountsFeed>();
+    }
+}

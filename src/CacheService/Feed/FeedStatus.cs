@@ -1,0 +1,81 @@
+using CacheService.Counts;
+using CacheService.Health;
+using Microsoft.Extensions.Options;
+
+namespace CacheService.Feed;
+
+/// <summary>What is known of the feed. Written by the feed, read by anybody; thread-safe.</summary>
+internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> options, TimeProvider time) : IServingStatus
+{
+    private FeedCondition _condition = new(FeedState.Starting, "starting: connecting to the database");
+    private long _drains;
+    private long _bells;
+
+    /// <summary>The condition. Counts older than <see cref="FeedOptions.StaleAfter"/> are STALE whatever the feed thinks of itself.</summary>
+    public FeedCondition Condition => ConditionOf(store.Version);
+
+    /// <summary>The server's version, as it names it; empty before the first connection.</summary>
+    public string ServerVersion { get; internal set; } = "";
+
+    /// <summary>Whether a notification of the listener's own came back.</summary>
+    public bool NotificationsWorking { get; internal set; }
+
+    /// <summary>Whether this cache is the one that notifications wake.</summary>
+    public bool IsRinger { get; internal set; }
+
+    /// <summary>The used share of the server's notification queue, 0 to 1, as of the lease's last renewal.</summary>
+    public double NotificationQueueUsage { get; internal set; }
+
+    /// <summary>Reads of the change log since the start.</summary>
+    public long Drains => Volatile.Read(ref _drains);
+
+    /// <summary>Notifications heard since the start.</summary>
+    public long Bells => Volatile.Read(ref _bells);
+
+    /// <inheritdoc/>
+    public bool IsServing => Condition.State == FeedState.Live;
+
+    /// <summary>The age of a version: an upper bound on how long ago the database may have begun to differ from it.</summary>
+    public TimeSpan AgeOf(CountsVersion version) => time.GetElapsedTime(version.TakenAt);
+
+    /// <summary>The condition under which a version is served.</summary>
+    public FeedCondition ConditionOf(CountsVersion? version)
+    {
+        var condition = Volatile.Read(ref _condition);
+        if (version is null || condition.State != FeedState.Live)
+        {
+            return condition;
+        }
+
+        var age = AgeOf(version);
+        return age <= options.Value.StaleAfter
+            ? condition
+            : new FeedCondition(FeedState.Stale, $"stale: the database has not answered for {age.TotalSeconds:F1} s");
+    }
+
+    internal void BecomeLive()
+    {
+        if (Volatile.Read(ref _condition).State != FeedState.Live)
+        {
+            Volatile.Write(ref _condition, new FeedCondition(FeedState.Live, ""));
+        }
+    }
+
+    /// <summary>The feed is down or synchronizing: STALE if there are counts to serve, else the given state.</summary>
+    internal void BecomeNotLive(FeedState stateWithoutCounts, string reason)
+    {
+        var state = store.Version is null ? stateWithoutCounts : FeedState.Stale;
+        Volatile.Write(ref _condition, new FeedCondition(state, $"{StateName(state)}: {reason}"));
+    }
+
+    internal void CountDrain() => Interlocked.Increment(ref _drains);
+
+    internal void CountBell() => Interlocked.Increment(ref _bells);
+
+    private static string StateName(FeedState state) => state switch
+    {
+        FeedState.Starting => "starting",
+        FeedState.Syncing => "syncing",
+        _ => "stale",
+    };
+}

@@ -1,0 +1,54 @@
+using System.Net.Sockets;
+using CacheService.Feed;
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+using Npgsql;
+
+namespace CacheService.Grpc;
+
+/// <summary>Turns exceptions into gRPC errors. A caller sees words of ours only; what else there is to know goes to the log.</summary>
+internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger) : Interceptor
+{
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(request, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Translate(e, context);
+        }
+    }
+
+    private RpcException Translate(Exception error, ServerCallContext context)
+    {
+        switch (error)
+        {
+            case RequirementNotMetException unmet:
+                return new RpcException(new Status(CodeOf(unmet.Failure), unmet.Message));
+            case OperationCanceledException when context.CancellationToken.IsCancellationRequested:
+                return new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled"));
+            case NpgsqlException or SocketException or TimeoutException:
+                LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));
+                return new RpcException(new Status(StatusCode.Unavailable, "the database cannot be asked right now; try again in a moment"));
+            default:
+                LogUnexpected(logger, context.Method, error);
+                return new RpcException(new Status(StatusCode.Internal, "the service failed; its log says why"));
+        }
+    }
+
+    private static StatusCode CodeOf(RequirementFailure failure) => failure switch
+    {
+        RequirementFailure.TransactionInProgress => StatusCode.FailedPrecondition,
+        RequirementFailure.TransactionNeverAssigned => StatusCode.OutOfRange,
+        _ => StatusCode.Unavailable,
+    };
+
+    [LoggerMessage(EventId = 1, EventName = "DatabaseUnavailable", Level = LogLevel.Warning, Message = "{Method}: {Reason}")]
+    private static partial void LogDatabase(ILogger logger, string method, string reason);
+
+    [LoggerMessage(EventId = 2, EventName = "HandlerFailed", Level = LogLevel.Error, Message = "{Method} failed.")]
+    private static partial void LogUnexpected(ILogger logger, string method, Exception exception);
+}

@@ -1,0 +1,32 @@
+using CacheService.Grpc.Reflection;
+using CacheService.Health;
+using CacheService.Messages;
+using Grpc.Reflection.V1;
+using TweetCounts.V1;
+using HealthV1 = Grpc.Health.V1.Health;
+
+namespace CacheService.Grpc;
+
+/// <summary>Registers and maps the gRPC API.</summary>
+internal static class GrpcServices
+{
+    /// <summary>Adds what the API needs.</summary>
+    public static void AddGrpcApi(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<ErrorInterceptor>());
+        builder.Services.AddSingleton<MessageTexts>();
+        builder.Services.AddSingleton<Replies>();
+        builder.Services.AddSingleton<TweetCountsGrpcService>();
+        builder.Services.AddSingleton<HealthService>();
+        builder.Services.AddSingleton(new DescriptorIndex(TweetCountsService.Descriptor, HealthV1.Descriptor, ServerReflection.Descriptor));
+        builder.Services.AddSingleton<ReflectionService>();
+    }
+
+    /// <summary>Maps the services.</summary>
+    public static void MapGrpcApi(this WebApplication app)
+    {
+        app.MapGrpcService<TweetCountsGrpcService>();
+        app.MapGrpcService<HealthService>();
+        app.MapGrpcService<ReflectionService>();
+    }
+}

@@ -1,0 +1,146 @@
+using CacheService.Counts;
+using CacheService.Feed;
+using CacheService.Messages;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using TweetCounts.V1;
+
+namespace CacheService.Grpc;
+
+/// <summary>The API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
+internal sealed class TweetCountsGrpcService(
+    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, Replies replies, IOptions<LimitsOptions> limits, TimeProvider time)
+    : TweetCountsService.TweetCountsServiceBase
+{
+    private static readonly long StartedAt = TimeProvider.System.GetTimestamp();
+
+    private readonly LimitsOptions _limits = limits.Value;
+
+    public override Task<GetCountsResponse> GetCounts(GetCountsRequest request, ServerCallContext context)
+    {
+        var messageId = Requests.MessageId(request.MessageId);
+        return Requests.Requirement(request.Read) is { } requirement
+            ? ReadAfterAsync()
+            : Task.FromResult(Read());
+
+        async Task<GetCountsResponse> ReadAfterAsync()
+        {
+            await PassAsync(requirement, context);
+            return Read();
+        }
+
+        GetCountsResponse Read()
+        {
+            var version = store.Read(messageId, out var counts) ?? throw replies.NotLoaded();
+            return new GetCountsResponse
+            {
+                Counts = Replies.Counts(messageId, counts ?? throw Replies.NoSuchMessage(messageId)),
+                Freshness = replies.Freshness(version),
+            };
+        }
+    }
+
+    public override async Task<BatchGetCountsResponse> BatchGetCounts(BatchGetCountsRequest request, ServerCallContext context)
+    {
+        var messageIds = Requests.MessageIds(request.MessageIds, _limits.MaxIdsPerRequest);
+        await PassAsync(Requests.Requirement(request.Read), context);
+
+        var counts = new MessageCounts?[messageIds.Length];
+        var version = store.ReadMany(messageIds, counts) ?? throw replies.NotLoaded();
+        var response = new BatchGetCountsResponse { Freshness = replies.Freshness(version) };
+        for (var i = 0; i < messageIds.Length; i++)
+        {
+            if (counts[i] is { } found)
+            {
+                response.Counts.Add(Replies.Counts(messageIds[i], found));
+            }
+            else
+            {
+                response.MissingMessageIds.Add(messageIds[i]);
+            }
+        }
+
+        return response;
+    }
+
+    public override async Task<ListTopCountsResponse> ListTopCounts(ListTopCountsRequest request, ServerCallContext context)
+    {
+        var order = Requests.TopOrder(request.OrderBy);
+        var limit = Requests.TopLimit(request.Limit, _limits.MaxTopCounts);
+        RequireLoaded();
+
+        var top = await topCounts.GetAsync(order, context.CancellationToken);
+        return new ListTopCountsResponse
+        {
+            Counts = { top.Messages.Take(limit).Select(message => Replies.Counts(message.MessageId, message.Counts)) },
+            Freshness = replies.Freshness(top.Version),
+        };
+    }
+
+    public override async Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context)
+    {
+        var messageId = Requests.MessageId(request.MessageId);
+        await PassAsync(Requests.Requirement(request.Read), context);
+        RequireLoaded();
+
+        if (store.Read(messageId, out var known) is null || known is null)
+        {
+            throw Replies.NoSuchMessage(messageId);
+        }
+
+        var text = await texts.GetAsync(messageId, context.CancellationToken) ?? throw Replies.NoSuchMessage(messageId);
+
+        // Read last, so that the counts are no older than the answer.
+        var version = store.Read(messageId, out var counts) ?? throw replies.NotLoaded();
+        return new GetMessageResponse
+        {
+            MessageId = messageId,
+            Author = text.Author,
+            Text = text.Text,
+            PostedAt = Timestamp.FromDateTime(text.PostedAt),
+            Counts = Replies.Counts(messageId, counts ?? throw Replies.NoSuchMessage(messageId)),
+            Freshness = replies.Freshness(version),
+        };
+    }
+
+    public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context)
+    {
+        var version = store.Version;
+        var condition = status.ConditionOf(version);
+        return Task.FromResult(new GetStatusResponse
+        {
+            State = Replies.State(condition.State),
+            Epoch = version?.Epoch ?? "",
+            Revision = version?.Revision ?? 0,
+            Messages = version?.Messages ?? 0,
+            Snapshot = version?.Snapshot.ToString() ?? "",
+            Age = version is null ? null : Duration.FromTimeSpan(status.AgeOf(version)),
+            Detail = condition.Detail,
+            ServerVersion = status.ServerVersion,
+            Drains = (ulong)status.Drains,
+            Bells = (ulong)status.Bells,
+            NotificationsWorking = status.NotificationsWorking,
+            Ringer = status.IsRinger,
+            NotificationQueueUsage = status.NotificationQueueUsage,
+            Uptime = Duration.FromTimeSpan(TimeProvider.System.GetElapsedTime(StartedAt)),
+        });
+    }
+
+    private async Task PassAsync(ReadRequirement? requirement, ServerCallContext context)
+    {
+        RequireLoaded();
+        if (requirement is not null)
+        {
+            await gate.PassAsync(requirement, ReadDeadline.LimitOf(context, _limits.MaxReadWait, time), context.CancellationToken);
+        }
+    }
+
+    private void RequireLoaded()
+    {
+        if (store.Version is null)
+        {
+            throw replies.NotLoaded();
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+
+namespace CacheService;
+
+/// <summary>What one request may cost: the section <c>Limits</c>.</summary>
+internal sealed class LimitsOptions
+{
+    /// <summary>The section's name.</summary>
+    public const string Section = "Limits";
+
+    /// <summary>The most message ids in one request.</summary>
+    [Description("The most message ids in one request.")]
+    [Range(1, 100_000)]
+    public int MaxIdsPerRequest { get; set; } = 10_000;
+
+    /// <summary>The most messages that ListTopCounts answers with.</summary>
+    [Description("The most messages that ListTopCounts answers with.")]
+    [Range(1, 10_000)]
+    public int MaxTopCounts { get; set; } = 1_000;
+
+    /// <summary>How long the answer of ListTopCounts is kept.</summary>
+    [Description("How long the answer of ListTopCounts is kept.")]
+    [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
+    public TimeSpan TopCountsExpiration { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a read with a requirement waits at most, whatever its deadline.</summary>
+    [Description("How long a read with a requirement waits at most, whatever its deadline.")]
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
+    public TimeSpan MaxReadWait { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How many messages' texts are kept in memory.</summary>
+    [Description("How many messages' texts are kept in memory.")]
+    [Range(1, 10_000_000)]
+    public int CachedMessages { get; set; } = 10_000;
+
+    /// <summary>How long a message's text is kept in memory: a changed text shows after that.</summary>
+    [Description("How long a message's text is kept in memory: a changed text shows after that.")]
+    [Range(typeof(TimeSpan), "00:00:00.010", "1.00:00:00")]
+    public TimeSpan MessageExpiration { get; set; } = TimeSpan.FromMinutes(1);
+}

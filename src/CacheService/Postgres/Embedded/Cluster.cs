@@ -1,0 +1,76 @@
+namespace CacheService.Postgres.Embedded;
+
+/// <summary>Makes PostgreSQL's data directory, once.</summary>
+internal static class Cluster
+{
+    private static readonly TimeSpan InitTimeout = TimeSpan.FromMinutes(2);
+
+    /// <summary>Does nothing when the data directory is there and of the right version.</summary>
+    public static async Task EnsureAsync(
+        DataLayout layout, ServerUser user, PostgresBinaries binaries, string role, string password, bool sync, ILogger logger,
+        CancellationToken cancellationToken)
+    {
+        if (layout.ClusterVersion is { } version)
+        {
+            CheckVersion(layout, binaries, version);
+            return;
+        }
+
+        DeleteAbandoned(layout, logger);
+        if (Directory.Exists(layout.Cluster))
+            throw new EmbeddedPostgresException($"{layout.Cluster} is not a PostgreSQL data directory (no PG_VERSION in it): move it away");
+
+        logger.Initializing(layout.Root, binaries.MajorVersion, user.Name);
+        await InitializeAsync(layout, user, binaries, role, password, sync, cancellationToken);
+        Directory.Move(layout.UnfinishedCluster, layout.Cluster);
+    }
+
+    private static void DeleteAbandoned(DataLayout layout, ILogger logger)
+    {
+        foreach (var folder in layout.AbandonedClusters)
+        {
+            try
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            catch (IOException e)
+            {
+                // An initdb that has outlived its service is still writing there. It is in nobody's way.
+                logger.AbandonedClusterKept(folder, e.Message);
+            }
+        }
+    }
+
+    private static async Task InitializeAsync(
+        DataLayout layout, ServerUser user, PostgresBinaries binaries, string role, string password, bool sync,
+        CancellationToken cancellationToken)
+    {
+        await user.CreateFolderAsync(layout.UnfinishedCluster, cancellationToken);
+        await OwnedFile.WriteSecretAsync(layout.InitialPassword, password + "\n", cancellationToken);
+        try
+        {
+            await user.OwnAsync(layout.InitialPassword, cancellationToken);
+            string[] initdb =
+            [
+                binaries.InitDb, "-D", layout.UnfinishedCluster, "-U", role, $"--pwfile={layout.InitialPassword}",
+                "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", .. sync ? Array.Empty<string>() : ["--no-sync"],
+            ];
+            var result = await Command.RunAsync(user.Command(initdb), InitTimeout, cancellationToken);
+            if (!result.Succeeded)
+                throw new EmbeddedPostgresException($"initdb cannot make a data directory in {layout.Root}: {result.Summary}");
+        }
+        finally
+        {
+            File.Delete(layout.InitialPassword);
+        }
+    }
+
+    private static void CheckVersion(DataLayout layout, PostgresBinaries binaries, int version)
+    {
+        if (version != binaries.MajorVersion)
+        {
+            throw new EmbeddedPostgresException($"the data in {layout.Root} is of PostgreSQL {version}, but the programs in {binaries.Folder} are of "
+                + $"{binaries.MajorVersion}: set Embedded:PgHome to PostgreSQL {version}, or Embedded:DataDirectory to another folder, or use pg_upgrade");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using Npgsql;
+
+namespace CacheService.Postgres;
+
+/// <summary>Brings a database to the schema that the service needs, or says what is missing.</summary>
+internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
+{
+    private const int OldestServer = 14;
+
+    private const string NeededRightsSql =
+        """
+        select string_agg(need.words, ', ')
+          from (values
+                  ('usage on schema tweet',                   has_schema_privilege('tweet', 'usage')),
+                  ('usage on schema twcache',                 has_schema_privilege('twcache', 'usage')),
+                  ('select on tweet.users',                   has_table_privilege('tweet.users', 'select')),
+                  ('select on tweet.message',                 has_table_privilege('tweet.message', 'select')),
+                  ('select on tweet.activity',                has_table_privilege('tweet.activity', 'select')),
+                  ('select on twcache.change',                has_table_privilege('twcache.change', 'select')),
+                  ('select on twcache.change_identity',       has_table_privilege('twcache.change_identity', 'select')),
+                  ('select on twcache.consumer',              has_table_privilege('twcache.consumer', 'select')),
+                  ('execute on function twcache.register',    has_function_privilege('twcache.register(text, int)', 'execute')),
+                  ('execute on function twcache.renew',       has_function_privilege('twcache.renew(text, pg_snapshot, int)', 'execute')),
+                  ('execute on function twcache.trim',        has_function_privilege('twcache.trim(int)', 'execute'))
+               ) as need (words, granted)
+         where not need.granted
+        """;
+
+    /// <summary>Applies the files that the database lacks, in order, and checks the role's rights.</summary>
+    /// <exception cref="DatabaseSetupException">A file or a right is missing, and the role may not mend it.</exception>
+    public async Task EnsureAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (connection.PostgreSqlVersion.Major < OldestServer)
+        {
+            throw new DatabaseSetupException($"PostgreSQL {connection.PostgreSqlVersion} is too old: version {OldestServer} or newer is needed.");
+        }
+
+        if ((await MissingFilesAsync(connection, cancellationToken)).Count > 0)
+        {
+            await ApplyMissingAsync(connection, cancellationToken);
+        }
+
+        await CheckRightsAsync(connection, cancellationToken);
+    }
+
+    private async Task ApplyMissingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(connection, "select pg_advisory_lock(1951, 1)", cancellationToken);
+        // Another service may have applied them while this one waited for the lock.
+        foreach (var file in await MissingFilesAsync(connection, cancellationToken))
+        {
+            try
+            {
+                await ExecuteAsync(connection, SqlFiles.Read(file), cancellationToken);
+            }
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InsufficientPrivilege)
+            {
+                throw new DatabaseSetupException(
+                    $"The database lacks sql/{file}, and role \"{connection.UserName}\" may not apply it ({e.MessageText}). As the database's owner run: "
+                    + $"psql -v ON_ERROR_STOP=1 -f sql/{file} (and the files after it), then: grant twcache_reader to \"{connection.UserName}\"",
+                    e);
+            }
+
+            LogApplied(logger, file);
+        }
+
+        await ExecuteAsync(connection, "select pg_advisory_unlock(1951, 1)", cancellationToken);
+    }
+
+    private static async Task<List<string>> MissingFilesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        const string HasRecordSql =
+            "select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'twcache' and c.relname = 'schema_file')";
+        await using var hasRecord = new NpgsqlCommand(HasRecordSql, connection);
+        if (await hasRecord.ExecuteScalarAsync(cancellationToken) is not true)
+        {
+            return [.. SqlFiles.Names];
+        }
+
+        var applied = new HashSet<string>();
+        try
+        {
+            await using var names = new NpgsqlCommand("select name from twcache.schema_file", connection);
+            await using var reader = await names.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                applied.Add(reader.GetString(0));
+            }
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw MissingRights(connection, "select on twcache.schema_file", e);
+        }
+
+        return [.. SqlFiles.Names.Where(name => !applied.Contains(name))];
+    }
+
+    private static async Task CheckRightsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(NeededRightsSql, connection);
+        if (await command.ExecuteScalarAsync(cancellationToken) is string missing)
+        {
+            throw MissingRights(connection, missing);
+        }
+    }
+
+    private static DatabaseSetupException MissingRights(NpgsqlConnection connection, string missing, Exception? cause = null) => new(
+        $"Role \"{connection.UserName}\" lacks: {missing}. As the database's owner run: grant twcache_reader to \"{connection.UserName}\"", cause);
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    [LoggerMessage(EventId = 1, EventName = "SchemaFileApplied", Level = LogLevel.Information, Message = "Applied sql/{File} to the database.")]
+    private static partial void LogApplied(ILogger logger, string file);
+}

@@ -1,0 +1,36 @@
+using CacheService.Counts;
+using CacheService.Feed;
+using CacheService.Grpc;
+using CacheService.Http;
+using CacheService.Postgres;
+
+namespace CacheService;
+
+/// <summary>The whole service, put together.</summary>
+internal static class ServiceApp
+{
+    /// <summary>Builds the service from its arguments; nothing runs yet.</summary>
+    /// <param name="args">Settings, as <c>--Section:Setting=value</c>.</param>
+    /// <param name="configure">Last changes, for tests.</param>
+    /// <exception cref="InvalidOperationException">A setting cannot be read.</exception>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
+    {
+        // Settings next to the program, wherever it is started from.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        builder.Logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "HH:mm:ss.fff ";
+        });
+        builder.AddPostgres();
+        builder.AddCounts();
+        builder.AddFeed();
+        builder.AddGrpcApi();
+        configure?.Invoke(builder);
+
+        var app = builder.Build();
+        app.MapGrpcApi();
+        app.MapHealth();
+        return app;
+    }
+}

@@ -1,0 +1,52 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Reflection;
+using CacheService.Feed;
+using CacheService.Postgres.Embedded;
+
+namespace CacheService.Settings;
+
+/// <summary>What <c>--help</c> prints: made from the option classes, so that it cannot differ from them.</summary>
+internal static class SettingsHelp
+{
+    /// <summary>Every section, with the class that holds it.</summary>
+    public static IReadOnlyList<(string Section, Type Options)> Sections { get; } =
+    [
+        (FeedOptions.Section, typeof(FeedOptions)),
+        (LimitsOptions.Section, typeof(LimitsOptions)),
+        (EmbeddedOptions.Section, typeof(EmbeddedOptions)),
+    ];
+
+    /// <summary>The whole text.</summary>
+    public static string Text => $"""
+        CacheService: retweet and like counts from memory, exact, over gRPC.
+
+        Usage: CacheService [--Section:Setting=value]...
+
+        Examples:
+          CacheService                                    with a PostgreSQL of its own
+          CacheService --ConnectionStrings:Postgres="Host=db;Database=app;Username=counts;Password=..."
+          CacheService --Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:6080
+
+        Settings, also as environment variables (Feed__HeartbeatInterval) or in appsettings.json:
+          ConnectionStrings:Postgres       An Npgsql connection string. Default: an embedded PostgreSQL.
+          Kestrel:Endpoints:Grpc:Url       Where gRPC is served (HTTP/2). Default: http://127.0.0.1:5080
+          Kestrel:Endpoints:Http:Url       Where /health is served (HTTP/1.1). Default: http://127.0.0.1:5081
+
+        {string.Join(Environment.NewLine, Sections.SelectMany(section => Lines(section.Section, section.Options)))}
+        """;
+
+    private static IEnumerable<string> Lines(string section, Type options)
+    {
+        var defaults = Activator.CreateInstance(options);
+        foreach (var property in options.GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            var name = $"{section}:{property.Name}";
+            var description = property.GetCustomAttribute<DescriptionAttribute>()?.Description;
+            var value = Convert.ToString(property.GetValue(defaults), CultureInfo.InvariantCulture);
+            var range = property.GetCustomAttribute<RangeAttribute>() is { } limits ? $" Range: {limits.Minimum} to {limits.Maximum}." : "";
+            yield return $"  {name,-32} {description} Default: {(string.IsNullOrEmpty(value) ? "none" : value)}.{range}";
+        }
+    }
+}

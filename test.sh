@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Builds everything and runs all tests, or those that the arguments choose, which go to dotnet test:
+#   ./test.sh
+#   ./test.sh --filter FullyQualifiedName~Feed
+#   ./test.sh -p:UseTestcontainers=true
+# TWCACHE_TEST_POSTGRES, a connection string, names the PostgreSQL to test with; without it one is started.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
+
+results="$root/artifacts/test-results"
+
+# One test calls the service from Python; TWCACHE_TEST_PYTHON names the one that can.
+find_python_grpc() {
+  local python
+  # Debian's packages are for Debian's Python, which need not be the first on PATH.
+  for python in "${TWCACHE_TEST_PYTHON:-python3}" /usr/bin/python3; do
+    if "$python" -c 'import grpc, grpc_tools' 2>/dev/null; then
+      export TWCACHE_TEST_PYTHON="$python"
+      return 0
+    fi
+  done
+  return 1
+}
+
+require_python_grpc() {
+  find_python_grpc && return 0
+  if command -v apt-get >/dev/null; then
+    say "installing python3-grpcio and python3-grpc-tools …"
+    apt_install python3 python3-grpcio python3-grpc-tools || true
+  fi
+  find_python_grpc || say "
+*** WARNING: Python's gRPC is missing (packages python3-grpcio and python3-grpc-tools): ***
+*** the test that calls the service from Python cannot run.                             ***
+"
+}
+
+# Sums the result files up in one line; fails when a test has failed or none has run.
+summarize() {
+  find "$results" -name '*.trx' -exec cat {} + | awk '
+    function count(name) {
+      return match($0, " " name "=\"[0-9]+\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) + 0 : 0
+    }
+    /<Counters / {
+      passed += count("passed")
+      failed += count("failed") + count("error") + count("timeout") + count("aborted")
+      skipped += count("total") - count("executed")
+    }
+    END {
+      printf "%d passed, %d failed%s\n", passed, failed, skipped ? ", " skipped " skipped" : ""
+      exit failed > 0 || passed == 0
+    }'
+}
+
+require_dotnet
+[[ -n ${TWCACHE_TEST_POSTGRES:-} ]] || require_postgres
+require_python_grpc
+
+# What changes the build has to be said to the build.
+properties=()
+for argument in "$@"; do
+  [[ $argument != -p:* ]] || properties+=("$argument")
+done
+
+code=0
+rm -rf "$results"
+say "building …"
+dotnet build "$root/CacheService.sln" -c Release -v quiet -clp:"ErrorsOnly;NoSummary" ${properties[@]+"${properties[@]}"} || die "the build failed"
+# One project after the other (-m:1): tests of time and load do not disturb each other.
+dotnet test "$root/CacheService.sln" -c Release --no-build -m:1 --logger "trx;LogFilePrefix=tests" --results-directory "$results" "$@" || code=$?
+summarize || code=$((code > 0 ? code : 1))
+exit "$code"

@@ -1,0 +1,72 @@
+using CacheService.Postgres;
+using Npgsql;
+
+namespace CacheService.IntegrationTests.Infrastructure;
+
+/// <summary>Short ways to write and read the application's tables.</summary>
+internal static class Database
+{
+    /// <summary>Runs statements in one implicit transaction.</summary>
+    public static async Task ExecuteAsync(this TestDatabase database, string sql)
+    {
+        await using var connection = await database.OpenAsync();
+        await connection.ExecuteAsync(sql);
+    }
+
+    public static async Task ExecuteAsync(this NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public static async Task<T> QueryAsync<T>(this TestDatabase database, string sql)
+    {
+        await using var connection = await database.OpenAsync();
+        return await connection.QueryAsync<T>(sql);
+    }
+
+    public static async Task<T> QueryAsync<T>(this NpgsqlConnection connection, string sql)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    public static async Task<NpgsqlConnection> OpenAsync(this TestDatabase database)
+    {
+        var connection = new NpgsqlConnection(database.ConnectionString);
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    /// <summary>A user, and messages with the ids 1 to <paramref name="count"/>.</summary>
+    public static Task AddMessagesAsync(this TestDatabase database, int count) => database.ExecuteAsync(
+        $"""
+        insert into tweet.users (uname) values ('Puck') on conflict do nothing;
+        insert into tweet.message (userid, message) select userid, 'message ' || n from tweet.users, generate_series(1, {count}) n where uname = 'Puck'
+        """);
+
+    /// <summary>The truth: the view's counts of every message.</summary>
+    public static async Task<Dictionary<long, (long Retweets, long Likes)>> ReadViewAsync(this TestDatabase database)
+    {
+        await using var connection = await database.OpenAsync();
+        await using var command = new NpgsqlCommand("select messageid, rts, favs from tweet.message_with_counters", connection);
+        await using var reader = await command.ExecuteReaderAsync();
+        var counts = new Dictionary<long, (long, long)>();
+        while (await reader.ReadAsync())
+        {
+            counts.Add(reader.GetInt64(0), (reader.GetInt64(1), reader.GetInt64(2)));
+        }
+
+        return counts;
+    }
+
+    /// <summary>Applies the files of sql/, as the service does.</summary>
+    public static async Task ApplySchemaAsync(this TestDatabase database)
+    {
+        await using var connection = await database.OpenAsync();
+        foreach (var file in SqlFiles.Names)
+        {
+            await connection.ExecuteAsync(SqlFiles.Read(file));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace CacheService.IntegrationTests.Infrastructure;
+
+/// <summary>Keeps what the service logs, for tests that assert on events, and for all others, which end in an error if it logged one.</summary>
+internal sealed class RecordedLog : ILoggerProvider
+{
+    private readonly ConcurrentQueue<LogEntry> _entries = new();
+
+    public IReadOnlyCollection<LogEntry> Entries => _entries;
+
+    public bool Has(string eventName) => _entries.Any(entry => entry.EventName == eventName);
+
+    public int Count(string eventName) => _entries.Count(entry => entry.EventName == eventName);
+
+    public ILogger CreateLogger(string categoryName) => new Logger(categoryName, _entries);
+
+    public void Dispose()
+    {
+    }
+
+    internal sealed record LogEntry(string Category, LogLevel Level, string? EventName, string Message, Exception? Exception)
+    {
+        public override string ToString() => $"{Level} {Category} {EventName}: {Message} {Exception}";
+    }
+
+    private sealed class Logger(string category, ConcurrentQueue<LogEntry> entries) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            entries.Enqueue(new LogEntry(category, logLevel, eventId.Name, formatter(state, exception), exception));
+    }
+}

@@ -1,0 +1,88 @@
+using CacheService.Feed;
+using Grpc.Net.Client;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using TweetCounts.V1;
+using FeedState = CacheService.Feed.FeedState;
+
+namespace CacheService.IntegrationTests.Infrastructure;
+
+/// <summary>The whole service in this process, on real Kestrel and a real database, with a client. Fails its test if it logged an error that the test does not expect.</summary>
+internal sealed class RunningService : IAsyncDisposable
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly WebApplication _app;
+    private readonly GrpcChannel _channel;
+
+    private RunningService(WebApplication app, RecordedLog log)
+    {
+        _app = app;
+        Log = log;
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToList();
+        (GrpcAddress, HttpAddress) = (new Uri(addresses[0]), new Uri(addresses[1]));
+        _channel = GrpcChannel.ForAddress(GrpcAddress);
+        Client = new TweetCountsService.TweetCountsServiceClient(_channel);
+    }
+
+    public Uri GrpcAddress { get; }
+
+    public Uri HttpAddress { get; }
+
+    public GrpcChannel Channel => _channel;
+
+    public TweetCountsService.TweetCountsServiceClient Client { get; }
+
+    public RecordedLog Log { get; }
+
+    /// <summary>Whether the test means the service to log errors.</summary>
+    public bool ExpectsErrors { get; set; }
+
+    public IServiceProvider Services => _app.Services;
+
+    /// <summary>Why the service ended itself; null if it did not.</summary>
+    public string? StartFailure => Services.GetRequiredService<StartFailure>().Reason;
+
+    public FeedStatus Status => Services.GetRequiredService<FeedStatus>();
+
+    /// <summary>Starts the service on a database, and waits until it is LIVE.</summary>
+    public static async Task<RunningService> StartAsync(string connectionString, params string[] settings)
+    {
+        var service = await StartWithoutWaitingAsync(connectionString, settings);
+        await service.WaitForLiveAsync();
+        return service;
+    }
+
+    /// <summary>Starts the service on a database.</summary>
+    public static async Task<RunningService> StartWithoutWaitingAsync(string connectionString, params string[] settings)
+    {
+        var log = new RecordedLog();
+        var app = ServiceApp.Build(
+            [
+                $"--ConnectionStrings:Postgres={connectionString}",
+                "--Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:0",
+                "--Kestrel:Endpoints:Http:Url=http://127.0.0.1:0",
+                .. settings,
+            ],
+            builder => builder.Logging.ClearProviders().AddProvider(log));
+        await app.StartAsync();
+        return new RunningService(app, log);
+    }
+
+    public Task WaitForLiveAsync() => Wait.UntilAsync(() => Status.Condition.State == FeedState.Live, Patience, $"the service is LIVE ({Status.Condition})");
+
+    /// <summary>Stops the service as Ctrl-C does.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _channel.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        if (!ExpectsErrors)
+        {
+            Assert.That(Log.Entries.Where(entry => entry.Level >= LogLevel.Error), Is.Empty);
+        }
+    }
+}

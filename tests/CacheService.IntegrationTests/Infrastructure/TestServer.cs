@@ -1,0 +1,62 @@
+using CacheService.Postgres.Embedded;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace CacheService.IntegrationTests.Infrastructure;
+
+/// <summary>
+/// The PostgreSQL that all tests of a run share: a private one; or the one that TWCACHE_TEST_POSTGRES, a connection string of a role that
+/// may create databases and roles, names; or a container with -p:UseTestcontainers=true.
+/// </summary>
+internal static class TestServer
+{
+    private const string ExternalServer = "TWCACHE_TEST_POSTGRES";
+
+    // Data that nobody needs after a crash.
+    private static readonly Dictionary<string, string> FastSettings = new()
+    {
+        ["fsync"] = "off",
+        ["full_page_writes"] = "off",
+        ["max_connections"] = "200",
+        ["max_prepared_transactions"] = "10",
+    };
+
+    private static string? _connectionString;
+    private static Func<Task> _stop = () => Task.CompletedTask;
+
+    /// <summary>As a superuser, or what TWCACHE_TEST_POSTGRES says, to a database that tests leave alone: see <see cref="TestDatabase"/>.</summary>
+    public static string ConnectionString => _connectionString ?? throw new InvalidOperationException("The test server has not been started.");
+
+    internal static async Task StartAsync()
+    {
+        if (Environment.GetEnvironmentVariable(ExternalServer) is { Length: > 0 } external)
+        {
+            _connectionString = external;
+            return;
+        }
+
+#if USE_TESTCONTAINERS
+        var container = new ContainerServer();
+        _stop = async () => await container.DisposeAsync();
+        _connectionString = await container.StartAsync();
+#else
+        await TestFolders.RemoveLeftoversAsync();
+        var folder = TestFolders.NewPath();
+        var server = await StartEmbeddedAsync(folder);
+        _stop = async () =>
+        {
+            await server.StopAsync();
+            TestFolders.Delete(folder);
+        };
+        _connectionString = server.ConnectionString;
+#endif
+    }
+
+    internal static Task StopAsync() => _stop();
+
+    /// <summary>A private server for a test that must stop, crash or look into its own. The caller stops it and deletes the folder.</summary>
+    internal static Task<EmbeddedPostgres> StartEmbeddedAsync(string folder)
+    {
+        var options = new EmbeddedOptions { DataDirectory = folder };
+        return EmbeddedPostgres.StartAsync(options, FastSettings, NullLogger.Instance, CancellationToken.None);
+    }
+}

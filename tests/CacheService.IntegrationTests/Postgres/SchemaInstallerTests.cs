@@ -1,0 +1,142 @@
+using System.Diagnostics;
+using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Postgres;
+using CacheService.Postgres.Embedded;
+using Npgsql;
+
+namespace CacheService.IntegrationTests.Postgres;
+
+internal sealed class SchemaInstallerTests
+{
+    [Test]
+    public async Task Files_AppliedByPsqlAlone_AreWhatTheServiceNeeds()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        for (var time = 0; time < 2; time++)
+        {
+            foreach (var file in SqlFiles.Names)
+            {
+                await RunPsqlAsync(database, file);
+            }
+        }
+
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        Assert.That(service.Log.Has("SchemaFileApplied"), Is.False);
+        await database.AddMessagesAsync(2);
+        await service.AssertEqualsViewAsync(database);
+    }
+
+    [Test]
+    public async Task Start_OnAnEmptyDatabase_AppliesEachFileOnce()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var services = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => RunningService.StartAsync(database.ConnectionString)));
+
+        var applied = services.SelectMany(service => service.Log.Entries).Where(entry => entry.EventName == "SchemaFileApplied").Select(entry => entry.Message);
+        Assert.That(applied, Is.EqualTo(SqlFiles.Names.Select(name => $"Applied sql/{name} to the database.")));
+        foreach (var service in services)
+        {
+            await service.DisposeAsync();
+        }
+    }
+
+    [Test]
+    public async Task Start_AsAReaderOfAFinishedSchema_IsLiveAndExact()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await using var role = await TestRole.CreateAsync("twcache_reader");
+
+        await using var service = await RunningService.StartAsync(role.ConnectionStringTo(database));
+        await database.AddMessagesAsync(3);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
+        await service.AssertEqualsViewAsync(database);
+    }
+
+    [Test]
+    public async Task Writer_WithTheWriterRoleOnly_ChangesTheCountsAndReadsNoPlumbing()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var role = await TestRole.CreateAsync("twcache_writer");
+        await using var writer = new NpgsqlConnection(role.ConnectionStringTo(database));
+        await writer.OpenAsync();
+
+        await writer.ExecuteAsync("insert into tweet.users (uname) values ('Puck'); insert into tweet.message (userid, message) select userid, 'm' from tweet.users");
+        await writer.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
+
+        await service.AssertEqualsViewAsync(database);
+        foreach (var forbidden in new[] { "table twcache.change", "delete from twcache.consumer", "select twcache.trim(1)", "select setval('twcache.lease', 0)" })
+        {
+            var error = await Assert.ThrowsAsync<PostgresException>(() => writer.ExecuteAsync(forbidden));
+            Assert.That(error!.SqlState, Is.EqualTo(PostgresErrorCodes.InsufficientPrivilege), forbidden);
+        }
+    }
+
+    [Test]
+    public async Task Start_WithAFileMissingAndNoRightToApplyIt_NamesTheFile()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.ExecuteAsync("delete from twcache.schema_file where name = '005_triggers.sql'");
+        await using var role = await TestRole.CreateAsync("twcache_reader");
+
+        await AssertFailsToStartAsync(role.ConnectionStringTo(database), "sql/005_triggers.sql");
+    }
+
+    [Test]
+    public async Task Start_OnAnEmptyDatabaseWithoutRights_NamesTheFirstFile()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var role = await TestRole.CreateAsync();
+
+        await AssertFailsToStartAsync(role.ConnectionStringTo(database), "sql/001_schema_files.sql");
+    }
+
+    [TestCase("revoke select on tweet.users from twcache_reader", "select on tweet.users")]
+    [TestCase("revoke execute on function twcache.renew(text, pg_snapshot, int) from twcache_reader", "execute on function twcache.renew")]
+    [TestCase("revoke usage on schema twcache from twcache_reader", "twcache")]
+    public async Task Start_WithAGrantMissing_NamesTheGrant(string revoke, string named)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await using var role = await TestRole.CreateAsync("twcache_reader");
+        await database.ExecuteAsync(revoke);
+
+        await AssertFailsToStartAsync(role.ConnectionStringTo(database), named);
+    }
+
+    private static async Task AssertFailsToStartAsync(string connectionString, string words)
+    {
+        await using var service = await RunningService.StartWithoutWaitingAsync(connectionString);
+        await Wait.UntilAsync(() => service.StartFailure is not null, RunningService.Patience, "the service says why it cannot start");
+        Assert.That(service.StartFailure, Does.Contain(words).And.Not.Contain("\n"));
+        Assert.That(service.StartFailure, Does.Contain("grant twcache_reader"));
+    }
+
+    private static async Task RunPsqlAsync(TestDatabase database, string file)
+    {
+        var target = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        var binaries = await PostgresBinaries.FindAsync(null, Environment.GetEnvironmentVariable("PATH"), PostgresPlaces.Usual(), null, CancellationToken.None);
+        var path = Path.GetTempFileName();
+        await File.WriteAllTextAsync(path, SqlFiles.Read(file));
+        var start = new ProcessStartInfo(binaries.Psql, ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            Environment =
+            {
+                ["PGHOST"] = target.Host,
+                ["PGPORT"] = $"{target.Port}",
+                ["PGUSER"] = target.Username,
+                ["PGPASSWORD"] = target.Password,
+                ["PGDATABASE"] = target.Database,
+            },
+        };
+        using var psql = Process.Start(start)!;
+        var (output, errors) = (psql.StandardOutput.ReadToEndAsync(), psql.StandardError.ReadToEndAsync());
+        await psql.WaitForExitAsync();
+        Assert.That(psql.ExitCode, Is.Zero, $"{file}: {await output} {await errors}");
+        File.Delete(path);
+    }
+}

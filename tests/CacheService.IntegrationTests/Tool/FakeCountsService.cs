@@ -1,0 +1,43 @@
+using Grpc.Core;
+using TweetCounts.V1;
+
+namespace CacheService.IntegrationTests.Tool;
+
+/// <summary>A service whose answers the test decides, and which keeps what it was asked.</summary>
+internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceBase
+{
+    public RpcException? Failure { get; set; }
+
+    public BatchGetCountsRequest? BatchRequest { get; private set; }
+
+    public BatchGetCountsResponse Batch { get; set; } = new();
+
+    public ListTopCountsRequest? TopRequest { get; private set; }
+
+    public ListTopCountsResponse Top { get; set; } = new();
+
+    public Dictionary<long, GetMessageResponse> Messages { get; } = [];
+
+    public GetStatusResponse Status { get; set; } = new();
+
+    public override Task<BatchGetCountsResponse> BatchGetCounts(BatchGetCountsRequest request, ServerCallContext context)
+    {
+        BatchRequest = request;
+        return Answer(Batch);
+    }
+
+    public override Task<ListTopCountsResponse> ListTopCounts(ListTopCountsRequest request, ServerCallContext context)
+    {
+        TopRequest = request;
+        return Answer(Top);
+    }
+
+    public override Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context) =>
+        Messages.TryGetValue(request.MessageId, out var message)
+            ? Task.FromResult(message)
+            : throw new RpcException(new Status(StatusCode.NotFound, "there is no such message"));
+
+    public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(Status);
+
+    private Task<T> Answer<T>(T answer) => Failure is null ? Task.FromResult(answer) : throw Failure;
+}

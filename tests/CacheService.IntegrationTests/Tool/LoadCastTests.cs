@@ -1,0 +1,83 @@
+using CacheService.IntegrationTests.Infrastructure;
+
+namespace CacheService.IntegrationTests.Tool;
+
+public sealed class LoadCastTests
+{
+    private const string Rows = "select (select count(*) from tweet.users) * 1000 + (select count(*) from tweet.message)";
+
+    private TweetDatabase _database = null!;
+
+    [SetUp]
+    public async Task CreateDatabase() => _database = await TweetDatabase.CreateAsync();
+
+    [TearDown]
+    public async Task DropDatabase() => await _database.DisposeAsync();
+
+    [Test]
+    public async Task LoadCast_RunTwice_AddsNothingTheSecondTime()
+    {
+        var first = await RunAsync();
+        var second = await RunAsync();
+
+        Assert.That(first, Is.EqualTo(new ToolRun(0, "29 users and 68 messages added" + Environment.NewLine, "")));
+        Assert.That(second, Is.EqualTo(new ToolRun(0, "nothing to add: the 29 users and their 68 messages are there" + Environment.NewLine, "")));
+        Assert.That(await _database.NumberAsync(Rows), Is.EqualTo(29_068));
+        Assert.That(await _database.NumberAsync("select nextval(pg_get_serial_sequence('tweet.users', 'userid'))"), Is.EqualTo(30), "no id used up");
+    }
+
+    [Test]
+    public async Task LoadCast_RunTwiceAtOnce_AddsEachOnce()
+    {
+        var runs = await Task.WhenAll(RunAsync(), RunAsync());
+
+        Assert.That(runs.Select(run => run.ExitCode), Is.All.Zero);
+        Assert.That(await _database.NumberAsync(Rows), Is.EqualTo(29_068));
+    }
+
+    [Test]
+    public async Task LoadCast_PartsAreThere_AddsTheRestAndChangesNothing()
+    {
+        await _database.ExecuteAsync("insert into tweet.users (uname, bio) values ('Puck', 'mine')");
+
+        var run = await RunAsync();
+
+        Assert.That(run.Output.Trim(), Is.EqualTo("28 users and 68 messages added"));
+        Assert.That((await _database.ColumnAsync("select bio from tweet.users where uname = 'Puck'")).Single(), Is.EqualTo("mine"));
+    }
+
+    [Test]
+    public async Task LoadCast_MessageRefused_WritesNothing()
+    {
+        await _database.ExecuteAsync("alter table tweet.message add constraint no_moon check (message not like 'Waning%')");
+
+        var run = await RunAsync();
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.Error, Does.StartWith("tweetcounts: the database answers: new row for relation \"message\" violates check constraint"));
+        Assert.That(await _database.NumberAsync(Rows), Is.Zero);
+    }
+
+    [Test]
+    public async Task LoadCast_DatabaseWithoutTables_SaysWhatToDo()
+    {
+        await using var empty = await TestDatabase.CreateAsync();
+
+        var run = await ToolRun.RunAsync("load-cast", "--connection", empty.ConnectionString);
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.Error, Is.EqualTo("tweetcounts: the database lacks the application's tables (relation \"tweet.users\" does not exist): "
+            + "start the service once, which creates them, or apply sql/*.sql"));
+    }
+
+    [Test]
+    public async Task LoadCast_NoServer_SaysWhichAndHowItWasFound()
+    {
+        var run = await ToolRun.RunAsync("load-cast", "--connection", "Host=127.0.0.1;Port=1;Username=nobody");
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.Error, Is.EqualTo("tweetcounts: cannot reach the database at 127.0.0.1:1 (--connection): Connection refused; is it running?"));
+    }
+
+    private Task<ToolRun> RunAsync() => ToolRun.RunAsync("load-cast", "--connection", _database.ConnectionString);
+}
