@@ -30,7 +30,7 @@ internal sealed class DatabaseLocation(string? option, Func<string, string?> env
             if (e is not NpgsqlException or PostgresException)
                 throw;
             throw new DatabaseUnreachableException(
-                $"cannot reach the database at {settings.Host}:{settings.Port} ({source}): {DatabaseErrors.Innermost(e)}; is it running?", e);
+                $"cannot connect to the database at {settings.Host}:{settings.Port}: {DatabaseErrors.Innermost(e)}; is it running, and {source} right?", e);
         }
     }
 

@@ -36,9 +36,12 @@ internal sealed class ServiceConnection(Uri address, TimeSpan timeout, TimeProvi
 
     private string Describe(RpcException error) => error.StatusCode switch
     {
+        _ when error.Status.DebugException is HttpRequestException { HttpRequestError: HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse } =>
+            $"what answers at {address} does not speak gRPC; is it the service? name its gRPC address with --address or {ServiceAddress.Variable}",
+
         // Only failures on this side carry an exception.
         _ when error.Status.DebugException is { } cause && error.StatusCode != StatusCode.DeadlineExceeded =>
-            $"no service answers at {address}: {cause.GetBaseException().Message}; start it, or name its gRPC address with --address or {ServiceAddress.Variable}",
+            $"no service answers at {address}: {cause.GetBaseException().Message.TrimEnd('.')}; start it, or name its gRPC address with --address or {ServiceAddress.Variable}",
         StatusCode.DeadlineExceeded =>
             $"no answer from {address} within {Durations.Format(timeout)}: see tweetcounts status, or allow more with --timeout",
         StatusCode.Unimplemented => $"what answers at {address} does not know this call: name the service's gRPC address with --address",

@@ -30,22 +30,22 @@ internal sealed class LiveView(Terminal terminal, TimeProvider time) : ISimulati
     }
 
     public Task ShowAsync(Simulator simulator, CancellationToken ended) =>
-        terminal.Console.Live(Draw(simulator)).StartAsync(async display =>
+        terminal.Console.Live(Draw(simulator, running: true)).StartAsync(async display =>
         {
             using var timer = new PeriodicTimer(Interval, time);
             try
             {
                 while (await timer.WaitForNextTickAsync(ended))
-                    display.UpdateTarget(Draw(simulator));
+                    display.UpdateTarget(Draw(simulator, running: true));
             }
             catch (OperationCanceledException) when (ended.IsCancellationRequested)
             {
                 // The last picture stays on the screen.
-                display.UpdateTarget(Draw(simulator));
+                display.UpdateTarget(Draw(simulator, running: false));
             }
         });
 
-    private Rows Draw(Simulator simulator)
+    private Rows Draw(Simulator simulator, bool running)
     {
         var now = simulator.Status;
         _recent.Enqueue(now);
@@ -64,7 +64,8 @@ internal sealed class LiveView(Terminal terminal, TimeProvider time) : ISimulati
             parts.AddRange(_notices.Select(notice => new Text(notice, new Style(Color.Yellow))));
 
         // Last, so that the ^C which the terminal echoes does not wrap from a full line and shift the picture.
-        parts.Add(new Text("Ctrl-C ends it", new Style(Color.Grey)));
+        if (running)
+            parts.Add(new Text("Ctrl-C ends it", new Style(Color.Grey)));
         return new Rows(parts);
     }
 

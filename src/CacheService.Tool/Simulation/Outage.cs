@@ -9,6 +9,7 @@ internal sealed class Outage(TimeProvider time, Action<string> tell)
 {
     private readonly Lock _lock = new();
     private long? _began;
+    private int _count;
 
     public bool IsOn
     {
@@ -19,6 +20,15 @@ internal sealed class Outage(TimeProvider time, Action<string> tell)
         }
     }
 
+    public int Count
+    {
+        get
+        {
+            lock (_lock)
+                return _count;
+        }
+    }
+
     public void Report(NpgsqlException cause)
     {
         lock (_lock)
@@ -26,6 +36,7 @@ internal sealed class Outage(TimeProvider time, Action<string> tell)
             if (_began is not null)
                 return;
             _began = time.GetTimestamp();
+            _count++;
             tell($"the database takes no writes, trying again until it does: {PlainText.OneLine(DatabaseErrors.Cause(cause))}");
         }
     }

@@ -10,8 +10,9 @@ namespace CacheService.Tool.Simulation;
 /// <param name="LeftOut">Writes that were due and not made, because the database was away or too slow.</param>
 /// <param name="Messages">Messages to choose from.</param>
 /// <param name="DatabaseAway">Whether the database takes no writes at the moment.</param>
+/// <param name="Outages">How often that was so.</param>
 internal sealed record SimulationStatus(
-    TimeSpan Elapsed, long Retweets, long Likes, long UndoneRetweets, long UndoneLikes, long Errors, long LeftOut, int Messages, bool DatabaseAway)
+    TimeSpan Elapsed, long Retweets, long Likes, long UndoneRetweets, long UndoneLikes, long Errors, long LeftOut, int Messages, bool DatabaseAway, int Outages)
 {
     /// <summary>Rows in the database.</summary>
     public long Written => Retweets + Likes + UndoneRetweets + UndoneLikes;

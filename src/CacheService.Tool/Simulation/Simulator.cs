@@ -43,7 +43,8 @@ internal sealed class Simulator : IAsyncDisposable
         _clients.Sum(c => c.Errors),
         _pacer?.LeftOut ?? 0,
         _plan.Messages,
-        _outage.IsOn);
+        _outage.IsOn,
+        _outage.Count);
 
     public IReadOnlyList<HotMessage> Hottest => _plan.Hottest(HottestShown);
 

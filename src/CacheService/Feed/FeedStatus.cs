@@ -8,6 +8,7 @@ namespace CacheService.Feed;
 internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> options, TimeProvider time) : IServingStatus
 {
     private FeedCondition _condition = new(FeedState.Starting, "starting: connecting to the database");
+    private readonly long _startedAt = time.GetTimestamp();
     private long _drains;
     private long _bells;
 
@@ -31,6 +32,9 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
 
     /// <summary>Notifications heard since the start.</summary>
     public long Bells => Volatile.Read(ref _bells);
+
+    /// <summary>How long the service has been running.</summary>
+    public TimeSpan Uptime => time.GetElapsedTime(_startedAt);
 
     /// <inheritdoc/>
     public bool IsServing => Condition.State == FeedState.Live;

@@ -13,8 +13,6 @@ internal sealed class TweetCountsGrpcService(
     CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, Replies replies, IOptions<LimitsOptions> limits, TimeProvider time)
     : TweetCountsService.TweetCountsServiceBase
 {
-    private static readonly long StartedAt = TimeProvider.System.GetTimestamp();
-
     private readonly LimitsOptions _limits = limits.Value;
 
     public override Task<GetCountsResponse> GetCounts(GetCountsRequest request, ServerCallContext context)
@@ -123,7 +121,7 @@ internal sealed class TweetCountsGrpcService(
             NotificationsWorking = status.NotificationsWorking,
             Ringer = status.IsRinger,
             NotificationQueueUsage = status.NotificationQueueUsage,
-            Uptime = Duration.FromTimeSpan(TimeProvider.System.GetElapsedTime(StartedAt)),
+            Uptime = Duration.FromTimeSpan(status.Uptime),
         });
     }
 

@@ -44,6 +44,7 @@ internal sealed class RandomTransactionsTests
         await Task.Run(() => Check.One(config, property));
 
         await TestContext.Progress.WriteLineAsync($"{ran} transactions, {committed} committed, {service.Status.Drains} drains, {service.Status.Bells} bells, {service.Log.Count("Reloading")} reloads");
+        Assert.That(service.Log.Entries.Where(entry => entry.EventName == "Reloading").Select(entry => entry.Message), Has.All.Contains("truncated"), "nothing else makes it load");
         Assert.That(ran, Is.GreaterThanOrEqualTo(300));
         Assert.That(committed, Is.GreaterThan(ran / 3));
     }

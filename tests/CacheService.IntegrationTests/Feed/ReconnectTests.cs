@@ -5,10 +5,10 @@ namespace CacheService.IntegrationTests.Feed;
 
 internal sealed class ReconnectTests
 {
-    [TestCase("listener")]
-    [TestCase("reader")]
-    [TestCase("pool")]
-    public async Task TerminatedBackend_OfEachConnection_IsReplacedAndNothingIsLost(string purpose)
+    [TestCase("listener", true)]
+    [TestCase("reader", true)]
+    [TestCase("pool", false)]
+    public async Task TerminatedBackend_OfEachConnection_IsReplacedAndNothingIsLost(string purpose, bool isFollowing)
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var service = await RunningService.StartAsync(database.ConnectionString);
@@ -18,6 +18,8 @@ internal sealed class ReconnectTests
         {
             await new TestDatabaseGate(database).TerminateServiceAsync(purpose);
             await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
+            var broken = isFollowing ? round + 1 : 0;
+            await Wait.UntilAsync(() => service.Log.Count("SessionBroken") == broken, RunningService.Patience, "the service has noticed");
             await Wait.UntilAsync(() => service.Status is { Condition.State: FeedState.Live, NotificationsWorking: true }, RunningService.Patience, "the service is LIVE and hears");
             await service.AssertEqualsViewAsync(database);
         }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using TweetCounts.V1;
 using CountsMessage = TweetCounts.V1.Counts;
 
@@ -118,6 +119,17 @@ public sealed class GetTests
         Assert.That(run.ExitCode, Is.EqualTo(1));
         Assert.That(run.Error, Does.Match(
             "^tweetcounts: no service answers at http://127.0.0.1:1/: Connection refused.*; start it, or name its gRPC address with --address or TWEETCOUNTS_ADDRESS$"));
+    }
+
+    [Test]
+    public async Task Get_HttpPortInsteadOfGrpc_SaysWhatToName()
+    {
+        await using var http = await FakeServer.StartAsync(HttpProtocols.Http1);
+
+        var run = await http.RunAsync("get", "1");
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.Error, Does.Contain(http.Address).And.EndsWith("name its gRPC address with --address or TWEETCOUNTS_ADDRESS").And.Not.Contain("\n"));
     }
 
     [Test]

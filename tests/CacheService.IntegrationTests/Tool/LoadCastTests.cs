@@ -76,7 +76,7 @@ public sealed class LoadCastTests
         var run = await ToolRun.RunAsync("load-cast", "--connection", "Host=127.0.0.1;Port=1;Username=nobody");
 
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(run.Error, Is.EqualTo("tweetcounts: cannot reach the database at 127.0.0.1:1 (--connection): Connection refused; is it running?"));
+        Assert.That(run.Error, Is.EqualTo("tweetcounts: cannot connect to the database at 127.0.0.1:1: Connection refused; is it running, and --connection right?"));
     }
 
     private Task<ToolRun> RunAsync() => ToolRun.RunAsync("load-cast", "--connection", _database.ConnectionString);

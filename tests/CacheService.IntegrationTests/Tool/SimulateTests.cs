@@ -30,8 +30,6 @@ public sealed partial class SimulateTests
 
         var total = await AssertTotalsAsync(run, errors: 0);
         Assert.That(total, Is.InRange(1, 400));
-        Assert.That(await _database.NumberAsync("select count(*) from tweet.activity where action in ('de-rt', 'de-fav')"), Is.Positive);
-        Assert.That(await _database.NumberAsync("select count(*) from tweet.message_with_counters where rts < 0 or favs < 0"), Is.Zero);
     }
 
     [Test]
@@ -39,11 +37,13 @@ public sealed partial class SimulateTests
     {
         using var stop = new CancellationTokenSource();
         var running = RunAsync(stop.Token, "--rate", "200");
-        await Wait.UntilAsync(async () => await _database.NumberAsync(Activities) > 20, Patience, "something is written");
+        const string Undone = "select count(*) from tweet.activity where action in ('de-rt', 'de-fav')";
+        await Wait.UntilAsync(async () => await _database.NumberAsync(Undone) > 5, Patience, "some are undone");
 
         await stop.CancelAsync();
 
         await AssertTotalsAsync(await running, errors: 0);
+        Assert.That(await _database.NumberAsync("select count(*) from tweet.message_with_counters where rts < 0 or favs < 0"), Is.Zero);
     }
 
     [Test]

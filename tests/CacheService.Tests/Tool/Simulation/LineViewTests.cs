@@ -20,11 +20,15 @@ public sealed class LineViewTests
             Does.EndWith("; too slow for 50/s with 2 clients: 400 writes left out so far"));
 
     [Test]
-    public void Line_DatabaseAway_IsNotCalledSlow() =>
-        Assert.That(
-            LineView.Line(At(10, 500, 0), At(20, 600, 400) with { DatabaseAway = true }, Options, Hottest),
-            Does.Not.Contain("slow"));
+    public void Line_DatabaseWasAway_IsNotCalledSlow()
+    {
+        var (before, away, back) = (At(10, 500, 0), At(20, 600, 400) with { DatabaseAway = true, Outages = 1 }, At(30, 700, 800) with { Outages = 1 });
+
+        Assert.That(LineView.Line(before, away, Options, Hottest), Does.Not.Contain("slow"));
+        Assert.That(LineView.Line(away, back, Options, Hottest), Does.Not.Contain("slow"));
+        Assert.That(LineView.Line(back, At(40, 800, 1_200) with { Outages = 1 }, Options, Hottest), Does.Contain("slow"));
+    }
 
     private static SimulationStatus At(int seconds, long written, long leftOut) => new(
-        TimeSpan.FromSeconds(seconds), Retweets: written, Likes: 0, UndoneRetweets: 0, UndoneLikes: 0, Errors: 2, leftOut, Messages: 5, DatabaseAway: false);
+        TimeSpan.FromSeconds(seconds), Retweets: written, Likes: 0, UndoneRetweets: 0, UndoneLikes: 0, Errors: 2, leftOut, Messages: 5, DatabaseAway: false, Outages: 0);
 }

@@ -1,0 +1,131 @@
+using CacheService.Counts;
+
+namespace CacheService.Tests.Counts;
+
+internal sealed class CountsStoreTests
+{
+    private static readonly PgSnapshot First = PgSnapshot.Parse("10:10:");
+    private static readonly PgSnapshot Second = PgSnapshot.Parse("20:20:");
+
+    [Test]
+    public void Read_BeforeTheFirstLoad_HasNoVersion()
+    {
+        Assert.That(new CountsStore().Read(1, out var counts), Is.Null);
+        Assert.That(counts, Is.Null);
+    }
+
+    [Test]
+    public void Apply_OfChanges_MovesCountsAndRevision()
+    {
+        var store = Loaded((1, 5, 6), (2, 0, 0));
+        store.Apply([new CountChange(1, 1, -7, 0), new CountChange(3, 2, 2, 1), new CountChange(2, 0, 0, -1)], Second, 77);
+
+        Assert.That(Get(store, 1), Is.EqualTo(new MessageCounts(6, -1, 2)));
+        Assert.That(Get(store, 2), Is.Null);
+        Assert.That(Get(store, 3), Is.EqualTo(new MessageCounts(2, 2, 2)));
+        Assert.That(store.Version, Is.EqualTo(new CountsVersion(store.Version!.Epoch, 2, 2, Second, 77)));
+    }
+
+    [Test]
+    public void Apply_OfNothing_KeepsTheRevisionAndRenewsTheSnapshot()
+    {
+        var store = Loaded((1, 5, 6));
+        store.Apply([], Second, 77);
+        Assert.That(store.Version, Is.EqualTo(new CountsVersion(store.Version!.Epoch, 1, 1, Second, 77)));
+    }
+
+    [Test]
+    public void Apply_OfAMessageThatCameAndWent_ChangesNothing()
+    {
+        var store = Loaded((1, 5, 6));
+        store.Apply([new CountChange(2, 0, 0, 0)], Second, 77);
+        Assert.That(Get(store, 2), Is.Null);
+        Assert.That(store.Version!.Messages, Is.EqualTo(1));
+    }
+
+    [TestCase(1, 0, 1, Description = "created, but known")]
+    [TestCase(2, 0, -1, Description = "deleted, but unknown")]
+    [TestCase(2, 3, 0, Description = "retweeted, but unknown")]
+    [TestCase(1, 0, -2, Description = "deleted twice")]
+    public void Apply_OfAChangeThatDoesNotFit_AppliesNothing(long messageId, long retweets, int born)
+    {
+        var store = Loaded((1, 5, 6));
+        Assert.That(() => store.Apply([new CountChange(1, 1, 1, 0), new CountChange(messageId, retweets, 0, born)], Second, 77), Throws.TypeOf<InconsistentChangeException>());
+        Assert.That(Get(store, 1), Is.EqualTo(new MessageCounts(5, 6, 1)));
+        Assert.That(store.Version!.Snapshot, Is.SameAs(First));
+    }
+
+    [Test]
+    public void Load_Again_BeginsAnEpochAndForgetsTheOldMessages()
+    {
+        var store = Loaded((1, 5, 6));
+        var epoch = store.Version!.Epoch;
+        store.Load([new CountedMessage(2, default)], Second, 77);
+
+        Assert.That(store.Version.Epoch, Is.Not.EqualTo(epoch));
+        Assert.That(Get(store, 1), Is.Null);
+        Assert.That(Get(store, 2), Is.EqualTo(new MessageCounts(0, 0, 1)));
+    }
+
+    [Test]
+    public async Task ReadMany_WhileDrainsAreApplied_SeesAllOfADrainOrNothing()
+    {
+        const int Messages = 50;
+        var ids = Enumerable.Range(1, Messages).Select(id => (long)id).ToArray();
+        var store = Loaded([.. ids.Select(id => (id, 0L, 0L))]);
+        var up = ids.Select(id => new CountChange(id, 1, 0, 0)).ToArray();
+
+        using var writing = new CancellationTokenSource();
+        var writer = Task.Run(() =>
+        {
+            while (!writing.IsCancellationRequested)
+            {
+                store.Apply(up, Second, 0);
+            }
+        });
+        var distinct = 0;
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+        {
+            var counts = new MessageCounts?[Messages];
+            ulong last = 0;
+            for (var n = 0; n < 20_000; n++)
+            {
+                var version = store.ReadMany(ids, counts)!;
+                Assert.That(counts.Distinct().Count(), Is.EqualTo(1), "a torn read");
+                Assert.That(counts[0]!.Value.Revision, Is.EqualTo(version.Revision), "counts of another version");
+                Assert.That(version.Revision, Is.GreaterThanOrEqualTo(last), "a step back");
+                distinct += version.Revision > last ? 1 : 0;
+                last = version.Revision;
+            }
+        })));
+        await writing.CancelAsync();
+        await writer;
+        Assert.That(distinct, Is.GreaterThan(100), "the reads met the writes");
+    }
+
+    [Test]
+    public void ReadTop_OfMoreThanTheLimit_KeepsTheHighest()
+    {
+        var random = new Random(1);
+        var messages = Enumerable.Range(1, 1000).Select(id => ((long)id, (long)random.Next(-50, 50), (long)random.Next(-50, 50))).ToArray();
+        var store = Loaded(messages);
+
+        store.ReadTop(TopOrder.Total, 25, out var top);
+
+        var expected = messages.OrderByDescending(message => message.Item2 + message.Item3).ThenBy(message => message.Item1).Take(25).Select(message => message.Item1);
+        Assert.That(top.Select(message => message.MessageId), Is.EqualTo(expected));
+    }
+
+    private static CountsStore Loaded(params (long Id, long Retweets, long Likes)[] messages)
+    {
+        var store = new CountsStore();
+        store.Load(messages.Select(message => new CountedMessage(message.Id, new MessageCounts(message.Retweets, message.Likes, 0))), First, 0);
+        return store;
+    }
+
+    private static MessageCounts? Get(CountsStore store, long messageId)
+    {
+        store.Read(messageId, out var counts);
+        return counts;
+    }
+}
