@@ -90,7 +90,7 @@ build() {
   mkdir -p "$root/artifacts"
   sources >"$root/artifacts/sources.$$"
   # No compiler server and no build node stays behind.
-  in_background dotnet build "$root/$project" -c Release -v quiet -clp:"ErrorsOnly;NoSummary" -nodeReuse:false -p:UseSharedCompilation=false >&2 || die "the build failed"
+  build_release in_background "$root/$project" -nodeReuse:false -p:UseSharedCompilation=false || die "the build failed"
   for program in "$@"; do
     cp -p "$root/artifacts/sources.$$" "$(stamp "$program")"
   done
@@ -129,7 +129,7 @@ running() { [[ -n $1 && " $(jobs -rp | tr '\n' ' ')" == *" $1 "* ]]; }
 
 # Stops what this script has started, the simulation first: it needs the server.
 stop_all() {
-  rm -f "$root/artifacts/sources.$$"
+  rm -f "$root/artifacts/"*".$$"
   local pid deadline
   for pid in "$helper_pid" "$service_pid"; do
     running "$pid" || continue

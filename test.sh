@@ -64,7 +64,7 @@ done
 code=0
 rm -rf "$results"
 say "building …"
-dotnet build "$root/CacheService.sln" -c Release -v quiet -clp:"ErrorsOnly;NoSummary" ${properties[@]+"${properties[@]}"} || die "the build failed"
+build_release command "$root/CacheService.sln" ${properties[@]+"${properties[@]}"} || die "the build failed"
 # One project after the other (-m:1): tests of time and load do not disturb each other.
 dotnet test "$root/CacheService.sln" -c Release --no-build -m:1 --logger "trx;LogFilePrefix=tests" --results-directory "$results" "$@" || code=$?
 summarize || code=$((code > 0 ? code : 1))

@@ -21,6 +21,16 @@ require_dotnet() {
   export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 }
 
+# build_release RUNNER PROJECT [argument …]: prints nothing but errors. The runner is a command that runs its arguments.
+build_release() {
+  local log="$root/artifacts/build-log.$$" code=0
+  mkdir -p "$root/artifacts"
+  "$1" dotnet build "${@:2}" -c Release -v quiet -clp:"ErrorsOnly;NoSummary" >"$log" 2>&1 || code=$?
+  ((code == 0)) || cat "$log" >&2
+  rm -f "$log"
+  return "$code"
+}
+
 as_root() {
   if [[ $EUID -eq 0 ]]; then
     "$@"

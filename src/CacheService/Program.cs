@@ -10,8 +10,9 @@ if (args.Contains("--help") || args.Contains("-h"))
 try
 {
     await using var app = ServiceApp.Build(args);
+    var startFailure = app.Services.GetRequiredService<StartFailure>();
     await app.RunAsync();
-    return app.Services.GetRequiredService<StartFailure>().Reason is { } reason ? Fail([reason]) : 0;
+    return startFailure.Reason is { } reason ? Fail([reason]) : 0;
 }
 catch (OperationCanceledException)
 {

@@ -3,6 +3,7 @@ using CacheService.Feed;
 using CacheService.Grpc;
 using CacheService.Http;
 using CacheService.Postgres;
+using CacheService.Settings;
 
 namespace CacheService;
 
@@ -12,7 +13,7 @@ internal static class ServiceApp
     /// <summary>Builds the service from its arguments; nothing runs yet.</summary>
     /// <param name="args">Settings, as <c>--Section:Setting=value</c>.</param>
     /// <param name="configure">Last changes, for tests.</param>
-    /// <exception cref="InvalidOperationException">A setting cannot be read.</exception>
+    /// <exception cref="BadSettingsException">A setting is bad.</exception>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
         // Settings next to the program, wherever it is started from.
@@ -29,6 +30,7 @@ internal static class ServiceApp
         configure?.Invoke(builder);
 
         var app = builder.Build();
+        app.Services.CheckSettings();
         app.MapGrpcApi();
         app.MapHealth();
         return app;

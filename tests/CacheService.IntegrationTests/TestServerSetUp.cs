@@ -2,7 +2,7 @@ using CacheService.IntegrationTests.Infrastructure;
 
 namespace CacheService.IntegrationTests;
 
-/// <summary>Starts the one PostgreSQL of the run before the first test and stops it after the last. It covers this namespace and those below.</summary>
+/// <summary>Starts the one PostgreSQL of the run before the first test of this namespace or one below, and stops it after the last.</summary>
 [SetUpFixture]
 public sealed class TestServerSetUp
 {

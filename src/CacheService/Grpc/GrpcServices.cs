@@ -1,4 +1,9 @@
+using CacheService.Grpc.Reflection;
+using CacheService.Health;
 using CacheService.Messages;
+using Grpc.Reflection.V1;
+using TweetCounts.V1;
+using HealthV1 = Grpc.Health.V1.Health;
 
 namespace CacheService.Grpc;
 
@@ -12,11 +17,16 @@ internal static class GrpcServices
         builder.Services.AddSingleton<MessageTexts>();
         builder.Services.AddSingleton<Replies>();
         builder.Services.AddSingleton<TweetCountsGrpcService>();
+        builder.Services.AddSingleton<HealthService>();
+        builder.Services.AddSingleton(new DescriptorIndex(TweetCountsService.Descriptor, HealthV1.Descriptor, ServerReflection.Descriptor));
+        builder.Services.AddSingleton<ReflectionService>();
     }
 
     /// <summary>Maps the services.</summary>
     public static void MapGrpcApi(this WebApplication app)
     {
         app.MapGrpcService<TweetCountsGrpcService>();
+        app.MapGrpcService<HealthService>();
+        app.MapGrpcService<ReflectionService>();
     }
 }

@@ -32,7 +32,7 @@ internal static class PostgresServices
         catch (ArgumentException e)
         {
             // The message names the keyword, never the password.
-            throw new InvalidOperationException($"ConnectionStrings:Postgres is not a connection string: {e.Message}");
+            throw new BadSettingsException([$"ConnectionStrings:Postgres is not a connection string: {e.Message}"]);
         }
     }
 }

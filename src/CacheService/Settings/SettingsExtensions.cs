@@ -5,14 +5,25 @@ namespace CacheService.Settings;
 /// <summary>Binds option classes to their sections.</summary>
 internal static class SettingsExtensions
 {
-    /// <summary>Binds and validates a section at start. A key that the class does not have is an error: it is a slip of the pen.</summary>
+    /// <summary>Binds a section, to be validated by <see cref="CheckSettings"/>.</summary>
     public static void AddSettings<TOptions, TValidator>(this IServiceCollection services, IConfiguration configuration, string section)
         where TOptions : class
         where TValidator : class, IValidateOptions<TOptions>
     {
         services.AddSingleton<IValidateOptions<TOptions>, TValidator>();
-        services.AddOptions<TOptions>()
-            .Bind(configuration.GetSection(section), binder => binder.ErrorOnUnknownConfiguration = true)
-            .ValidateOnStart();
+        services.Configure<TOptions>(configuration.GetSection(section));
+        services.AddSingleton<ISettingsCheck>(provider =>
+            new SettingsCheck<TOptions>(configuration.GetSection(section), () => provider.GetRequiredService<IOptions<TOptions>>().Value));
+    }
+
+    /// <summary>Validates all sections.</summary>
+    /// <exception cref="BadSettingsException">Some setting is bad; it names all that are.</exception>
+    public static void CheckSettings(this IServiceProvider services)
+    {
+        var errors = services.GetServices<ISettingsCheck>().SelectMany(check => check.FindErrors()).ToList();
+        if (errors.Count > 0)
+        {
+            throw new BadSettingsException(errors);
+        }
     }
 }

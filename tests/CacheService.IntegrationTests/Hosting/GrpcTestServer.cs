@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace CacheService.IntegrationTests.Hosting;
 
@@ -30,13 +29,15 @@ internal sealed class GrpcTestServer : IAsyncDisposable
     /// <summary>Starts a server with the given services and endpoints.</summary>
     public static async Task<GrpcTestServer> StartAsync(Action<IServiceCollection> services, Action<IEndpointRouteBuilder> endpoints)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel =>
+        // An empty builder does not read the service's own settings, which lie next to the tests.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+        builder.Services.AddRoutingCore();
         services(builder.Services);
 
         var app = builder.Build();
+        app.UseRouting();
         endpoints(app);
         await app.StartAsync();
         return new GrpcTestServer(app);

@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CacheService.IntegrationTests.Infrastructure;
 
-/// <summary>The data folders of the servers that tests start. They lie in one place, where the next run finds what a crashed run has left.</summary>
+/// <summary>
+/// The data folders of the servers that tests start. They lie in one place, where the next run finds what a crashed run has left.
+/// </summary>
 internal static class TestFolders
 {
     private static string Place => Path.Combine(Path.GetTempPath(), $"cacheservice-tests-{Environment.UserName}");
@@ -15,7 +17,9 @@ internal static class TestFolders
         return Path.Combine(Place, Guid.NewGuid().ToString("N")[..12]);
     }
 
-    /// <summary>Stops the servers and deletes the folders of runs that have ended without doing so. A run that still runs holds its locks.</summary>
+    /// <summary>
+    /// Stops the servers and deletes the folders of runs that have ended without doing so. A run that still runs holds its locks.
+    /// </summary>
     public static async Task RemoveLeftoversAsync()
     {
         if (!Directory.Exists(Place))

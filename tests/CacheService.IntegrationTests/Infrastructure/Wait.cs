@@ -7,7 +7,8 @@ internal static class Wait
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Returns as soon as the condition holds; fails the test, naming <paramref name="what"/>, when it does not within the timeout.</summary>
+    /// <summary>Returns as soon as the condition holds.</summary>
+    /// <exception cref="TimeoutException">It does not within the timeout; the message names <paramref name="what"/>.</exception>
     public static Task UntilAsync(Func<bool> condition, TimeSpan timeout, string what) =>
         UntilAsync(() => Task.FromResult(condition()), timeout, what);
 

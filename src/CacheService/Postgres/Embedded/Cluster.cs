@@ -69,8 +69,9 @@ internal static class Cluster
     {
         if (version != binaries.MajorVersion)
         {
-            throw new EmbeddedPostgresException($"the data in {layout.Root} is of PostgreSQL {version}, but the programs in {binaries.Folder} are of "
-                + $"{binaries.MajorVersion}: set Embedded:PgHome to PostgreSQL {version}, or Embedded:DataDirectory to another folder, or use pg_upgrade");
+            throw new EmbeddedPostgresException($"the data in {layout.Root} is of PostgreSQL {version}, but the programs in {binaries.Folder} "
+                + $"are of {binaries.MajorVersion}: set Embedded:PgHome to PostgreSQL {version}, or Embedded:DataDirectory to another folder, "
+                + "or use pg_upgrade");
         }
     }
 }

@@ -7,7 +7,7 @@ namespace CacheService.Postgres.Embedded;
 /// <summary>Runs a program without a shell and collects what it prints.</summary>
 internal static class Command
 {
-    /// <summary>Throws <see cref="EmbeddedPostgresException"/> when the program is missing or takes longer than <paramref name="timeout"/>.</summary>
+    /// <summary>Throws <see cref="EmbeddedPostgresException"/> when the program is missing or takes too long.</summary>
     public static async Task<CommandResult> RunAsync(
         IReadOnlyList<string> command, TimeSpan timeout, CancellationToken cancellationToken)
     {

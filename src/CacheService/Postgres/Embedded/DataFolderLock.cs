@@ -19,7 +19,8 @@ internal sealed class DataFolderLock : IDisposable
     public static async Task<DataFolderLock> TakeAsync(DataLayout layout, CancellationToken cancellationToken)
     {
         var taken = TryTake(layout) ?? throw new EmbeddedPostgresException(
-            $"another CacheService{Holder(layout)} is using the data folder {layout.Root}: stop it, or set Embedded:DataDirectory to another folder");
+            $"another CacheService{Holder(layout)} is using the data folder {layout.Root}: "
+            + "stop it, or set Embedded:DataDirectory to another folder");
         try
         {
             // In a file of its own: the locked one cannot be opened by whoever wants to know.

@@ -28,8 +28,8 @@ internal sealed class DataLayout
     public string Cluster => Path.Combine(Root, "server");
 
     /// <summary>
-    /// Where initdb works: renamed to <see cref="Cluster"/> when it is done, so that half a cluster never has that name. Not the same for any
-    /// two services: the initdb of one that was killed may still be writing.
+    /// Where initdb works: renamed to <see cref="Cluster"/> when it is done, so that half a cluster never has that name.
+    /// Not the same for any two services: the initdb of one that was killed may still be writing.
     /// </summary>
     public string UnfinishedCluster { get; }
 

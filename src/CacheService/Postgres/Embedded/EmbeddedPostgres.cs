@@ -3,8 +3,8 @@ using Npgsql;
 namespace CacheService.Postgres.Embedded;
 
 /// <summary>
-/// A private PostgreSQL on 127.0.0.1, for a service that was given no other. Its data outlives the service, its processes do not; those that a
-/// crash leaves are replaced at the next start. All errors are <see cref="EmbeddedPostgresException"/>.
+/// A private PostgreSQL on 127.0.0.1, for a service that was given no other. Its data outlives the service, its processes do not;
+/// those that a crash leaves are replaced at the next start. All errors are <see cref="EmbeddedPostgresException"/>.
 /// </summary>
 internal sealed class EmbeddedPostgres : IAsyncDisposable
 {
@@ -91,7 +91,9 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Stops the server: cleanly if it can within <see cref="EmbeddedOptions.StopTimeout"/>, else at once. Then frees the data folder.</summary>
+    /// <summary>
+    /// Stops the server: cleanly if it can within <see cref="EmbeddedOptions.StopTimeout"/>, else at once. Then frees the data folder.
+    /// </summary>
     public async Task StopAsync()
     {
         if (_stopped)
@@ -113,7 +115,7 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    /// <summary>For tests: an interruption. With <paramref name="immediate"/> the server crashes, recovers, and loses its unlogged tables.</summary>
+    /// <summary>For tests: an interruption. With <paramref name="immediate"/> a crash, recovery, and the loss of unlogged tables.</summary>
     internal async Task RestartAsync(bool immediate, CancellationToken cancellationToken)
     {
         await PauseAsync(immediate);
@@ -133,8 +135,8 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
     }
 
     private static async Task<EmbeddedPostgres> StartLockedAsync(
-        DataLayout layout, DataFolderLock @lock, ServerUser user, EmbeddedOptions options, IReadOnlyDictionary<string, string> settings, ILogger logger,
-        CancellationToken cancellationToken)
+        DataLayout layout, DataFolderLock @lock, ServerUser user, EmbeddedOptions options, IReadOnlyDictionary<string, string> settings,
+        ILogger logger, CancellationToken cancellationToken)
     {
         await user.CheckAccessAsync(layout.Root, cancellationToken);
         var launcher = await ServerLauncher.CreateAsync(layout, user, options, settings, logger, cancellationToken);

@@ -8,7 +8,7 @@ internal static class OwnedFile
     private const UnixFileMode OthersRead = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const UnixFileMode OthersPass = UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
-    /// <summary>Creates the folder, and what is missing above it. With <paramref name="passable"/> others may go through it, not look into it.</summary>
+    /// <summary>Creates the folder, and what is missing above it. Others may go through a passable one, but not look into it.</summary>
     public static void CreateFolder(string path, bool passable)
     {
         if (OperatingSystem.IsWindows())

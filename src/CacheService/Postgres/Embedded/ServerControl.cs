@@ -1,6 +1,8 @@
 namespace CacheService.Postgres.Embedded;
 
-/// <summary>Starts and stops the server through pg_ctl, which gives it a session of its own: a Ctrl-C in the terminal does not reach it.</summary>
+/// <summary>
+/// Starts and stops the server through pg_ctl, which gives it a session of its own: a Ctrl-C in the terminal does not reach it.
+/// </summary>
 internal sealed class ServerControl
 {
     private const int LoggedTail = 20;
@@ -38,7 +40,7 @@ internal sealed class ServerControl
         return tail.Length > 0 ? tail : result.Output;
     }
 
-    /// <summary>True once no server runs on the data: stopped cleanly, or cut off when that took longer than <paramref name="timeout"/>.</summary>
+    /// <summary>True once no server runs on the data: stopped cleanly, or cut off when that took too long.</summary>
     public async Task<bool> StopAsync(TimeSpan timeout, bool immediate = false)
     {
         // Stopping is not cancelled: each step has its bound.
@@ -56,8 +58,8 @@ internal sealed class ServerControl
     }
 
     /// <summary>
-    /// Stops the server of a service that has crashed, and removes what a crashed server has left, so that neither is in the way of a start.
-    /// The caller holds the lock of the data folder: whatever runs there has no owner any more.
+    /// Stops the server of a service that has crashed, and removes what a crashed server has left, so that neither is in the way of
+    /// a start. The caller holds the lock of the data folder: whatever runs there has no owner any more.
     /// </summary>
     public async Task CleanUpAfterCrashAsync(TimeSpan stopTimeout, CancellationToken cancellationToken)
     {
@@ -68,7 +70,10 @@ internal sealed class ServerControl
         {
             _logger.StoppingOrphan(left.Pid, _layout.Root);
             if (!await StopAsync(stopTimeout))
-                throw new EmbeddedPostgresException($"the PostgreSQL that a crash has left on {_layout.Root} (pid {left.Pid}) does not stop: kill it");
+            {
+                throw new EmbeddedPostgresException(
+                    $"the PostgreSQL that a crash has left on {_layout.Root} (pid {left.Pid}) does not stop: kill it");
+            }
         }
         else
         {

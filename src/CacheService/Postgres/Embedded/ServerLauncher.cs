@@ -18,8 +18,8 @@ internal sealed class ServerLauncher
     private string _socketFolder = "";
 
     private ServerLauncher(
-        DataLayout layout, ServerUser user, PostgresBinaries binaries, EmbeddedOptions options, IReadOnlyDictionary<string, string> settings,
-        ILogger logger)
+        DataLayout layout, ServerUser user, PostgresBinaries binaries, EmbeddedOptions options,
+        IReadOnlyDictionary<string, string> settings, ILogger logger)
     {
         Layout = layout;
         Binaries = binaries;
@@ -44,8 +44,8 @@ internal sealed class ServerLauncher
         CancellationToken cancellationToken)
     {
         var binaries = await PostgresBinaries.FindAsync(
-            options.PgHome ?? Environment.GetEnvironmentVariable("PG_HOME"), Environment.GetEnvironmentVariable("PATH"), PostgresPlaces.Usual(),
-            layout.ClusterVersion, cancellationToken);
+            options.PgHome ?? Environment.GetEnvironmentVariable("PG_HOME"), Environment.GetEnvironmentVariable("PATH"),
+            PostgresPlaces.Usual(), layout.ClusterVersion, cancellationToken);
         return new(layout, user, binaries, options, settings, logger);
     }
 
@@ -65,7 +65,8 @@ internal sealed class ServerLauncher
 
         // The server binds the port after this has found it free: in between it can be lost to another program.
         Port = _options.Port > 0 ? _options.Port : LoopbackPort.Choose(Layout);
-        for (var attempt = 1; await TryStartAsync(mayChangePort: _options.Port == 0 && attempt < MaxPortAttempts, cancellationToken) is false; attempt++)
+        var attempts = _options.Port > 0 ? 1 : MaxPortAttempts;
+        while (!await TryStartAsync(mayChangePort: --attempts > 0, cancellationToken))
             Port = LoopbackPort.ChooseNew();
 
         await LoopbackPort.RememberAsync(Layout, Port, cancellationToken);

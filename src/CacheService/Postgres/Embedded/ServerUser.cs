@@ -71,9 +71,11 @@ internal sealed class ServerUser
             return new(name, $"{uid}:{gid}", ["runuser", "-u", name, "--"]);
 
         throw new EmbeddedPostgresException(
-            "PostgreSQL does not run as root, and neither setpriv nor runuser is there to change the user: start CacheService as an ordinary user");
+            "PostgreSQL does not run as root, and neither setpriv nor runuser is there to change the user: "
+            + "start CacheService as an ordinary user");
     }
 
     private static bool OnPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .Any(folder => File.Exists(Path.Combine(folder, program)));
 }

@@ -16,7 +16,7 @@ internal static class SocketFolder
         var fits = Encoding.UTF8.GetByteCount(layout.SocketFolder + LongestFileName) <= LongestPath;
         // Not below TMPDIR, which may be long too.
         var folder = fits ? layout.SocketFolder : Path.Combine("/tmp", TemporaryPrefix + Guid.NewGuid().ToString("N"));
-        // A crash leaves a socket with the server's process number beside it. PostgreSQL does not start when another process has that number now.
+        // A crash leaves a socket with the server's process number beside it, and PostgreSQL does not start while anybody has that number.
         if (Directory.Exists(folder))
             Directory.Delete(folder, recursive: true);
         await user.CreateFolderAsync(folder, cancellationToken);

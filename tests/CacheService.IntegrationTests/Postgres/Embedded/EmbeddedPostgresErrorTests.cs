@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
-using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Postgres.Embedded;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CacheService.IntegrationTests.Postgres.Embedded;
 
@@ -16,7 +16,9 @@ public sealed class EmbeddedPostgresErrorTests : EmbeddedFixture
 
         var failure = await StartFailsAsync();
 
-        Assert.That(failure.Message, Does.StartWith($"another CacheService (pid {Environment.ProcessId}) is using the data folder {Layout.Root}"));
+        Assert.That(
+            failure.Message,
+            Does.StartWith($"another CacheService (pid {Environment.ProcessId}) is using the data folder {Layout.Root}"));
         Assert.That(await ScalarAsync(server, "select 1"), Is.EqualTo(1), "undisturbed");
     }
 
@@ -26,7 +28,9 @@ public sealed class EmbeddedPostgresErrorTests : EmbeddedFixture
         var empty = Directory.CreateTempSubdirectory("cacheservice-empty-");
         try
         {
-            Assert.That((await StartFailsAsync(pgHome: empty.FullName)).Message, Does.Contain(empty.FullName).And.Contain("apt-get install postgresql"));
+            var failure = await StartFailsAsync(pgHome: empty.FullName);
+
+            Assert.That(failure.Message, Does.Contain(empty.FullName).And.Contain("apt-get install postgresql"));
         }
         finally
         {
@@ -37,9 +41,11 @@ public sealed class EmbeddedPostgresErrorTests : EmbeddedFixture
     [Test]
     public async Task Find_NoProgramsAnywhere_NamesThePackages()
     {
-        var failure = await Assert.ThrowsAsync<EmbeddedPostgresException>(() => PostgresBinaries.FindAsync(null, "", [], null, CancellationToken.None));
+        var failure = await Assert.ThrowsAsync<EmbeddedPostgresException>(
+            () => PostgresBinaries.FindAsync(pgHome: null, path: "", places: [], preferredVersion: null, CancellationToken.None));
 
-        Assert.That(failure!.Message, Does.Contain("apt-get install postgresql").And.Contain("dnf").And.Contain("brew").And.Contain("PG_HOME"));
+        Assert.That(
+            failure!.Message, Does.Contain("apt-get install postgresql").And.Contain("dnf").And.Contain("brew").And.Contain("PG_HOME"));
     }
 
     [Test]
@@ -49,7 +55,10 @@ public sealed class EmbeddedPostgresErrorTests : EmbeddedFixture
         var version = Layout.ClusterVersion;
         await File.WriteAllTextAsync(Path.Combine(Layout.Cluster, "PG_VERSION"), "9\n");
 
-        Assert.That((await StartFailsAsync()).Message, Does.Contain("is of PostgreSQL 9").And.Contain($"are of {version}").And.Contain("Embedded:PgHome"));
+        var failure = await StartFailsAsync();
+
+        Assert.That(
+            failure.Message, Does.Contain("is of PostgreSQL 9").And.Contain($"are of {version}").And.Contain("Embedded:PgHome"));
     }
 
     [Test]
@@ -57,7 +66,9 @@ public sealed class EmbeddedPostgresErrorTests : EmbeddedFixture
     {
         var failure = await StartFailsAsync(settings: new() { ["max_connections"] = "many" });
 
-        Assert.That(failure.Message, Does.StartWith("PostgreSQL did not start: invalid value for parameter \"max_connections\"").And.Contain(Layout.LogFile));
+        Assert.That(
+            failure.Message,
+            Does.StartWith("PostgreSQL did not start: invalid value for parameter \"max_connections\"").And.Contain(Layout.LogFile));
     }
 
     [Test]
@@ -85,6 +96,7 @@ public sealed class EmbeddedPostgresErrorTests : EmbeddedFixture
     {
         var options = new EmbeddedOptions { DataDirectory = Layout.Root + "/$(reboot)" };
 
-        await Assert.ThrowsAsync<EmbeddedPostgresException>(() => EmbeddedPostgres.StartAsync(options, new RecordingLogger(), CancellationToken.None));
+        await Assert.ThrowsAsync<EmbeddedPostgresException>(
+            () => EmbeddedPostgres.StartAsync(options, NullLogger.Instance, CancellationToken.None));
     }
 }

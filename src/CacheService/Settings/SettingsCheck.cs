@@ -1,0 +1,28 @@
+using Microsoft.Extensions.Options;
+
+namespace CacheService.Settings;
+
+/// <summary>Checks that a section has only keys that its class knows, with values that can be read and lie in their ranges.</summary>
+internal sealed class SettingsCheck<TOptions>(IConfigurationSection section, Func<TOptions> read) : ISettingsCheck
+{
+    public IReadOnlyList<string> FindErrors()
+    {
+        var known = typeof(TOptions).GetProperties().Select(property => property.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var errors = section.GetChildren().Where(child => !known.Contains(child.Key)).Select(child => $"{child.Path} is no setting; --help lists them").ToList();
+        try
+        {
+            read();
+        }
+        catch (OptionsValidationException e)
+        {
+            errors.AddRange(e.Failures);
+        }
+        catch (InvalidOperationException e)
+        {
+            // The binder's: a value that is not of the setting's type.
+            errors.Add(e.Message);
+        }
+
+        return errors;
+    }
+}
