@@ -24,6 +24,7 @@ public sealed class CountsMirror : IEnumerable<MessageCounts>, IAsyncDisposable
     // Used by the loop alone: the table to come after a reset, and whether what the server had to say at first has come.
     private MirrorTable? _next;
     private bool _synced;
+    private bool _disposed;
 
     internal CountsMirror(Func<CancellationToken, IAsyncEnumerable<WatchUpdate>> watch, TimeProvider time, ILogger logger)
     {
@@ -74,9 +75,15 @@ public sealed class CountsMirror : IEnumerable<MessageCounts>, IAsyncDisposable
     /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
     public Task WaitUntilSyncedAsync(CancellationToken cancellationToken = default) => _firstSync.Task.WaitAsync(cancellationToken);
 
-    /// <summary>Ends the watch. The mirror keeps what it holds.</summary>
+    /// <summary>Ends the watch. The mirror keeps what it holds. Not to be awaited in a handler, for which it waits.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true))
+        {
+            await _running.ConfigureAwait(false);
+            return;
+        }
+
         await _stop.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         _stop.Dispose();
