@@ -4,6 +4,7 @@ using CacheService.Grpc;
 using CacheService.Http;
 using CacheService.Postgres;
 using CacheService.Settings;
+using CacheService.Watching;
 
 namespace CacheService;
 
@@ -26,11 +27,13 @@ internal static class ServiceApp
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();
+        builder.AddWatching();
         builder.AddGrpcApi();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         app.Services.CheckSettings();
+        app.Services.GetRequiredService<WatchHub>().Start();
         app.MapGrpcApi();
         app.MapHealth();
         return app;

@@ -13,23 +13,33 @@ internal sealed class CountsStore
     private const int OptimisticReads = 16;
 
     private readonly Lock _writing = new();
-    private ConcurrentDictionary<long, MessageCounts> _counts = new();
+    private ConcurrentDictionary<long, MessageCounts> _counts = [];
     private CountsVersion? _version;
     private long _sequence;
+
+    /// <summary>
+    /// Raised by the writer after each load and each drain, with the version that the store holds now and the messages whose counts changed, came or
+    /// went; none for a drain that found nothing. Handlers run on the writer: they must be short.
+    /// </summary>
+    public event Action<CountsVersion, IReadOnlyList<long>>? Changed;
 
     /// <summary>What the store holds; null before the first load. Thread-safe.</summary>
     public CountsVersion? Version => Volatile.Read(ref _version);
 
-    /// <summary>Replaces everything by a load, under a new epoch. Only for the writer.</summary>
+    /// <summary>Replaces everything by a load, under a new epoch. What it did not change keeps its revision. Only for the writer.</summary>
     /// <param name="messages">Every message; its revision is set here.</param>
     /// <param name="snapshot">What they were read at.</param>
     /// <param name="takenAt">See <see cref="CountsVersion.TakenAt"/>.</param>
     public void Load(IEnumerable<CountedMessage> messages, PgSnapshot snapshot, long takenAt)
     {
-        const ulong FirstRevision = 1;
+        var revision = (_version?.Revision ?? 0) + 1;
+        var old = _counts;
         var counts = new ConcurrentDictionary<long, MessageCounts>(
-            messages.Select(message => KeyValuePair.Create(message.MessageId, message.Counts with { Revision = FirstRevision })));
-        var version = new CountsVersion(Guid.NewGuid().ToString("N"), FirstRevision, counts.Count, snapshot, takenAt);
+            messages.Select(message => KeyValuePair.Create(message.MessageId, WithRevision(message, old, revision))));
+        var changed = counts.Where(entry => entry.Value.Revision == revision).Select(entry => entry.Key)
+            .Concat(old.Keys.Where(messageId => !counts.ContainsKey(messageId)))
+            .ToList();
+        var version = new CountsVersion(Guid.NewGuid().ToString("N"), revision, counts.Count, snapshot, takenAt);
         lock (_writing)
         {
             BeginWrite();
@@ -37,6 +47,8 @@ internal sealed class CountsStore
             Volatile.Write(ref _version, version);
             EndWrite();
         }
+
+        Changed?.Invoke(version, changed);
     }
 
     /// <summary>Moves the store to a later snapshot. Only for the writer.</summary>
@@ -74,6 +86,8 @@ internal sealed class CountsStore
             Volatile.Write(ref _version, next);
             EndWrite();
         }
+
+        Changed?.Invoke(next, changes.Count == 0 ? [] : [.. changes.Select(change => change.MessageId)]);
     }
 
     /// <summary>One message's counts, and the version they are of. Thread-safe.</summary>
@@ -117,6 +131,13 @@ internal sealed class CountsStore
         }
     }
 
+    /// <summary>
+    /// The messages whose counts changed after a revision. Thread-safe, and holds up nobody: each message's counts are true at some moment of the
+    /// enumeration, and of no earlier version than the one before it began.
+    /// </summary>
+    public IEnumerable<CountedMessage> ReadChangedAfter(ulong revision) =>
+        Volatile.Read(ref _counts).Where(entry => entry.Value.Revision > revision).Select(entry => new CountedMessage(entry.Key, entry.Value));
+
     /// <summary>The messages with the highest counts, highest first, equal ones by ascending id. Thread-safe; holds up the writer while it scans.</summary>
     /// <param name="order">What they are ranked by.</param>
     /// <param name="limit">How many at most, above zero.</param>
@@ -129,6 +150,12 @@ internal sealed class CountsStore
             top = TopMessages.Select(_counts, order, limit);
             return _version;
         }
+    }
+
+    private static MessageCounts WithRevision(CountedMessage message, ConcurrentDictionary<long, MessageCounts> old, ulong revision)
+    {
+        var counts = message.Counts with { Revision = revision };
+        return old.TryGetValue(message.MessageId, out var before) && counts with { Revision = before.Revision } == before ? before : counts;
     }
 
     private void Copy(ReadOnlySpan<long> messageIds, Span<MessageCounts?> counts)

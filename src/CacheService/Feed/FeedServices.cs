@@ -18,5 +18,6 @@ internal static class FeedServices
         builder.Services.AddSingleton<IServingStatus>(services => services.GetRequiredService<FeedStatus>());
         builder.Services.AddSingleton<ReadGate>();
         builder.Services.AddHostedService<CountsFeed>();
+        builder.Services.AddHostedService<StalenessMonitor>();
     }
 }

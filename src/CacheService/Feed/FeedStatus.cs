@@ -11,6 +11,10 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
     private readonly long _startedAt = time.GetTimestamp();
     private long _drains;
     private long _bells;
+    private int _announced = (int)FeedState.Starting;
+
+    /// <summary>Raised when the state of <see cref="Condition"/> has changed, on any thread; some state in between may go unnoticed.</summary>
+    public event Action? StateChanged;
 
     /// <summary>The condition. Counts older than <see cref="FeedOptions.StaleAfter"/> are STALE whatever the feed thinks of itself.</summary>
     public FeedCondition Condition => ConditionOf(store.Version);
@@ -62,6 +66,7 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
         if (Volatile.Read(ref _condition).State != FeedState.Live)
         {
             Volatile.Write(ref _condition, new FeedCondition(FeedState.Live, ""));
+            AnnounceState();
         }
     }
 
@@ -70,6 +75,17 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
     {
         var state = store.Version is null ? stateWithoutCounts : FeedState.Stale;
         Volatile.Write(ref _condition, new FeedCondition(state, $"{StateName(state)}: {reason}"));
+        AnnounceState();
+    }
+
+    /// <summary>Raises <see cref="StateChanged"/> if the state is another than last time.</summary>
+    internal void AnnounceState()
+    {
+        var state = (int)Condition.State;
+        if (Interlocked.Exchange(ref _announced, state) != state)
+        {
+            StateChanged?.Invoke();
+        }
     }
 
     internal void CountDrain() => Interlocked.Increment(ref _drains);

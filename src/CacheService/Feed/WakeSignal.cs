@@ -1,18 +1,19 @@
+using CacheService.Signals;
+
 namespace CacheService.Feed;
 
-/// <summary>Wakes the drain loop. Any number may ring; one waits. A signal that nobody waits for is kept.</summary>
+/// <summary>Wakes the drain loop, with reasons. Any number may ring; one waits. A reason that nobody waits for is kept.</summary>
 internal sealed class WakeSignal : IDisposable
 {
-    private readonly SemaphoreSlim _signalled = new(0);
+    private readonly AsyncSignal _signal = new();
     private int _pending;
 
     /// <summary>Adds reasons to wake up.</summary>
     public void Set(WakeReasons reasons)
     {
-        // One release at a time is enough: whoever takes it looks at the reasons afterwards.
-        if (Interlocked.Or(ref _pending, (int)reasons) == 0 && _signalled.CurrentCount == 0)
+        if (Interlocked.Or(ref _pending, (int)reasons) == 0)
         {
-            _signalled.Release();
+            _signal.Set();
         }
     }
 
@@ -22,10 +23,10 @@ internal sealed class WakeSignal : IDisposable
     /// <summary>Waits until there is a reason, or the time is over. Takes nothing.</summary>
     public async Task WaitAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
-        // Reasons that were taken without waiting leave their release behind: such a one only makes the loop look again.
+        // Reasons that were taken without waiting leave their signal behind: such a one only makes the loop look again.
         while (Volatile.Read(ref _pending) == 0)
         {
-            if (!await _signalled.WaitAsync(timeout, cancellationToken))
+            if (!await _signal.WaitAsync(timeout, cancellationToken))
             {
                 return;
             }
@@ -33,5 +34,5 @@ internal sealed class WakeSignal : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _signalled.Dispose();
+    public void Dispose() => _signal.Dispose();
 }

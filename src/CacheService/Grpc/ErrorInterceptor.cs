@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using CacheService.Feed;
+using CacheService.Watching;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Npgsql;
@@ -22,13 +23,43 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         }
     }
 
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(request, responseStream, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Translate(e, context);
+        }
+    }
+
+    public override async Task DuplexStreamingServerHandler<TRequest, TResponse>(
+        IAsyncStreamReader<TRequest> requestStream, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, DuplexStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(requestStream, responseStream, context);
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            throw Translate(e, context);
+        }
+    }
+
     private RpcException Translate(Exception error, ServerCallContext context)
     {
         switch (error)
         {
             case RequirementNotMetException unmet:
                 return new RpcException(new Status(CodeOf(unmet.Failure), unmet.Message));
+            case TooManySubscriptionsException:
+                return new RpcException(new Status(StatusCode.ResourceExhausted, error.Message));
+            // A caller that goes away: the token says so, but the stream may have said so first.
             case OperationCanceledException when context.CancellationToken.IsCancellationRequested:
+            case IOException:
                 return new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled"));
             case NpgsqlException or SocketException or TimeoutException:
                 LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));

@@ -16,6 +16,7 @@ internal static class GrpcServices
         builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<ErrorInterceptor>());
         builder.Services.AddSingleton<MessageTexts>();
         builder.Services.AddSingleton<Replies>();
+        builder.Services.AddSingleton<WatchStreams>();
         builder.Services.AddSingleton<TweetCountsGrpcService>();
         builder.Services.AddSingleton<HealthService>();
         builder.Services.AddSingleton(new DescriptorIndex(TweetCountsService.Descriptor, HealthV1.Descriptor, ServerReflection.Descriptor));

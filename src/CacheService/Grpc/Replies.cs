@@ -17,6 +17,8 @@ internal sealed class Replies(FeedStatus status)
         State = State(status.ConditionOf(version).State),
     };
 
+    public static TweetCounts.V1.Counts Counts(CountedMessage message) => Counts(message.MessageId, message.Counts);
+
     public static TweetCounts.V1.Counts Counts(long messageId, MessageCounts counts) => new()
     {
         MessageId = messageId,

@@ -1,4 +1,5 @@
 using CacheService.Feed;
+using CacheService.Watching;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -66,13 +67,36 @@ internal static class Requests
         _ => options.Strong ? new ReadRequirement.Strong() : null,
     };
 
-    private static TimeSpan MaxAge(Duration duration)
+    /// <summary>The messages of a subscription; null for all of them.</summary>
+    public static long[]? WatchedIds(WatchCountsRequest request, int most) => (request.All, request.MessageIds.Count) switch
+    {
+        (true, 0) => null,
+        (true, _) => throw Invalid("message_ids and all are both set; choose one"),
+        (false, 0) => throw Invalid("neither message_ids nor all is set; choose one"),
+        _ => MessageIds(request.MessageIds, most),
+    };
+
+    /// <summary>The pause between messages that a subscriber wants at least.</summary>
+    public static TimeSpan MinInterval(Duration? duration) =>
+        duration is null ? TimeSpan.Zero : Within(duration, "min_interval", TimeSpan.Zero, TimeSpan.FromMinutes(1));
+
+    /// <summary>How often a subscriber wants a message at least; null for whenever there is something to say.</summary>
+    public static TimeSpan? Heartbeat(Duration? duration) =>
+        duration is null ? null : Within(duration, "heartbeat", TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1));
+
+    /// <summary>Where a subscription resumes; null: at the beginning.</summary>
+    public static ResumePoint? Resume(WatchCountsRequest request) =>
+        request.ResumeEpoch.Length == 0 ? null : new ResumePoint(request.ResumeEpoch, request.ResumeRevision);
+
+    private static TimeSpan MaxAge(Duration duration) => Within(duration, "max_age", TimeSpan.Zero, TimeSpan.MaxValue);
+
+    private static TimeSpan Within(Duration duration, string name, TimeSpan least, TimeSpan most)
     {
         // The range of google.protobuf.Duration, of which a sender may send anything.
         const long MaxSeconds = 315_576_000_000;
-        if (duration is not { Seconds: >= 0 and <= MaxSeconds, Nanos: >= 0 and <= 999_999_999 })
+        if (duration is not { Seconds: >= 0 and <= MaxSeconds, Nanos: >= 0 and <= 999_999_999 } || duration.ToTimeSpan() < least || duration.ToTimeSpan() > most)
         {
-            throw Invalid("max_age is not a duration of zero or more");
+            throw Invalid(most == TimeSpan.MaxValue ? $"{name} is not a duration of zero or more" : $"{name} is not a duration from {least:g} to {most:g}");
         }
 
         return duration.ToTimeSpan();

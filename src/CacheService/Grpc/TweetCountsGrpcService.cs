@@ -10,7 +10,8 @@ namespace CacheService.Grpc;
 
 /// <summary>The API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
-    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, Replies replies, IOptions<LimitsOptions> limits, TimeProvider time)
+    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, WatchStreams watches, Replies replies,
+    IOptions<LimitsOptions> limits, TimeProvider time)
     : TweetCountsService.TweetCountsServiceBase
 {
     private readonly LimitsOptions _limits = limits.Value;
@@ -62,6 +63,9 @@ internal sealed class TweetCountsGrpcService(
         return response;
     }
 
+    public override Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchCountsResponse> responseStream, ServerCallContext context) =>
+        watches.RunAsync(request, responseStream, context);
+
     public override async Task<ListTopCountsResponse> ListTopCounts(ListTopCountsRequest request, ServerCallContext context)
     {
         var order = Requests.TopOrder(request.OrderBy);
@@ -71,7 +75,7 @@ internal sealed class TweetCountsGrpcService(
         var top = await topCounts.GetAsync(order, context.CancellationToken);
         return new ListTopCountsResponse
         {
-            Counts = { top.Messages.Take(limit).Select(message => Replies.Counts(message.MessageId, message.Counts)) },
+            Counts = { top.Messages.Take(limit).Select(Replies.Counts) },
             Freshness = replies.Freshness(top.Version),
         };
     }
@@ -118,6 +122,7 @@ internal sealed class TweetCountsGrpcService(
             ServerVersion = status.ServerVersion,
             Drains = (ulong)status.Drains,
             Bells = (ulong)status.Bells,
+            Watchers = watches.Count,
             NotificationsWorking = status.NotificationsWorking,
             Ringer = status.IsRinger,
             NotificationQueueUsage = status.NotificationQueueUsage,

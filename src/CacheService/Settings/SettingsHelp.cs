@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Reflection;
 using CacheService.Feed;
 using CacheService.Postgres.Embedded;
+using CacheService.Watching;
 
 namespace CacheService.Settings;
 
@@ -14,6 +15,7 @@ internal static class SettingsHelp
     public static IReadOnlyList<(string Section, Type Options)> Sections { get; } =
     [
         (FeedOptions.Section, typeof(FeedOptions)),
+        (WatchOptions.Section, typeof(WatchOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (EmbeddedOptions.Section, typeof(EmbeddedOptions)),
     ];

@@ -1,0 +1,122 @@
+using CacheService.Counts;
+using CacheService.Feed;
+using CacheService.Watching;
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using TweetCounts.V1;
+using FeedState = CacheService.Feed.FeedState;
+
+namespace CacheService.Grpc;
+
+/// <summary>Serves <c>WatchCounts</c>: a loop for each call, which collects what its subscription has marked, sends it, and waits.</summary>
+internal sealed class WatchStreams
+{
+    private readonly WatchHub _hub;
+    private readonly FeedStatus _status;
+    private readonly Replies _replies;
+    private readonly WatchOptions _options;
+    private readonly TimeProvider _time;
+    private readonly CancellationToken _stopping;
+
+    public WatchStreams(WatchHub hub, FeedStatus status, Replies replies, IOptions<WatchOptions> options, IHostApplicationLifetime lifetime, TimeProvider time)
+    {
+        _hub = hub;
+        _status = status;
+        _replies = replies;
+        _options = options.Value;
+        _time = time;
+        _stopping = lifetime.ApplicationStopping;
+        status.StateChanged += hub.WakeAll;
+    }
+
+    /// <summary>How many subscriptions there are.</summary>
+    public int Count => _hub.Count;
+
+    /// <summary>Serves one call until its client ends it, does not read, or the service stops.</summary>
+    public async Task RunAsync(WatchCountsRequest request, IServerStreamWriter<WatchCountsResponse> responses, ServerCallContext context)
+    {
+        var messageIds = Requests.WatchedIds(request, _options.MaxIdsPerSubscription);
+        var minInterval = Requests.MinInterval(request.MinInterval);
+        var heartbeat = Requests.Heartbeat(request.Heartbeat);
+        var resume = Requests.Resume(request);
+        if (_hub.Published is null)
+        {
+            throw _replies.NotLoaded();
+        }
+
+        using var subscription = _hub.Subscribe(messageIds, resume);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _stopping);
+        try
+        {
+            await SendAsync(subscription, minInterval, heartbeat, responses, ending.Token);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "the service is stopping; connect again and resume"));
+        }
+    }
+
+    private async Task SendAsync(
+        Subscription subscription, TimeSpan minInterval, TimeSpan? heartbeat, IServerStreamWriter<WatchCountsResponse> responses, CancellationToken ending)
+    {
+        CountsVersion? told = null;
+        FeedState? toldState = null;
+        var lastSent = _time.GetTimestamp();
+        while (true)
+        {
+            foreach (var batch in subscription.Collect())
+            {
+                told = batch.Version ?? told;
+                var state = _status.ConditionOf(_hub.Published).State;
+                if (batch.IsEmpty && state == toldState && (heartbeat is null || _time.GetElapsedTime(lastSent) < heartbeat))
+                {
+                    continue;
+                }
+
+                await WriteAsync(responses, ToResponse(batch, told), ending);
+                toldState = state;
+                lastSent = _time.GetTimestamp();
+            }
+
+            var untilHeartbeat = heartbeat is null ? Timeout.InfiniteTimeSpan : NotNegative(heartbeat.Value - _time.GetElapsedTime(lastSent));
+            await subscription.Signal.WaitAsync(untilHeartbeat, ending);
+
+            var untilAllowed = NotNegative(minInterval - _time.GetElapsedTime(lastSent));
+            if (untilAllowed > TimeSpan.Zero)
+            {
+                await Task.Delay(untilAllowed, _time, ending);
+            }
+        }
+    }
+
+    private async Task WriteAsync(IServerStreamWriter<WatchCountsResponse> responses, WatchCountsResponse response, CancellationToken ending)
+    {
+        try
+        {
+            await responses.WriteAsync(response, ending).WaitAsync(_options.StuckClientTimeout, _time, ending);
+        }
+        catch (TimeoutException)
+        {
+            _hub.CountStuckClient();
+            throw new RpcException(new Status(
+                StatusCode.Aborted, $"the client has not read for {_options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume"));
+        }
+    }
+
+    private WatchCountsResponse ToResponse(WatchBatch batch, CountsVersion? told)
+    {
+        var response = new WatchCountsResponse
+        {
+            Reset = batch.IsReset,
+            Synced = batch.IsSynced,
+            Coalesced = (ulong)batch.Coalesced,
+            Freshness = told is null ? new Freshness { State = Replies.State(_status.Condition.State) } : _replies.Freshness(told),
+        };
+        response.Counts.Capacity = batch.Counts.Count;
+        response.Counts.AddRange(batch.Counts.Select(Replies.Counts));
+        response.RemovedMessageIds.AddRange(batch.Removed);
+        return response;
+    }
+
+    private static TimeSpan NotNegative(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
+}

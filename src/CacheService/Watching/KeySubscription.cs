@@ -1,0 +1,131 @@
+using CacheService.Counts;
+
+namespace CacheService.Watching;
+
+/// <summary>A subscription of some messages: one pending mark for each at most.</summary>
+internal sealed class KeySubscription : Subscription
+{
+    private readonly WatchHub _hub;
+    private readonly CountsStore _store;
+    private readonly long[] _messageIds;
+
+    // Whether the subscriber may hold counts of a message, and of which revision.
+    private readonly bool[] _isHeld;
+    private readonly ulong[] _heldRevisions;
+
+    private readonly Lock _gate = new();
+    private readonly bool[] _isMarked;
+    private List<int> _marks;
+    private long _coalesced;
+    private bool _isReset;
+    private bool _isSynced;
+
+    internal KeySubscription(WatchHub hub, CountsStore store, IReadOnlyCollection<long> messageIds)
+        : base(hub)
+    {
+        _hub = hub;
+        _store = store;
+        _messageIds = [.. messageIds.Distinct()];
+        _isHeld = new bool[_messageIds.Length];
+        _heldRevisions = new ulong[_messageIds.Length];
+        _isMarked = new bool[_messageIds.Length];
+        _marks = [];
+    }
+
+    /// <summary>The messages, each once.</summary>
+    public IReadOnlyList<long> MessageIds => _messageIds;
+
+    public override IEnumerable<WatchBatch> Collect()
+    {
+        // In this order: see WatchHub.
+        var published = _hub.Published!;
+        var (marks, coalesced) = TakeMarks();
+        var counts = new MessageCounts?[marks.Count];
+        _store.ReadMany([.. marks.Select(index => _messageIds[index])], counts);
+
+        var (changed, removed) = (new List<CountedMessage>(), new List<long>());
+        for (var i = 0; i < counts.Length; i++)
+        {
+            Compare(marks[i], counts[i], changed, removed);
+        }
+
+        var (isReset, endsInitialState) = (_isReset, !_isSynced);
+        _isReset = false;
+        _isSynced = true;
+        return WatchBatches.Split(published, changed, removed, coalesced, isReset, endsInitialState);
+    }
+
+    /// <summary>The counts of a message changed.</summary>
+    internal void Mark(int index)
+    {
+        lock (_gate)
+        {
+            if (_isMarked[index])
+            {
+                _coalesced++;
+            }
+            else
+            {
+                _isMarked[index] = true;
+                _marks.Add(index);
+            }
+        }
+    }
+
+    internal override void Begin(ResumePoint? resume, ChangeHistory history)
+    {
+        _isReset = resume is null;
+        if (resume is not null)
+        {
+            var deleted = history.FindDeleted(resume.Revision)?.ToHashSet() ?? [];
+            for (var index = 0; index < _messageIds.Length; index++)
+            {
+                _store.Read(_messageIds[index], out var counts);
+                _isHeld[index] = counts is not null || deleted.Contains(_messageIds[index]);
+                _heldRevisions[index] = resume.Revision;
+            }
+        }
+
+        for (var index = 0; index < _messageIds.Length; index++)
+        {
+            Mark(index);
+        }
+
+        Signal.Set();
+    }
+
+    private void Compare(int index, MessageCounts? counts, List<CountedMessage> changed, List<long> removed)
+    {
+        if (counts is { } current)
+        {
+            if (current.Revision > _heldRevisions[index])
+            {
+                changed.Add(new CountedMessage(_messageIds[index], current));
+                _heldRevisions[index] = current.Revision;
+            }
+
+            _isHeld[index] = true;
+        }
+        else if (_isHeld[index])
+        {
+            removed.Add(_messageIds[index]);
+            _isHeld[index] = false;
+        }
+    }
+
+    private (List<int> Marks, long Coalesced) TakeMarks()
+    {
+        lock (_gate)
+        {
+            var (marks, coalesced) = (_marks, _coalesced);
+            _marks = [];
+            _coalesced = 0;
+            foreach (var index in marks)
+            {
+                _isMarked[index] = false;
+            }
+
+            return (marks, coalesced);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using CacheService.Signals;
+
+namespace CacheService.Watching;
+
+/// <summary>
+/// A subscriber's place in the hub. One reader collects, whenever it can send; in between the subscription holds what to look at and no values, so that a slow
+/// reader costs no memory beyond its messages, and delays nobody.
+/// </summary>
+internal abstract class Subscription(WatchHub hub) : IDisposable
+{
+    /// <summary>Set when there is something to collect.</summary>
+    public AsyncSignal Signal { get; } = new();
+
+    /// <summary>
+    /// What changed since the last call, and first of all the initial state; nothing but the version if nothing did. To be enumerated to its end: a batch that
+    /// is dropped is lost.
+    /// </summary>
+    public abstract IEnumerable<WatchBatch> Collect();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // The signal is left to the garbage collector: the hub may be about to set it.
+        hub.Unregister(this);
+    }
+
+    /// <summary>Decides what the initial state is, after registering.</summary>
+    /// <param name="resume">Where to resume; null: at the beginning, with a reset.</param>
+    /// <param name="history">What was deleted since then.</param>
+    internal abstract void Begin(ResumePoint? resume, ChangeHistory history);
+}

@@ -1,0 +1,189 @@
+using System.Collections.Concurrent;
+using CacheService.Counts;
+using Microsoft.Extensions.Options;
+
+namespace CacheService.Watching;
+
+/// <summary>
+/// Tells subscriptions what changed. For each change it visits those who watch that message, and wakes those who watch all; a version becomes
+/// <see cref="Published"/> when all of that is done. So whoever reads <see cref="Published"/>, then takes its marks, then reads the store, knows the state
+/// of every message it watches as of that version or a later one.
+/// </summary>
+internal sealed class WatchHub
+{
+    private readonly CountsStore _store;
+    private readonly WatchOptions _options;
+    private readonly ChangeHistory _history;
+    private readonly ConcurrentDictionary<long, KeyWatchers> _watchersByKey = new();
+    private readonly ConcurrentDictionary<Subscription, bool> _all = new();
+    private readonly ConcurrentDictionary<Subscription, bool> _subscriptions = new();
+    private readonly SharedDelta _delta;
+
+    /// <summary>Only for the writer.</summary>
+    private readonly HashSet<Subscription> _toWake = [];
+
+    private CountsVersion? _published;
+    private int _count;
+    private long _stuck;
+
+    public WatchHub(CountsStore store, IOptions<WatchOptions> options)
+    {
+        _store = store;
+        _options = options.Value;
+        _history = new ChangeHistory(_options.MaxTombstones);
+        _delta = new SharedDelta(store, _history);
+    }
+
+    /// <summary>The version of which every subscription has its marks; null before the first load.</summary>
+    public CountsVersion? Published => Volatile.Read(ref _published);
+
+    /// <summary>How many subscriptions there are.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>How many clients were ended because they did not read.</summary>
+    public long StuckClients => Volatile.Read(ref _stuck);
+
+    /// <summary>Follows the store. To be called before its first load.</summary>
+    public void Start() => _store.Changed += Publish;
+
+    /// <summary>Begins a subscription: from here on it is told of every change.</summary>
+    /// <param name="messageIds">What it watches; null: everything.</param>
+    /// <param name="resume">Where an earlier one got to; null: from the beginning.</param>
+    /// <exception cref="TooManySubscriptionsException">There is no room.</exception>
+    public Subscription Subscribe(IReadOnlyCollection<long>? messageIds, ResumePoint? resume)
+    {
+        var subscription = messageIds is null
+            ? (Subscription)new AllSubscription(this, _store, _delta)
+            : new KeySubscription(this, _store, messageIds);
+        Register(subscription);
+        subscription.Begin(FindResumable(resume), _history);
+        return subscription;
+    }
+
+    /// <summary>Wakes all subscriptions, since something besides the counts is new.</summary>
+    public void WakeAll()
+    {
+        foreach (var (subscription, _) in _subscriptions)
+        {
+            subscription.Signal.Set();
+        }
+    }
+
+    /// <summary>Notes that a client was ended because it did not read.</summary>
+    public void CountStuckClient() => Interlocked.Increment(ref _stuck);
+
+    /// <summary>From here on the subscription is told of every change.</summary>
+    internal void Register(Subscription subscription)
+    {
+        if (Interlocked.Increment(ref _count) > _options.MaxSubscriptions)
+        {
+            Interlocked.Decrement(ref _count);
+            throw new TooManySubscriptionsException(_options.MaxSubscriptions);
+        }
+
+        _subscriptions[subscription] = true;
+        if (subscription is KeySubscription keyed)
+        {
+            for (var index = 0; index < keyed.MessageIds.Count; index++)
+            {
+                _watchersByKey.AddOrUpdate(
+                    keyed.MessageIds[index],
+                    static (_, watcher) => new KeyWatchers([watcher]),
+                    static (_, watchers, watcher) => watchers.With(watcher),
+                    new KeyWatcher(keyed, index));
+            }
+        }
+        else
+        {
+            _all[subscription] = true;
+        }
+    }
+
+    internal void Unregister(Subscription subscription)
+    {
+        if (!_subscriptions.TryRemove(subscription, out _))
+        {
+            return;
+        }
+
+        Interlocked.Decrement(ref _count);
+        _all.TryRemove(subscription, out _);
+        if (subscription is KeySubscription keyed)
+        {
+            foreach (var messageId in keyed.MessageIds)
+            {
+                RemoveWatcher(messageId, keyed);
+            }
+        }
+    }
+
+    private void RemoveWatcher(long messageId, KeySubscription subscription)
+    {
+        // A compare-and-swap: others come and go for the same message.
+        while (_watchersByKey.TryGetValue(messageId, out var watchers))
+        {
+            var remaining = watchers.Without(subscription);
+            if (remaining.Watchers.Length == 0
+                ? _watchersByKey.TryRemove(KeyValuePair.Create(messageId, watchers))
+                : _watchersByKey.TryUpdate(messageId, remaining, watchers))
+            {
+                return;
+            }
+        }
+    }
+
+    private ResumePoint? FindResumable(ResumePoint? resume) =>
+        resume is not null && Published is { } now && now.Epoch == resume.Epoch && resume.Revision <= now.Revision && _history.FindDeleted(resume.Revision) is not null
+            ? resume
+            : null;
+
+    // On the store's writer, after each load and drain.
+    private void Publish(CountsVersion version, IReadOnlyList<long> changed)
+    {
+        if (_published is null)
+        {
+            _history.Begin(version.Revision);
+        }
+        else if (version.Revision != _published.Revision)
+        {
+            _history.Add(version.Revision, changed, changed.Where(IsMissing));
+            MarkWatchers(changed);
+        }
+
+        Volatile.Write(ref _published, version);
+
+        // Only now: what a subscription wakes up to, it may report as published.
+        foreach (var subscription in _toWake)
+        {
+            subscription.Signal.Set();
+        }
+
+        _toWake.Clear();
+    }
+
+    private void MarkWatchers(IReadOnlyList<long> changed)
+    {
+        foreach (var messageId in changed)
+        {
+            if (_watchersByKey.TryGetValue(messageId, out var watchers))
+            {
+                foreach (var watcher in watchers.Watchers)
+                {
+                    watcher.Subscription.Mark(watcher.Index);
+                    _toWake.Add(watcher.Subscription);
+                }
+            }
+        }
+
+        foreach (var (subscription, _) in _all)
+        {
+            _toWake.Add(subscription);
+        }
+    }
+
+    private bool IsMissing(long messageId)
+    {
+        _store.Read(messageId, out var counts);
+        return counts is null;
+    }
+}

@@ -1,0 +1,31 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+
+namespace CacheService.Watching;
+
+/// <summary>What subscriptions may cost: the section <c>Watch</c>.</summary>
+internal sealed class WatchOptions
+{
+    /// <summary>The section's name.</summary>
+    public const string Section = "Watch";
+
+    /// <summary>The most subscriptions at a time.</summary>
+    [Description("The most subscriptions at a time.")]
+    [Range(1, 1_000_000)]
+    public int MaxSubscriptions { get; set; } = 10_000;
+
+    /// <summary>The most message ids in one subscription; more is a subscription of all.</summary>
+    [Description("The most message ids in one subscription; more is a subscription of all.")]
+    [Range(1, 1_000_000)]
+    public int MaxIdsPerSubscription { get; set; } = 10_000;
+
+    /// <summary>A client that has not read for so long is ended.</summary>
+    [Description("A client that has not read for so long is ended.")]
+    [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
+    public TimeSpan StuckClientTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How many deleted messages are remembered, for subscriptions that resume.</summary>
+    [Description("How many deleted messages are remembered, for subscriptions that resume: those that were away for longer begin anew.")]
+    [Range(0, 10_000_000)]
+    public int MaxTombstones { get; set; } = 100_000;
+}

@@ -1,0 +1,14 @@
+using CacheService.Settings;
+
+namespace CacheService.Watching;
+
+/// <summary>Registers subscriptions.</summary>
+internal static class WatchingServices
+{
+    /// <summary>Adds the hub.</summary>
+    public static void AddWatching(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSettings<WatchOptions, WatchOptionsValidator>(builder.Configuration, WatchOptions.Section);
+        builder.Services.AddSingleton<WatchHub>();
+    }
+}
