@@ -12,8 +12,8 @@ public sealed class TweetCountsClientOptions : IValidatableObject
     /// </summary>
     public IList<Uri> Addresses { get; set; } = [];
 
-    /// <summary>How long a read takes at most, with its retries. 1 ms to 1 hour; 10 seconds unless set.</summary>
-    [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
+    /// <summary>How long a read takes at most, with its retries. 1 ms to 1 day; 10 seconds unless set.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan DefaultDeadline { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>

@@ -28,7 +28,8 @@ internal sealed class WatchConnection : IDisposable
         };
         request.MessageIds.AddRange(options.MessageIds ?? []);
 
-        _patience = heartbeat * MissedHeartbeats;
+        // A server that paces may keep its heartbeats back too.
+        _patience = (heartbeat * MissedHeartbeats) + (options.MinInterval ?? TimeSpan.Zero);
         _cancelled = cancelled;
         _silence = new CancellationTokenSource(_patience, time);
         _ended = CancellationTokenSource.CreateLinkedTokenSource(cancelled, _silence.Token);
