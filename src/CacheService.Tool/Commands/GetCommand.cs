@@ -1,7 +1,7 @@
 using System.CommandLine;
+using CacheService.Client;
 using CacheService.Tool.Output;
 using Spectre.Console;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands;
 
@@ -40,16 +40,15 @@ internal sealed class GetCommand : ToolCommand
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        var request = new BatchGetCountsRequest { Read = _requirement.Read(arguments) };
-        request.MessageIds.Add(arguments.GetRequiredValue(_ids));
+        var (ids, requirement) = (arguments.GetRequiredValue(_ids), _requirement.Read(arguments));
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync((client, options) => client.BatchGetCountsAsync(request, options), stop);
+        var answer = await service.CallAsync(client => client.BatchGetCountsAsync(ids, requirement, stop));
 
         if (_service.Json(arguments))
         {
             JsonOutput.Write(_terminal, new
             {
-                Counts = answer.Counts.Select(JsonOutput.Of),
+                Counts = answer.Found.Select(JsonOutput.Of),
                 Missing = answer.MissingMessageIds,
                 Freshness = JsonOutput.Of(answer.Freshness),
             });
@@ -61,26 +60,26 @@ internal sealed class GetCommand : ToolCommand
         return answer.MissingMessageIds.Count == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
-    private void Print(BatchGetCountsResponse answer)
+    private void Print(BatchAnswer answer)
     {
-        if (answer.Counts.Count > 0)
+        if (answer.Found.Count > 0)
             PrintCounts(answer);
         FreshnessLine.Print(_terminal, answer.Freshness);
         if (answer.MissingMessageIds.Count > 0)
             _terminal.Fail($"no such message: {string.Join(", ", answer.MissingMessageIds)}");
     }
 
-    private void PrintCounts(BatchGetCountsResponse answer)
+    private void PrintCounts(BatchAnswer answer)
     {
         if (!_terminal.Interactive)
         {
-            foreach (var counts in answer.Counts)
+            foreach (var counts in answer.Found)
                 _terminal.Print($"{counts.MessageId}\t{counts.Retweets}\t{counts.Likes}\t{counts.Revision}");
             return;
         }
 
         var table = Tables.Create("message", "retweets", "likes", "changed at");
-        foreach (var counts in answer.Counts)
+        foreach (var counts in answer.Found)
             table.AddRow(Tables.Id(counts.MessageId), Tables.Number(counts.Retweets), Tables.Number(counts.Likes), Tables.Faint($"{counts.Revision}"));
         _terminal.Console.Write(table);
     }

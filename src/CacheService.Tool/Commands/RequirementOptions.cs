@@ -1,6 +1,5 @@
 using System.CommandLine;
-using Google.Protobuf.WellKnownTypes;
-using TweetCounts.V1;
+using CacheService.Client;
 
 namespace CacheService.Tool.Commands;
 
@@ -22,18 +21,18 @@ internal sealed class RequirementOptions
         command.Add(_atLeastXid);
         command.Validators.Add(result =>
         {
-            System.CommandLine.Option[] options = [_strong, _maxAge, _atLeastXid];
+            Option[] options = [_strong, _maxAge, _atLeastXid];
             if (options.Count(o => result.GetResult(o) is { Implicit: false }) > 1)
                 result.AddError("give only one of --strong, --max-age and --at-least-xid");
         });
     }
 
-    public ReadOptions? Read(ParseResult arguments)
+    public ReadRequirement? Read(ParseResult arguments)
     {
         if (arguments.GetValue(_strong))
-            return new ReadOptions { Strong = true };
+            return ReadRequirement.Strong;
         if (arguments.GetValue(_maxAge) is { } age)
-            return new ReadOptions { MaxAge = age.ToDuration() };
-        return arguments.GetValue(_atLeastXid) is { } xid ? new ReadOptions { AtLeastXid = xid } : null;
+            return ReadRequirement.MaxAge(age);
+        return arguments.GetValue(_atLeastXid) is { } xid ? ReadRequirement.AtLeastXid(xid) : null;
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using CacheService.Tool.Service;
+using Microsoft.Extensions.Options;
 
 namespace CacheService.Tool.Commands;
 
@@ -25,8 +26,19 @@ internal sealed class ServiceOptions(TimeProvider time)
 
     public bool Json(ParseResult arguments) => arguments.GetValue(_json);
 
-    public ServiceConnection Connect(ParseResult arguments) => new(
-        ServiceAddress.Find(arguments.GetValue(_address), Environment.GetEnvironmentVariable),
-        arguments.GetValue(_timeout) ?? DefaultTimeout,
-        time);
+    /// <exception cref="ToolException">The address or the timeout is of no use.</exception>
+    public ServiceConnection Connect(ParseResult arguments)
+    {
+        try
+        {
+            return new ServiceConnection(
+                ServiceAddress.Find(arguments.GetValue(_address), Environment.GetEnvironmentVariable),
+                arguments.GetValue(_timeout) ?? DefaultTimeout,
+                time);
+        }
+        catch (OptionsValidationException e)
+        {
+            throw new ToolException(string.Join("; ", e.Failures), e);
+        }
+    }
 }

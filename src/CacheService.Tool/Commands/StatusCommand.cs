@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
+using CacheService.Client;
 using CacheService.Tool.Output;
 using Spectre.Console;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands;
 
@@ -27,7 +27,7 @@ internal sealed class StatusCommand : ToolCommand
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
         using var service = _service.Connect(arguments);
-        var status = await service.CallAsync((client, options) => client.GetStatusAsync(new GetStatusRequest(), options), stop);
+        var status = await service.CallAsync(client => client.GetStatusAsync(stop));
         if (_service.Json(arguments))
             PrintJson(status);
         else if (_terminal.Interactive)
@@ -37,11 +37,11 @@ internal sealed class StatusCommand : ToolCommand
         return ExitCode.Success;
     }
 
-    private static IEnumerable<(string Name, string Value)> Describe(GetStatusResponse status) =>
+    private static IEnumerable<(string Name, string Value)> Describe(ServiceStatus status) =>
     [
         ("state", FeedStates.Name(status.State)),
         .. status.Detail.Length > 0 ? [("because", PlainText.OneLine(status.Detail))] : Array.Empty<(string, string)>(),
-        ("age", status.Age is { } age ? Durations.Format(age.ToTimeSpan()) : "unknown"),
+        ("age", status.Age is { } age ? Durations.Format(age) : "unknown"),
         ("revision", $"{status.Revision}"),
         ("epoch", status.Epoch),
         ("snapshot", status.Snapshot),
@@ -53,10 +53,10 @@ internal sealed class StatusCommand : ToolCommand
         ("ringer", status.Ringer ? "yes" : "no"),
         ("queue usage", status.NotificationQueueUsage.ToString("0.####%", CultureInfo.InvariantCulture)),
         ("PostgreSQL", status.ServerVersion),
-        ("uptime", status.Uptime is { } uptime ? Durations.Format(uptime.ToTimeSpan()) : "unknown"),
+        ("uptime", status.Uptime is { } uptime ? Durations.Format(uptime) : "unknown"),
     ];
 
-    private void PrintGrid(GetStatusResponse status)
+    private void PrintGrid(ServiceStatus status)
     {
         var grid = new Grid().AddColumn(new GridColumn().NoWrap()).AddColumn();
         foreach (var (name, value) in Describe(status))
@@ -67,17 +67,17 @@ internal sealed class StatusCommand : ToolCommand
         _terminal.Console.Write(grid);
     }
 
-    private void PrintLines(GetStatusResponse status)
+    private void PrintLines(ServiceStatus status)
     {
         foreach (var (name, value) in Describe(status))
             _terminal.Print($"{name}\t{value}");
     }
 
-    private void PrintJson(GetStatusResponse status) => JsonOutput.Write(_terminal, new
+    private void PrintJson(ServiceStatus status) => JsonOutput.Write(_terminal, new
     {
         State = FeedStates.Name(status.State),
         status.Detail,
-        AgeSeconds = status.Age?.ToTimeSpan().TotalSeconds,
+        AgeSeconds = status.Age?.TotalSeconds,
         status.Revision,
         status.Epoch,
         status.Snapshot,
@@ -89,6 +89,6 @@ internal sealed class StatusCommand : ToolCommand
         status.Ringer,
         status.NotificationQueueUsage,
         status.ServerVersion,
-        UptimeSeconds = status.Uptime?.ToTimeSpan().TotalSeconds,
+        UptimeSeconds = status.Uptime?.TotalSeconds,
     });
 }

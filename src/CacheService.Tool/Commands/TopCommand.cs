@@ -1,10 +1,11 @@
 using System.Collections.Concurrent;
 using System.CommandLine;
+using CacheService.Client;
 using CacheService.Tool.Output;
 using CacheService.Tool.Service;
+using CacheService.Tool.Watching;
 using Grpc.Core;
 using Spectre.Console;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands;
 
@@ -17,13 +18,17 @@ internal sealed class TopCommand : ToolCommand
     private const int AuthorWidth = 16;
 
     private readonly Terminal _terminal;
+    private readonly TimeProvider _time;
     private readonly ServiceOptions _service;
     private readonly Option<string> _by = new("--by") { Description = "What counts.", DefaultValueFactory = _ => "total" };
     private readonly Option<int> _limit = new("--limit", "-n") { HelpName = "N", Description = "How many.", DefaultValueFactory = _ => 10 };
 
+    private readonly Option<bool> _watch = new("--watch", "-w") { Description = "Keep the ranking up to date, until Ctrl-C." };
+
     public TopCommand(Terminal terminal, TimeProvider time) : base("top", "Show the messages with the highest counts, highest first.", terminal)
     {
         _terminal = terminal;
+        _time = time;
         _service = new ServiceOptions(time);
         _by.AcceptOnlyFromAmong("total", "retweets", "likes");
         _limit.Validators.Add(result =>
@@ -33,6 +38,7 @@ internal sealed class TopCommand : ToolCommand
         });
         Add(_by);
         Add(_limit);
+        Add(_watch);
         _service.AddTo(this);
     }
 
@@ -40,24 +46,27 @@ internal sealed class TopCommand : ToolCommand
     [
         new("tweetcounts top", "The ten messages with the most retweets and likes together."),
         new("tweetcounts top --by likes --limit 3", "The three most liked."),
+        new("tweetcounts top --watch", "The ranking as it changes."),
         new("tweetcounts top --limit 1 --json | jq '.counts[0].messageId'", "For other programs."),
     ];
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        var request = new ListTopCountsRequest
+        var limit = arguments.GetValue(_limit);
+        var order = arguments.GetValue(_by) switch
         {
-            Limit = arguments.GetValue(_limit),
-            OrderBy = arguments.GetValue(_by) switch
-            {
-                "retweets" => TopOrder.Retweets,
-                "likes" => TopOrder.Likes,
-                _ => TopOrder.Total,
-            },
+            "retweets" => TopOrder.Retweets,
+            "likes" => TopOrder.Likes,
+            _ => TopOrder.Total,
         };
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync((client, options) => client.ListTopCountsAsync(request, options), stop);
+        if (arguments.GetValue(_watch))
+        {
+            await WatchAsync(service, order, limit, _service.Json(arguments), stop);
+            return ExitCode.Success;
+        }
 
+        var answer = await service.CallAsync(client => client.ListTopCountsAsync(order, limit, stop));
         if (_service.Json(arguments))
         {
             JsonOutput.Write(_terminal, new { Counts = answer.Counts.Select(JsonOutput.Of), Freshness = JsonOutput.Of(answer.Freshness) });
@@ -72,17 +81,19 @@ internal sealed class TopCommand : ToolCommand
         return ExitCode.Success;
     }
 
-    private static async Task<IReadOnlyDictionary<long, GetMessageResponse>> DescribeAsync(
-        ServiceConnection service, ListTopCountsResponse answer, CancellationToken stop)
+    private Task WatchAsync(ServiceConnection service, TopOrder order, int limit, bool json, CancellationToken stop) => _terminal.Interactive && !json
+        ? new LiveTable(_terminal, service, _time).RunAsync(WatchOptions.All, mirror => new TopRows(mirror, order, limit), stop)
+        : new TopLines(_terminal, _time, json).RunAsync(service, order, limit, stop);
+
+    private static async Task<IReadOnlyDictionary<long, TweetMessage>> DescribeAsync(ServiceConnection service, TopAnswer answer, CancellationToken stop)
     {
-        var found = new ConcurrentDictionary<long, GetMessageResponse>();
+        var found = new ConcurrentDictionary<long, TweetMessage>();
         var options = new ParallelOptions { MaxDegreeOfParallelism = ParallelCalls, CancellationToken = stop };
         await Parallel.ForEachAsync(answer.Counts, options, async (counts, cancellation) =>
         {
-            var request = new GetMessageRequest { MessageId = counts.MessageId };
             try
             {
-                found[counts.MessageId] = await service.CallAsync((client, options) => client.GetMessageAsync(request, options), cancellation);
+                found[counts.MessageId] = await service.CallAsync(client => client.GetMessageAsync(counts.MessageId, cancellationToken: cancellation));
             }
             catch (ToolException e) when (e.InnerException is RpcException { StatusCode: StatusCode.NotFound or StatusCode.Unavailable })
             {
@@ -92,7 +103,7 @@ internal sealed class TopCommand : ToolCommand
         return found;
     }
 
-    private void PrintTable(ListTopCountsResponse answer, IReadOnlyDictionary<long, GetMessageResponse> messages)
+    private void PrintTable(TopAnswer answer, IReadOnlyDictionary<long, TweetMessage> messages)
     {
         var textWidth = Math.Max(10, _terminal.Console.Profile.Width - NumberColumns - AuthorWidth);
         var table = Tables.Create("message", "retweets", "likes", "total").WithText("author", AuthorWidth).WithText("text", textWidth);
@@ -110,7 +121,7 @@ internal sealed class TopCommand : ToolCommand
         _terminal.Console.Write(table);
     }
 
-    private void PrintLines(ListTopCountsResponse answer)
+    private void PrintLines(TopAnswer answer)
     {
         foreach (var counts in answer.Counts)
             _terminal.Print($"{counts.MessageId}\t{counts.Retweets}\t{counts.Likes}\t{counts.Revision}");

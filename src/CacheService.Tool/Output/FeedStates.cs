@@ -1,5 +1,5 @@
+using CacheService.Client;
 using Spectre.Console;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Output;
 

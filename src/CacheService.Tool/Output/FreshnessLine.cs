@@ -1,5 +1,5 @@
+using CacheService.Client;
 using Spectre.Console;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Output;
 
@@ -18,5 +18,5 @@ internal static class FreshnessLine
             $"[grey]revision {freshness.Revision}, age {Age(freshness)},[/] [{FeedStates.Color(freshness.State).ToMarkup()}]{FeedStates.Name(freshness.State)}[/]");
     }
 
-    private static string Age(Freshness freshness) => freshness.Age is { } age ? Durations.Format(age.ToTimeSpan()) : "unknown";
+    private static string Age(Freshness freshness) => freshness.Age is { } age ? Durations.Format(age) : "unknown";
 }

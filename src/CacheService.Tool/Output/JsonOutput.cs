@@ -1,5 +1,6 @@
 using System.Text.Json;
-using TweetCounts.V1;
+using System.Text.Json.Serialization;
+using CacheService.Client;
 
 namespace CacheService.Tool.Output;
 
@@ -7,16 +8,20 @@ namespace CacheService.Tool.Output;
 internal static class JsonOutput
 {
     private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+    private static readonly JsonSerializerOptions LineFormat = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
     public static void Write(Terminal terminal, object value) => terminal.Output.WriteLine(JsonSerializer.Serialize(value, Format));
 
-    public static object Of(Counts counts) => new { counts.MessageId, counts.Retweets, counts.Likes, counts.Revision };
+    /// <summary>One line, for programs that read as it comes. What is null is left out.</summary>
+    public static void WriteLine(Terminal terminal, object value) => terminal.Output.WriteLine(JsonSerializer.Serialize(value, LineFormat));
 
-    public static object? Of(Freshness? freshness) => freshness is null ? null : new
+    public static object Of(MessageCounts counts) => new { counts.MessageId, counts.Retweets, counts.Likes, counts.Revision };
+
+    public static object Of(Freshness freshness) => new
     {
         freshness.Epoch,
         freshness.Revision,
-        AgeSeconds = freshness.Age?.ToTimeSpan().TotalSeconds,
+        AgeSeconds = freshness.Age?.TotalSeconds,
         State = FeedStates.Name(freshness.State),
     };
 }

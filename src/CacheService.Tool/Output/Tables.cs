@@ -22,6 +22,14 @@ internal static class Tables
 
     public static Markup Number(long number) => new(number.ToString("N0", CultureInfo.InvariantCulture));
 
+    /// <summary>A number that has just grown or shrunk stands out: see <see cref="Watching.Highlights"/>.</summary>
+    public static Markup Number(long number, int direction) => direction switch
+    {
+        0 => Number(number),
+        > 0 => new(number.ToString("N0", CultureInfo.InvariantCulture), new Style(Color.Black, Color.Green)),
+        < 0 => new(number.ToString("N0", CultureInfo.InvariantCulture), new Style(Color.Black, Color.Yellow)),
+    };
+
     public static Markup Plain(string text) => new(Markup.Escape(text));
 
     public static Markup Faint(string text) => new($"[grey]{Markup.Escape(text)}[/]");

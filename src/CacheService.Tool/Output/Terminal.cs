@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using Spectre.Console;
 
 namespace CacheService.Tool.Output;
@@ -21,7 +22,7 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
 
     public IAnsiConsole Console => _console.Value;
 
-    public static Terminal OfProcess() => new(System.Console.Out, System.Console.Error, !System.Console.IsOutputRedirected);
+    public static Terminal OfProcess() => new(OpenOutput(), System.Console.Error, !System.Console.IsOutputRedirected);
 
     /// <summary>Prints a sentence; at a terminal it is broken between words.</summary>
     public void Print(string line)
@@ -35,4 +36,15 @@ internal sealed class Terminal(TextWriter output, TextWriter error, bool interac
     public void Note(string message) => error.WriteLine(message);
 
     public void Fail(string message) => error.WriteLine($"{CommandLine.Name}: {PlainText.OneLine(message)}");
+
+    // The console drops what a closed pipe does not take, without a word: a command that goes on until it is stopped would outlive `| head`.
+    private static TextWriter OpenOutput()
+    {
+        const int StandardOutput = 1;
+        if (OperatingSystem.IsWindows() || !System.Console.IsOutputRedirected)
+            return System.Console.Out;
+
+        var pipe = new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+        return pipe.CanSeek ? System.Console.Out : TextWriter.Synchronized(new StreamWriter(pipe) { AutoFlush = true });
+    }
 }

@@ -1,30 +1,21 @@
+using CacheService.Client;
 using CacheService.Tool.Output;
 using Grpc.Core;
-using Grpc.Net.Client;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Service;
 
-/// <summary>Calls the service; what goes wrong becomes one line for the user.</summary>
+/// <summary>Asks the service; what goes wrong becomes one line for the user.</summary>
 internal sealed class ServiceConnection(Uri address, TimeSpan timeout, TimeProvider time) : IDisposable
 {
-    private readonly GrpcChannel _channel = GrpcChannel.ForAddress(address);
+    public TweetCountsClient Client { get; } = new(new TweetCountsClientOptions { Addresses = { address }, DefaultDeadline = timeout }, time: time);
 
     /// <summary>Waits for the answer until the timeout.</summary>
     /// <exception cref="ToolException">There is none; <see cref="Exception.InnerException"/> is the RpcException.</exception>
-    public async Task<TResponse> CallAsync<TResponse>(
-        Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken stop)
+    public async Task<TAnswer> CallAsync<TAnswer>(Func<TweetCountsClient, Task<TAnswer>> read)
     {
-        var deadline = time.GetUtcNow().UtcDateTime + timeout;
-        var client = new TweetCountsService.TweetCountsServiceClient(_channel);
         try
         {
-            using var call = method(client, new CallOptions(deadline: deadline, cancellationToken: stop));
-            return await call.ResponseAsync;
-        }
-        catch (RpcException) when (stop.IsCancellationRequested)
-        {
-            throw new OperationCanceledException(stop);
+            return await read(Client);
         }
         catch (RpcException e)
         {
@@ -32,9 +23,10 @@ internal sealed class ServiceConnection(Uri address, TimeSpan timeout, TimeProvi
         }
     }
 
-    public void Dispose() => _channel.Dispose();
+    public void Dispose() => Client.Dispose();
 
-    private string Describe(RpcException error) => error.StatusCode switch
+    /// <summary>What to tell the user of an error.</summary>
+    public string Describe(RpcException error) => error.StatusCode switch
     {
         _ when error.Status.DebugException is HttpRequestException { HttpRequestError: HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse } =>
             $"what answers at {address} does not speak gRPC; is it the service? name its gRPC address with --address or {ServiceAddress.Variable}",

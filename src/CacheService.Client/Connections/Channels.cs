@@ -1,0 +1,70 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using Grpc.Net.Client.Configuration;
+using Microsoft.Extensions.Logging;
+
+namespace CacheService.Client.Connections;
+
+/// <summary>Makes channels: one for reads, balanced over all servers, and one to each single server for watches.</summary>
+internal sealed class Channels(TweetCountsClientOptions options, ILoggerFactory loggers)
+{
+    // HTTP/2 pings find a server whose machine is gone, which closes no connection, also while no call is waiting.
+    private static readonly TimeSpan PingDelay = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>A channel to all servers in turn, on which a call that a server cannot take is tried again at the next.</summary>
+    public GrpcChannel ToAll()
+    {
+        var settings = Settings();
+        settings.ServiceConfig = new ServiceConfig { MethodConfigs = { RetryUnavailable() }, LoadBalancingConfigs = { new RoundRobinConfig() } };
+        if (options.Addresses is [var only])
+        {
+            // Without the balancer's pauses between attempts to connect: a server that is back is found by the next call.
+            settings.ServiceConfig.LoadBalancingConfigs.Clear();
+            return GrpcChannel.ForAddress(only, settings);
+        }
+
+        var isSecure = options.Addresses[0].Scheme == Uri.UriSchemeHttps;
+        settings.Credentials ??= isSecure ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure;
+        settings.ServiceProvider = new ResolverServices(options.Addresses, loggers);
+        return GrpcChannel.ForAddress("static:///tweetcounts", settings);
+    }
+
+    /// <summary>A channel to one server.</summary>
+    public GrpcChannel To(Uri address) => GrpcChannel.ForAddress(address, Settings());
+
+    private GrpcChannelOptions Settings()
+    {
+        var settings = new GrpcChannelOptions
+        {
+            HttpHandler = new SocketsHttpHandler
+            {
+                ConnectTimeout = ConnectTimeout,
+                EnableMultipleHttp2Connections = true,
+                KeepAlivePingDelay = PingDelay,
+                KeepAlivePingTimeout = PingTimeout,
+                KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
+            },
+            DisposeHttpClient = true,
+            InitialReconnectBackoff = RetryPauses.First,
+            MaxReconnectBackoff = options.MaxBackoff,
+            LoggerFactory = loggers,
+        };
+        options.ConfigureChannel?.Invoke(settings);
+        return settings;
+    }
+
+    private static MethodConfig RetryUnavailable() => new()
+    {
+        Names = { MethodName.Default },
+        RetryPolicy = new RetryPolicy
+        {
+            MaxAttempts = 4,
+            InitialBackoff = RetryPauses.First,
+            MaxBackoff = TimeSpan.FromSeconds(1),
+            BackoffMultiplier = 2,
+            RetryableStatusCodes = { StatusCode.Unavailable },
+        },
+    };
+}

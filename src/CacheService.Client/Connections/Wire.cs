@@ -1,0 +1,71 @@
+using Google.Protobuf.WellKnownTypes;
+using TweetCounts.V1;
+
+namespace CacheService.Client.Connections;
+
+/// <summary>Turns the messages of the API into the library's types, and back.</summary>
+internal static class Wire
+{
+    public static MessageCounts Of(Counts counts) => new(counts.MessageId, counts.Retweets, counts.Likes, counts.Revision);
+
+    public static MessageCounts[] Of(IReadOnlyList<Counts> counts)
+    {
+        var result = new MessageCounts[counts.Count];
+        for (var i = 0; i < result.Length; i++)
+        {
+            result[i] = Of(counts[i]);
+        }
+
+        return result;
+    }
+
+    public static Freshness Of(TweetCounts.V1.Freshness? freshness) => freshness is null
+        ? new Freshness("", 0, null, FeedState.Unknown)
+        : new Freshness(freshness.Epoch, freshness.Revision, freshness.Age?.ToTimeSpan(), Of(freshness.State));
+
+    public static FeedState Of(TweetCounts.V1.FeedState state) => state switch
+    {
+        TweetCounts.V1.FeedState.Starting => FeedState.Starting,
+        TweetCounts.V1.FeedState.Syncing => FeedState.Syncing,
+        TweetCounts.V1.FeedState.Live => FeedState.Live,
+        TweetCounts.V1.FeedState.Stale => FeedState.Stale,
+        _ => FeedState.Unknown,
+    };
+
+    public static ServiceStatus Of(GetStatusResponse status) => new()
+    {
+        State = Of(status.State),
+        Detail = status.Detail,
+        Epoch = status.Epoch,
+        Revision = status.Revision,
+        Age = status.Age?.ToTimeSpan(),
+        Snapshot = status.Snapshot,
+        Messages = status.Messages,
+        Watchers = status.Watchers,
+        Drains = status.Drains,
+        Bells = status.Bells,
+        NotificationsWorking = status.NotificationsWorking,
+        Ringer = status.Ringer,
+        NotificationQueueUsage = status.NotificationQueueUsage,
+        ServerVersion = status.ServerVersion,
+        Uptime = status.Uptime?.ToTimeSpan(),
+    };
+
+    public static TweetMessage Of(GetMessageResponse message) => new(
+        message.MessageId, message.Author, message.Text, message.PostedAt?.ToDateTimeOffset(), Of(message.Counts ?? new Counts()), Of(message.Freshness));
+
+    public static ReadOptions? To(ReadRequirement? requirement) => requirement switch
+    {
+        ReadRequirement.StrongRead => new ReadOptions { Strong = true },
+        ReadRequirement.MaxAgeRead read => new ReadOptions { MaxAge = read.Age.ToDuration() },
+        ReadRequirement.AtLeastXidRead read => new ReadOptions { AtLeastXid = read.TransactionId },
+        _ => null,
+    };
+
+    public static TweetCounts.V1.TopOrder To(TopOrder order) => order switch
+    {
+        TopOrder.Retweets => TweetCounts.V1.TopOrder.Retweets,
+        TopOrder.Likes => TweetCounts.V1.TopOrder.Likes,
+        _ => TweetCounts.V1.TopOrder.Total,
+    };
+}

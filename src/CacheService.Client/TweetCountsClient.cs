@@ -1,0 +1,167 @@
+using CacheService.Client.Connections;
+using CacheService.Client.Watching;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using TweetCounts.V1;
+
+namespace CacheService.Client;
+
+/// <summary>
+/// Reads and watches the retweet and like counts of messages. Thread-safe; meant to live as long as the application. A read that finds a
+/// server away (UNAVAILABLE) is tried again, up to three times and within its deadline, at the next server if there are several.
+/// </summary>
+/// <remarks>
+/// Every read throws an <see cref="RpcException"/> where it fails: UNAVAILABLE where no server answers, before a server's first load, and
+/// where a <see cref="ReadRequirement"/> cannot be met while the database is away; DEADLINE_EXCEEDED after
+/// <see cref="TweetCountsClientOptions.DefaultDeadline"/>; INVALID_ARGUMENT for ids, durations and limits out of range. Status.Detail says
+/// what to do. A cancelled read throws an <see cref="OperationCanceledException"/>, and one of a disposed client an
+/// <see cref="ObjectDisposedException"/>.
+/// </remarks>
+public sealed class TweetCountsClient : IDisposable
+{
+    private readonly TweetCountsClientOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly GrpcChannel _channel;
+    private readonly TweetCountsService.TweetCountsServiceClient _reads;
+    private readonly WatchServers _watchServers;
+    private readonly CancellationTokenSource _disposed = new();
+
+    /// <summary>Creates a client. It connects when it is first used.</summary>
+    /// <param name="options">Not to be changed afterwards.</param>
+    /// <param name="loggers">For its log; null for none.</param>
+    /// <param name="time">For deadlines, pauses and ages; null for the system's.</param>
+    /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">Options are out of range; it names them all.</exception>
+    public TweetCountsClient(TweetCountsClientOptions options, ILoggerFactory? loggers = null, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        TweetCountsClientOptionsValidator.ThrowIfInvalid(options);
+
+        _options = options;
+        _time = time ?? TimeProvider.System;
+        loggers ??= NullLoggerFactory.Instance;
+        _logger = loggers.CreateLogger<TweetCountsClient>();
+        var channels = new Channels(options, loggers);
+        _channel = channels.ToAll();
+        _reads = new TweetCountsService.TweetCountsServiceClient(_channel);
+        _watchServers = new WatchServers(options.Addresses, channels);
+    }
+
+    /// <summary>The counts of one message.</summary>
+    /// <exception cref="RpcException">NOT_FOUND: there is no such message. FAILED_PRECONDITION and OUT_OF_RANGE: see <see cref="ReadRequirement.AtLeastXid"/>. Others: see <see cref="TweetCountsClient"/>.</exception>
+    public async Task<CountsAnswer> GetCountsAsync(long messageId, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
+    {
+        var request = new GetCountsRequest { MessageId = messageId, Read = Wire.To(requirement) };
+        var answer = await CallAsync(call => _reads.GetCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
+        return new CountsAnswer(Wire.Of(answer.Counts), Wire.Of(answer.Freshness));
+    }
+
+    /// <summary>The counts of many messages, all from one snapshot of the database: of no transaction is only a part seen.</summary>
+    /// <exception cref="RpcException">FAILED_PRECONDITION and OUT_OF_RANGE: see <see cref="ReadRequirement.AtLeastXid"/>. INVALID_ARGUMENT: also for too many ids (10,000 unless the server is set otherwise). Others: see <see cref="TweetCountsClient"/>.</exception>
+    public async Task<BatchAnswer> BatchGetCountsAsync(
+        IEnumerable<long> messageIds, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
+    {
+        var request = new BatchGetCountsRequest { MessageIds = { messageIds }, Read = Wire.To(requirement) };
+        var answer = await CallAsync(call => _reads.BatchGetCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
+        return new BatchAnswer(Wire.Of(answer.Counts), [.. answer.MissingMessageIds], Wire.Of(answer.Freshness));
+    }
+
+    /// <summary>The messages with the highest counts. The answer may be up to a second old.</summary>
+    /// <param name="order">What counts.</param>
+    /// <param name="limit">How many at most.</param>
+    /// <param name="cancellationToken">Ends the read.</param>
+    /// <exception cref="RpcException">See <see cref="TweetCountsClient"/>.</exception>
+    public async Task<TopAnswer> ListTopCountsAsync(TopOrder order = TopOrder.Total, int limit = 10, CancellationToken cancellationToken = default)
+    {
+        var request = new ListTopCountsRequest { OrderBy = Wire.To(order), Limit = limit };
+        var answer = await CallAsync(call => _reads.ListTopCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
+        return new TopAnswer(Wire.Of(answer.Counts), Wire.Of(answer.Freshness));
+    }
+
+    /// <summary>A message's author, text and counts.</summary>
+    /// <exception cref="RpcException">NOT_FOUND: there is no such message. FAILED_PRECONDITION and OUT_OF_RANGE: see <see cref="ReadRequirement.AtLeastXid"/>. Others: see <see cref="TweetCountsClient"/>.</exception>
+    public async Task<TweetMessage> GetMessageAsync(long messageId, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
+    {
+        var request = new GetMessageRequest { MessageId = messageId, Read = Wire.To(requirement) };
+        return Wire.Of(await CallAsync(call => _reads.GetMessageAsync(request, call), cancellationToken).ConfigureAwait(false));
+    }
+
+    /// <summary>How a server is doing; of several, how the next in turn is.</summary>
+    /// <exception cref="RpcException">UNAVAILABLE or DEADLINE_EXCEEDED: none answers.</exception>
+    public async Task<ServiceStatus> GetStatusAsync(CancellationToken cancellationToken = default) =>
+        Wire.Of(await CallAsync(call => _reads.GetStatusAsync(new GetStatusRequest(), call), cancellationToken).ConfigureAwait(false));
+
+    /// <summary>
+    /// Watches counts: the current ones, then what changes, until it is cancelled. It connects again by itself and goes on where it was;
+    /// see <see cref="WatchUpdate"/>. Of changes that come faster than the caller takes them only the latest is told.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="RpcException">INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED or UNIMPLEMENTED: what no other attempt can mend. Nothing else.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    public async IAsyncEnumerable<WatchUpdate> WatchAsync(
+        WatchOptions options, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);
+        await using var updates = new WatchRun(_watchServers, options, _options, _time, _logger).RunAsync(ended.Token).GetAsyncEnumerator(ended.Token);
+        while (await NextAsync().ConfigureAwait(false))
+        {
+            yield return updates.Current;
+        }
+
+        async ValueTask<bool> NextAsync()
+        {
+            try
+            {
+                return await updates.MoveNextAsync().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (ended.IsCancellationRequested)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                throw new ObjectDisposedException(nameof(TweetCountsClient));
+            }
+        }
+    }
+
+    /// <summary>Starts a mirror: a dictionary in memory that a watch keeps. Dispose it to end it.</summary>
+    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    public CountsMirror StartMirror(WatchOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
+        return new CountsMirror(cancellationToken => WatchAsync(options, cancellationToken), _time, _logger);
+    }
+
+    /// <summary>Closes the connections; calls and watches end with an <see cref="ObjectDisposedException"/>.</summary>
+    public void Dispose()
+    {
+        if (_disposed.IsCancellationRequested)
+        {
+            return;
+        }
+
+        _disposed.Cancel();
+        _channel.Dispose();
+        _watchServers.Dispose();
+    }
+
+    private async Task<TResponse> CallAsync<TResponse>(Func<CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
+        var deadline = _time.GetUtcNow().UtcDateTime + _options.DefaultDeadline;
+        try
+        {
+            using var call = method(new CallOptions(deadline: deadline, cancellationToken: cancellationToken));
+            return await call.ResponseAsync.ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Cancelled)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
+            throw;
+        }
+    }
+}

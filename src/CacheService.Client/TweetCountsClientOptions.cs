@@ -1,0 +1,58 @@
+using System.ComponentModel.DataAnnotations;
+using Grpc.Net.Client;
+
+namespace CacheService.Client;
+
+/// <summary>Where the servers are, and how patient a <see cref="TweetCountsClient"/> is.</summary>
+public sealed class TweetCountsClientOptions : IValidatableObject
+{
+    /// <summary>
+    /// The servers' gRPC addresses, such as <c>http://counts-1:5080</c>: one or more, all http or all https, without a path. Reads go to
+    /// them in turn; each watch is at one of them, and moves to another when that one fails.
+    /// </summary>
+    public IList<Uri> Addresses { get; set; } = [];
+
+    /// <summary>How long a read takes at most, with its retries. 1 ms to 1 day; 10 seconds unless set.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
+    public TimeSpan DefaultDeadline { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How often the server sends something on a watch even when nothing changes. When nothing has come for three times as long the watch
+    /// takes the connection for dead. 100 ms to 10 minutes; 5 seconds unless set.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
+    public TimeSpan WatchHeartbeat { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// The longest pause between two attempts to connect. The pauses grow from 50 ms and are drawn at random from their upper half, so
+    /// that clients which were cut off together do not come back together. 50 ms to 5 minutes; 5 seconds unless set.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00.050", "00:05:00")]
+    public TimeSpan MaxBackoff { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A last hand on the options of every channel, for credentials, certificates or interceptors' settings; null for none.</summary>
+    public Action<GrpcChannelOptions>? ConfigureChannel { get; set; }
+
+    IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
+    {
+        string[] member = [nameof(Addresses)];
+        if (Addresses is null or { Count: 0 })
+        {
+            yield return new ValidationResult("Addresses is empty: name at least one server, such as http://127.0.0.1:5080.", member);
+            yield break;
+        }
+
+        foreach (var address in Addresses.Where(address => !IsServer(address)))
+        {
+            yield return new ValidationResult($"Addresses: '{address}' is no address of a server: write http://host:port or https://host:port.", member);
+        }
+
+        if (Addresses.Where(IsServer).Select(address => address.Scheme).Distinct().Count() > 1)
+        {
+            yield return new ValidationResult("Addresses: some are http and some are https; they have to be all the same.", member);
+        }
+    }
+
+    private static bool IsServer(Uri? address) =>
+        address is { IsAbsoluteUri: true, Scheme: "http" or "https", PathAndQuery: "/", Fragment: "", UserInfo: "" };
+}

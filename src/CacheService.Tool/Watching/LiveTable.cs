@@ -1,0 +1,103 @@
+using CacheService.Client;
+using CacheService.Tool.Output;
+using CacheService.Tool.Service;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace CacheService.Tool.Watching;
+
+/// <summary>A table that follows a mirror, for a person at a terminal.</summary>
+internal sealed class LiveTable(Terminal terminal, ServiceConnection service, TimeProvider time)
+{
+    private const int AuthorWidth = 16;
+
+    // The width of the columns beside author and text, and the lines beside the rows.
+    private const int NumberColumns = 48;
+    private const int OtherLines = 6;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
+    private readonly Highlights _highlights = new(time);
+    private readonly MessageTexts _texts = new(service, time);
+
+    /// <summary>Draws until it is stopped.</summary>
+    /// <exception cref="ToolException">The service will never let this be watched.</exception>
+    public async Task RunAsync(WatchOptions options, Func<CountsMirror, ILiveRows> choose, CancellationToken stop)
+    {
+        await using var mirror = service.Client.StartMirror(options with { Heartbeat = TimeSpan.FromSeconds(1) });
+        using var rows = choose(mirror);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var reading = _texts.RunAsync(ended.Token);
+        try
+        {
+            await terminal.Console.Live(Draw(mirror, rows, running: true)).StartAsync(display => DrawAsync(display, mirror, rows, stop));
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await reading;
+        }
+    }
+
+    private async Task DrawAsync(LiveDisplayContext display, CountsMirror mirror, ILiveRows rows, CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(Interval, time);
+        try
+        {
+            while (mirror.State != MirrorState.Failed && await timer.WaitForNextTickAsync(stop))
+            {
+                display.UpdateTarget(Draw(mirror, rows, running: true));
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // The last picture stays on the screen.
+            display.UpdateTarget(Draw(mirror, rows, running: false));
+            return;
+        }
+
+        throw new ToolException(mirror.Detail);
+    }
+
+    private Rows Draw(CountsMirror mirror, ILiveRows rows, bool running)
+    {
+        var profile = terminal.Console.Profile;
+        var shown = rows.Choose(Math.Max(1, profile.Height - OtherLines));
+        var textWidth = Math.Max(10, profile.Width - NumberColumns - AuthorWidth);
+        var table = Tables.Create("message", "retweets", "likes").WithText("author", AuthorWidth).WithText("text", textWidth);
+        foreach (var messageId in shown)
+        {
+            AddRow(table, mirror, messageId, textWidth);
+        }
+
+        _highlights.Keep(shown);
+        var parts = new List<IRenderable> { table, LiveFooter.Of(mirror, shown.Count) };
+
+        // Last, so that the ^C which the terminal echoes does not wrap from a full line and shift the picture.
+        if (running)
+        {
+            parts.Add(new Text("Ctrl-C ends it", new Style(Color.Grey)));
+        }
+
+        return new Rows(parts);
+    }
+
+    private void AddRow(Table table, CountsMirror mirror, long messageId, int textWidth)
+    {
+        if (!mirror.TryGet(messageId, out var counts))
+        {
+            var why = mirror.Freshness is null ? "" : "there is no such message";
+            table.AddRow(Tables.Id(messageId), Tables.Faint("-"), Tables.Faint("-"), Tables.Plain(""), Tables.Faint(PlainText.Shorten(why, textWidth)));
+            return;
+        }
+
+        var (retweets, likes) = _highlights.Of(counts);
+        var (author, text) = _texts.Find(messageId);
+        table.AddRow(
+            Tables.Id(messageId),
+            Tables.Number(counts.Retweets, retweets),
+            Tables.Number(counts.Likes, likes),
+            Tables.Plain(PlainText.Shorten(author, AuthorWidth)),
+            Tables.Plain(PlainText.Shorten(text, textWidth)));
+    }
+}

@@ -1,0 +1,73 @@
+using CacheService.Client;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace CacheService.Tests.Client;
+
+public sealed class TweetCountsClientOptionsTests
+{
+    private static readonly Uri Local = new("http://127.0.0.1:5080");
+
+    [Test]
+    public void Constructor_Defaults_AreValid()
+    {
+        using var client = new TweetCountsClient(new TweetCountsClientOptions { Addresses = [Local] });
+        Assert.That(client, Is.Not.Null);
+    }
+
+    [Test]
+    public void Constructor_SeveralAreWrong_NamesThemAll()
+    {
+        var options = new TweetCountsClientOptions { DefaultDeadline = TimeSpan.Zero, WatchHeartbeat = TimeSpan.FromMilliseconds(1), MaxBackoff = TimeSpan.FromHours(1) };
+
+        var error = Assert.Throws<OptionsValidationException>(() => new TweetCountsClient(options));
+
+        Assert.That(error!.Message, Does.Contain("Addresses is empty").And.Contain("DefaultDeadline").And.Contain("WatchHeartbeat").And.Contain("MaxBackoff"));
+    }
+
+    [TestCase("counts:5080")]
+    [TestCase("ftp://counts")]
+    [TestCase("http://counts/path")]
+    [TestCase("http://user@counts")]
+    public void Constructor_NoServersAddress_Throws(string address)
+    {
+        var options = new TweetCountsClientOptions { Addresses = [Local, new Uri(address, UriKind.RelativeOrAbsolute)] };
+
+        Assert.That(() => new TweetCountsClient(options), Throws.TypeOf<OptionsValidationException>().With.Message.Contains(address));
+    }
+
+    [Test]
+    public void Constructor_MixedSchemes_Throws()
+    {
+        var options = new TweetCountsClientOptions { Addresses = [Local, new Uri("https://counts")] };
+
+        Assert.That(() => new TweetCountsClient(options), Throws.TypeOf<OptionsValidationException>().With.Message.Contains("all the same"));
+    }
+
+    [Test]
+    public async Task AddTweetCountsClient_Valid_GivesOneClientToAll()
+    {
+        await using var services = new ServiceCollection().AddTweetCountsClient(options => options.Addresses.Add(Local)).BuildServiceProvider();
+
+        var client = services.GetRequiredService<TweetCountsClient>();
+        using var scope = services.CreateScope();
+        Assert.That(scope.ServiceProvider.GetRequiredService<TweetCountsClient>(), Is.SameAs(client));
+    }
+
+    [Test]
+    public async Task AddTweetCountsClient_Invalid_FailsAtStart()
+    {
+        await using var services = new ServiceCollection().AddTweetCountsClient(_ => { }).BuildServiceProvider();
+
+        Assert.Throws<OptionsValidationException>(() => services.GetRequiredService<IStartupValidator>().Validate());
+    }
+
+    [Test]
+    public void WatchOptions_NoIdsOrBadOnes_Throw()
+    {
+        Assert.Throws<ArgumentException>(() => WatchOptions.Of());
+        Assert.Throws<ArgumentOutOfRangeException>(() => WatchOptions.Of(1, 0));
+        Assert.That(WatchOptions.Of(1, 2, 1).MessageIds, Is.EqualTo([1L, 2L]));
+        Assert.That(WatchOptions.All.MessageIds, Is.Null);
+    }
+}
