@@ -24,6 +24,8 @@ internal static class ServiceApp
             console.SingleLine = true;
             console.TimestampFormat = "HH:mm:ss.fff ";
         });
+        // A frozen database or a client that holds on must not keep the service from stopping.
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();

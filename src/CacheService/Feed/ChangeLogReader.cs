@@ -58,14 +58,14 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
     }
 
     /// <summary>Tries to become the cache that uses ASLEEP. Kept until the connection ends.</summary>
-    public async Task<bool> TryBecomeRingerAsync(CancellationToken cancellationToken)
+    public bool TryBecomeRinger()
     {
-        await using var command = new NpgsqlCommand($"select pg_try_advisory_lock({AdvisoryLocks.Ringer})", connection);
-        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+        using var command = new NpgsqlCommand($"select pg_try_advisory_lock({AdvisoryLocks.Ringer})", connection);
+        return (bool)command.ExecuteScalar()!;
     }
 
-    /// <summary>Reads what has changed since a snapshot.</summary>
-    public async Task<Drain> DrainAsync(PgSnapshot since, DrainPrelude prelude, CancellationToken cancellationToken)
+    /// <summary>Reads what has changed since a snapshot. Blocks, for the drain loop's own thread.</summary>
+    public Drain Drain(PgSnapshot since, DrainPrelude prelude)
     {
         var batch = _batches[prelude];
         var parameters = batch.BatchCommands[^1].Parameters;
@@ -73,19 +73,19 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
         parameters[1].Value = since.InProgress;
 
         var startedAt = time.GetTimestamp();
-        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        using var reader = batch.ExecuteReader();
         if (prelude != DrainPrelude.None)
         {
-            await reader.ReadAsync(cancellationToken);
+            reader.Read();
             var done = reader.GetBoolean(0);
             HoldsAsleep = prelude == DrainPrelude.FallAsleep && done;
-            await reader.NextResultAsync(cancellationToken);
+            reader.NextResult();
         }
 
-        return await ReadAsync(reader, startedAt, cancellationToken);
+        return Read(reader, startedAt);
     }
 
-    private static async Task<Drain> ReadAsync(NpgsqlDataReader reader, long startedAt, CancellationToken cancellationToken)
+    private static Drain Read(NpgsqlDataReader reader, long startedAt)
     {
         var changes = new List<CountChange>();
         var truncated = false;
@@ -93,16 +93,16 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
         Guid? identity = null;
         var isRegistered = false;
         double serverTime = 0;
-        while (await reader.ReadAsync(cancellationToken))
+        while (reader.Read())
         {
-            if (!await reader.IsDBNullAsync(4, cancellationToken))
+            if (!reader.IsDBNull(4))
             {
                 snapshot = PgSnapshot.Parse(reader.GetString(4));
-                identity = await reader.IsDBNullAsync(5, cancellationToken) ? null : reader.GetGuid(5);
+                identity = reader.IsDBNull(5) ? null : reader.GetGuid(5);
                 isRegistered = reader.GetBoolean(6);
                 serverTime = reader.GetDouble(7);
             }
-            else if (await reader.IsDBNullAsync(0, cancellationToken))
+            else if (reader.IsDBNull(0))
             {
                 truncated = true;
             }

@@ -6,6 +6,7 @@ namespace CacheService.Feed;
 /// Drains the change log into the store: often while changes come, and asleep otherwise, until a writer rings, a read asks, or it is time for a
 /// heartbeat. A writer rings exactly if somebody holds ASLEEP at its trigger, and this loop sleeps only after it got that lock, which no
 /// running writer shared, and then found nothing: whoever wrote before is drained, whoever writes after rings.
+/// It has a thread of its own, so that no number of readers and subscribers in the thread pool's queue keeps the counts from being young.
 /// </summary>
 internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
 {
@@ -16,7 +17,10 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
 
     /// <summary>Follows the database until something makes a load necessary.</summary>
     /// <exception cref="Npgsql.NpgsqlException">The session broke.</exception>
-    public async Task<ReloadReason> RunAsync(FeedSession session, Registration registration, CancellationToken cancellationToken)
+    public Task<ReloadReason> RunAsync(FeedSession session, Registration registration, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(() => Run(session, registration, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private ReloadReason Run(FeedSession session, Registration registration, CancellationToken cancellationToken)
     {
         var reader = session.Reader;
         var emptyDrains = 0;
@@ -26,13 +30,14 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
         _lastRingerAttempt = 0;
         while (true)
         {
-            await BecomeRingerAsync(reader, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            BecomeRinger(reader);
 
             // Taken before the drain starts: what rang until now, the drain sees.
             var reasons = wake.Take();
-            await session.ThrowIfBrokenAsync();
+            session.ThrowIfBroken();
             var prelude = ChoosePrelude(reader.HoldsAsleep, asleep, reasons, emptyDrains);
-            var drain = await DrainAsync(reader, registration, prelude, cancellationToken);
+            var drain = Drain(reader, registration, prelude);
             if (drain.Reload is { } reload)
             {
                 return reload;
@@ -52,7 +57,7 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
             }
 
             asleep = reader.HoldsAsleep && !drain.FoundChanges;
-            await WaitAsync(asleep ? options.HeartbeatInterval : pause, cancellationToken);
+            Wait(asleep ? options.HeartbeatInterval : pause, cancellationToken);
         }
     }
 
@@ -66,15 +71,14 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
         return emptyDrains >= EmptyDrainsBeforeSleep && status.IsRinger ? DrainPrelude.FallAsleep : DrainPrelude.None;
     }
 
-    private async Task<(bool FoundChanges, ReloadReason? Reload)> DrainAsync(
-        ChangeLogReader reader, Registration registration, DrainPrelude prelude, CancellationToken cancellationToken)
+    private (bool FoundChanges, ReloadReason? Reload) Drain(ChangeLogReader reader, Registration registration, DrainPrelude prelude)
     {
         _lastStart = time.GetTimestamp();
         var waiting = requests.BeginDrain();
         var succeeded = false;
         try
         {
-            var drain = await reader.DrainAsync(store.Version!.Snapshot, prelude, cancellationToken);
+            var drain = reader.Drain(store.Version!.Snapshot, prelude);
             status.CountDrain();
             if (registration.FindGap(drain) is { } gap)
             {
@@ -100,7 +104,7 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
         }
     }
 
-    private async Task BecomeRingerAsync(ChangeLogReader reader, CancellationToken cancellationToken)
+    private void BecomeRinger(ChangeLogReader reader)
     {
         if (status.IsRinger || time.GetElapsedTime(_lastRingerAttempt) < options.HeartbeatInterval)
         {
@@ -108,21 +112,21 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
         }
 
         _lastRingerAttempt = time.GetTimestamp();
-        status.IsRinger = await reader.TryBecomeRingerAsync(cancellationToken);
+        status.IsRinger = reader.TryBecomeRinger();
     }
 
-    private async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    private void Wait(TimeSpan atMost, CancellationToken cancellationToken)
     {
         if (atMost > options.MinDrainInterval)
         {
-            await wake.WaitAsync(atMost, cancellationToken);
+            wake.Wait(atMost, cancellationToken);
         }
 
         // Drains are spaced whoever asks for them, so that many reads share one. Timers tick in whole milliseconds: rounded up, not to nothing.
         var untilAllowed = (options.MinDrainInterval - time.GetElapsedTime(_lastStart)).TotalMilliseconds;
         if (untilAllowed > 0)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(untilAllowed)), time, cancellationToken);
+            cancellationToken.WaitHandle.WaitOne((int)Math.Ceiling(untilAllowed));
         }
     }
 

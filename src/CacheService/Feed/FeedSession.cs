@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using CacheService.Postgres;
 using Npgsql;
 
@@ -69,7 +70,13 @@ internal sealed class FeedSession : IAsyncDisposable
     }
 
     /// <summary>Throws what broke the listener, if something did.</summary>
-    public Task ThrowIfBrokenAsync() => _listener.Listening.IsCompleted ? _listener.Listening : Task.CompletedTask;
+    public void ThrowIfBroken()
+    {
+        if (_listener.Listening.Exception is { InnerException: { } reason })
+        {
+            ExceptionDispatchInfo.Throw(reason);
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

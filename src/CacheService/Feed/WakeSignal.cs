@@ -5,7 +5,7 @@ namespace CacheService.Feed;
 /// <summary>Wakes the drain loop, with reasons. Any number may ring; one waits. A reason that nobody waits for is kept.</summary>
 internal sealed class WakeSignal : IDisposable
 {
-    private readonly AsyncSignal _signal = new();
+    private readonly Signal _signal = new();
     private int _pending;
 
     /// <summary>Adds reasons to wake up.</summary>
@@ -21,12 +21,12 @@ internal sealed class WakeSignal : IDisposable
     public WakeReasons Take() => (WakeReasons)Interlocked.Exchange(ref _pending, 0);
 
     /// <summary>Waits until there is a reason, or the time is over. Takes nothing.</summary>
-    public async Task WaitAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    public void Wait(TimeSpan timeout, CancellationToken cancellationToken)
     {
         // Reasons that were taken without waiting leave their signal behind: such a one only makes the loop look again.
         while (Volatile.Read(ref _pending) == 0)
         {
-            if (!await _signal.WaitAsync(timeout, cancellationToken))
+            if (!_signal.Wait(timeout, cancellationToken))
             {
                 return;
             }

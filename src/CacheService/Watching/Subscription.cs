@@ -9,7 +9,7 @@ namespace CacheService.Watching;
 internal abstract class Subscription(WatchHub hub) : IDisposable
 {
     /// <summary>Set when there is something to collect.</summary>
-    public AsyncSignal Signal { get; } = new();
+    public Signal Signal { get; } = new();
 
     /// <summary>
     /// What changed since the last call, and first of all the initial state; nothing but the version if nothing did. To be enumerated to its end: a batch that

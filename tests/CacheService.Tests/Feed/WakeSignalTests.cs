@@ -7,23 +7,23 @@ internal sealed class WakeSignalTests
     private static readonly TimeSpan Never = TimeSpan.FromMinutes(1);
 
     [Test]
-    public async Task Wait_AfterASignal_ReturnsAtOnceUntilItIsTaken()
+    public void Wait_AfterASignal_ReturnsAtOnceUntilItIsTaken()
     {
         using var signal = new WakeSignal();
         signal.Set(WakeReasons.Bell);
         signal.Set(WakeReasons.Request);
-        await signal.WaitAsync(Never, CancellationToken.None);
-        await signal.WaitAsync(Never, CancellationToken.None);
+        signal.Wait(Never, CancellationToken.None);
+        signal.Wait(Never, CancellationToken.None);
 
         Assert.That(signal.Take(), Is.EqualTo(WakeReasons.Bell | WakeReasons.Request));
         Assert.That(signal.Take(), Is.EqualTo(WakeReasons.None));
     }
 
     [Test]
-    public async Task Wait_WithoutASignal_EndsWithTheTimeout()
+    public void Wait_WithoutASignal_EndsWithTheTimeout()
     {
         using var signal = new WakeSignal();
-        await signal.WaitAsync(TimeSpan.FromMilliseconds(1), CancellationToken.None);
+        signal.Wait(TimeSpan.FromMilliseconds(1), CancellationToken.None);
         Assert.That(signal.Take(), Is.EqualTo(WakeReasons.None));
     }
 
@@ -43,7 +43,7 @@ internal sealed class WakeSignalTests
         });
         while (seen < Signals)
         {
-            await signal.WaitAsync(Never, CancellationToken.None);
+            signal.Wait(Never, CancellationToken.None);
             Assert.That(signal.Take(), Is.EqualTo(WakeReasons.Bell).Or.EqualTo(WakeReasons.None));
             seen = Volatile.Read(ref sent);
         }

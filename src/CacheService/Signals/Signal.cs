@@ -1,7 +1,7 @@
 namespace CacheService.Signals;
 
 /// <summary>Wakes one who waits. Any number may set it; a signal that nobody waits for is kept; several are one.</summary>
-internal sealed class AsyncSignal : IDisposable
+internal sealed class Signal : IDisposable
 {
     private readonly SemaphoreSlim _set = new(0);
 
@@ -18,6 +18,9 @@ internal sealed class AsyncSignal : IDisposable
     /// <summary>Waits until the signal is set, and takes it.</summary>
     /// <returns>False: the time is over.</returns>
     public Task<bool> WaitAsync(TimeSpan timeout, CancellationToken cancellationToken) => _set.WaitAsync(timeout, cancellationToken);
+
+    /// <summary>As <see cref="WaitAsync"/>, for a thread that has nothing else to do.</summary>
+    public bool Wait(TimeSpan timeout, CancellationToken cancellationToken) => _set.Wait(timeout, cancellationToken);
 
     /// <inheritdoc/>
     public void Dispose() => _set.Dispose();
