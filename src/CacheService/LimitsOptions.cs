@@ -38,4 +38,9 @@ internal sealed class LimitsOptions
     [Description("How long a message's text is kept in memory: a changed text shows after that.")]
     [Range(typeof(TimeSpan), "00:00:00.010", "1.00:00:00")]
     public TimeSpan MessageExpiration { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How many deleted messages are remembered, for subscriptions that resume.</summary>
+    [Description("How many deleted messages are remembered, for subscriptions that resume: those that were away for longer begin anew.")]
+    [Range(0, 10_000_000)]
+    public int MaxTombstones { get; set; } = 100_000;
 }

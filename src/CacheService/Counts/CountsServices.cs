@@ -1,4 +1,5 @@
 using CacheService.Settings;
+using Microsoft.Extensions.Options;
 
 namespace CacheService.Counts;
 
@@ -9,7 +10,7 @@ internal static class CountsServices
     public static void AddCounts(this WebApplicationBuilder builder)
     {
         builder.Services.AddSettings<LimitsOptions, LimitsOptionsValidator>(builder.Configuration, LimitsOptions.Section);
-        builder.Services.AddSingleton<CountsStore>();
+        builder.Services.AddSingleton(services => new CountsStore(services.GetRequiredService<IOptions<LimitsOptions>>().Value.MaxTombstones));
         builder.Services.AddSingleton<TopCounts>();
     }
 }

@@ -7,7 +7,7 @@ namespace CacheService.Counts;
 /// the writer makes a sequence number odd while it changes counts, and a reader that finds it odd, or finds it moved when it is done, reads again
 /// (a seqlock, as in the Linux kernel). So a reader sees all of a drain or nothing of it.
 /// </summary>
-internal sealed class CountsStore
+internal sealed class CountsStore(int maxTombstones)
 {
     /// <summary>A reader that was overtaken this often takes the writer's lock, so that it ends.</summary>
     private const int OptimisticReads = 16;
@@ -26,6 +26,9 @@ internal sealed class CountsStore
     /// <summary>What the store holds; null before the first load. Thread-safe.</summary>
     public CountsVersion? Version => Volatile.Read(ref _version);
 
+    /// <summary>The messages that went.</summary>
+    public Tombstones Tombstones { get; } = new(maxTombstones);
+
     /// <summary>Replaces everything by a load, under a new epoch. What it did not change keeps its revision. Only for the writer.</summary>
     /// <param name="messages">Every message; its revision is set here.</param>
     /// <param name="snapshot">What they were read at.</param>
@@ -36,9 +39,9 @@ internal sealed class CountsStore
         var old = _counts;
         var counts = new ConcurrentDictionary<long, MessageCounts>(
             messages.Select(message => KeyValuePair.Create(message.MessageId, WithRevision(message, old, revision))));
-        var changed = counts.Where(entry => entry.Value.Revision == revision).Select(entry => entry.Key)
-            .Concat(old.Keys.Where(messageId => !counts.ContainsKey(messageId)))
-            .ToList();
+        var gone = old.Keys.Where(messageId => !counts.ContainsKey(messageId)).ToList();
+        var changed = counts.Where(entry => entry.Value.Revision == revision).Select(entry => entry.Key).Concat(gone).ToList();
+        gone.ForEach(messageId => Tombstones.Add(messageId, revision));
         var version = new CountsVersion(Guid.NewGuid().ToString("N"), revision, counts.Count, snapshot, takenAt);
         lock (_writing)
         {
@@ -172,6 +175,7 @@ internal sealed class CountsStore
         var known = _counts.TryGetValue(change.MessageId, out var counts);
         if (change.Born < 0)
         {
+            Tombstones.Add(change.MessageId, revision);
             _counts.TryRemove(change.MessageId, out _);
         }
         else if (known || change.Born > 0)

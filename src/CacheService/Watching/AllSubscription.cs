@@ -7,7 +7,6 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
 {
     private readonly WatchHub _hub = hub;
     private ResumePoint? _resume;
-    private ChangeHistory _history = null!;
     private ulong _toldTo;
     private bool _isSynced;
 
@@ -21,10 +20,9 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
         return batches;
     }
 
-    internal override void Begin(ResumePoint? resume, ChangeHistory history)
+    internal override void Begin(ResumePoint? resume)
     {
         _resume = resume;
-        _history = history;
         Signal.Set();
     }
 
@@ -42,19 +40,53 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
 
     private IEnumerable<WatchBatch> FindInitialState(CountsVersion published) => _resume is { } resume
         ? CatchUp(resume.Revision, published, endsInitialState: true)
-        : WatchBatches.Split(published, store.ReadChangedAfter(0), [], 0, isReset: true, endsInitialState: true);
+        : FindEverything(published);
+
+    private IEnumerable<WatchBatch> FindEverything(CountsVersion published) =>
+        WatchBatches.Split(published, store.ReadChangedAfter(0), [], 0, isReset: true, endsInitialState: true);
 
     // By the store's own revisions, which go back to the beginning; and by the tombstones, which do not.
     private IEnumerable<WatchBatch> CatchUp(ulong after, CountsVersion published, bool endsInitialState)
     {
-        if (_history.FindDeleted(after) is not { } deleted)
+        var (isForgotten, removed) = (false, new List<long>());
+        foreach (var batch in WatchBatches.Split(published, FindChanged(), removed, 0, isReset: false, endsInitialState))
         {
-            return WatchBatches.Split(published, store.ReadChangedAfter(0), [], 0, isReset: true, endsInitialState: true);
+            if (!isForgotten)
+            {
+                yield return batch;
+            }
         }
 
-        var counts = new MessageCounts?[deleted.Count];
-        store.ReadMany([.. deleted], counts);
-        var removed = deleted.Where((_, index) => counts[index] is null).ToList();
-        return WatchBatches.Split(published, store.ReadChangedAfter(after), removed, 0, isReset: false, endsInitialState);
+        if (isForgotten)
+        {
+            foreach (var batch in FindEverything(published))
+            {
+                yield return batch;
+            }
+        }
+
+        IEnumerable<CountedMessage> FindChanged()
+        {
+            foreach (var message in store.ReadChangedAfter(after))
+            {
+                yield return message;
+            }
+
+            // Asked only now: what went while the counts were enumerated is among these, whether it came again or not.
+            var went = store.Tombstones.FindSince(after);
+            isForgotten = went is null;
+            foreach (var messageId in went ?? [])
+            {
+                store.Read(messageId, out var counts);
+                if (counts is { } current)
+                {
+                    yield return new CountedMessage(messageId, current);
+                }
+                else
+                {
+                    removed.Add(messageId);
+                }
+            }
+        }
     }
 }

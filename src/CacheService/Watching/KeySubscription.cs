@@ -72,26 +72,34 @@ internal sealed class KeySubscription : Subscription
         }
     }
 
-    internal override void Begin(ResumePoint? resume, ChangeHistory history)
+    internal override void Begin(ResumePoint? resume)
     {
-        _isReset = resume is null;
-        if (resume is not null)
-        {
-            var deleted = history.FindDeleted(resume.Revision)?.ToHashSet() ?? [];
-            for (var index = 0; index < _messageIds.Length; index++)
-            {
-                _store.Read(_messageIds[index], out var counts);
-                _isHeld[index] = counts is not null || deleted.Contains(_messageIds[index]);
-                _heldRevisions[index] = resume.Revision;
-            }
-        }
-
+        _isReset = resume is null || !TryResume(resume.Revision);
         for (var index = 0; index < _messageIds.Length; index++)
         {
             Mark(index);
         }
 
         Signal.Set();
+    }
+
+    private bool TryResume(ulong revision)
+    {
+        for (var index = 0; index < _messageIds.Length; index++)
+        {
+            _store.Read(_messageIds[index], out var counts);
+            _isHeld[index] = counts is not null || _store.Tombstones.HasSince(_messageIds[index], revision);
+            _heldRevisions[index] = revision;
+        }
+
+        if (_store.Tombstones.ForgottenTo <= revision)
+        {
+            return true;
+        }
+
+        Array.Clear(_isHeld);
+        Array.Clear(_heldRevisions);
+        return false;
     }
 
     private void Compare(int index, MessageCounts? counts, List<CountedMessage> changed, List<long> removed)

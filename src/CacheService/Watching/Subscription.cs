@@ -26,6 +26,5 @@ internal abstract class Subscription(WatchHub hub) : IDisposable
 
     /// <summary>Decides what the initial state is, after registering.</summary>
     /// <param name="resume">Where to resume; null: at the beginning, with a reset.</param>
-    /// <param name="history">What was deleted since then.</param>
-    internal abstract void Begin(ResumePoint? resume, ChangeHistory history);
+    internal abstract void Begin(ResumePoint? resume);
 }

@@ -5,9 +5,9 @@ namespace CacheService.Watching;
 /// <summary>Splits what there is to tell into parts that fit a message.</summary>
 internal static class WatchBatches
 {
-    /// <summary>Parts, the last of which has the version.</summary>
+    /// <summary>Parts, the last of which has the version. What was removed is enumerated after what changed.</summary>
     public static IEnumerable<WatchBatch> Split(
-        CountsVersion version, IEnumerable<CountedMessage> changed, IReadOnlyList<long> removed, long coalesced, bool isReset, bool endsInitialState)
+        CountsVersion version, IEnumerable<CountedMessage> changed, IEnumerable<long> removed, long coalesced, bool isReset, bool endsInitialState)
     {
         var counts = new List<CountedMessage>();
         foreach (var message in changed)

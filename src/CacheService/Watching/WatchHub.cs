@@ -13,7 +13,7 @@ internal sealed class WatchHub
 {
     private readonly CountsStore _store;
     private readonly WatchOptions _options;
-    private readonly ChangeHistory _history;
+    private readonly ChangeHistory _history = new();
     private readonly ConcurrentDictionary<long, KeyWatchers> _watchersByKey = new();
     private readonly ConcurrentDictionary<Subscription, bool> _all = new();
     private readonly ConcurrentDictionary<Subscription, bool> _subscriptions = new();
@@ -30,7 +30,6 @@ internal sealed class WatchHub
     {
         _store = store;
         _options = options.Value;
-        _history = new ChangeHistory(_options.MaxTombstones);
         _delta = new SharedDelta(store, _history);
     }
 
@@ -56,7 +55,7 @@ internal sealed class WatchHub
             ? (Subscription)new AllSubscription(this, _store, _delta)
             : new KeySubscription(this, _store, messageIds);
         Register(subscription);
-        subscription.Begin(FindResumable(resume), _history);
+        subscription.Begin(FindResumable(resume));
         return subscription;
     }
 
@@ -133,9 +132,7 @@ internal sealed class WatchHub
     }
 
     private ResumePoint? FindResumable(ResumePoint? resume) =>
-        resume is not null && Published is { } now && now.Epoch == resume.Epoch && resume.Revision <= now.Revision && _history.FindDeleted(resume.Revision) is not null
-            ? resume
-            : null;
+        resume is not null && Published is { } now && now.Epoch == resume.Epoch && resume.Revision <= now.Revision ? resume : null;
 
     // On the store's writer, after each load and drain.
     private void Publish(CountsVersion version, IReadOnlyList<long> changed)
@@ -146,7 +143,7 @@ internal sealed class WatchHub
         }
         else if (version.Revision != _published.Revision)
         {
-            _history.Add(version.Revision, changed, changed.Where(IsMissing));
+            _history.Add(version.Revision, changed);
             MarkWatchers(changed);
         }
 
@@ -179,11 +176,5 @@ internal sealed class WatchHub
         {
             _toWake.Add(subscription);
         }
-    }
-
-    private bool IsMissing(long messageId)
-    {
-        _store.Read(messageId, out var counts);
-        return counts is null;
     }
 }

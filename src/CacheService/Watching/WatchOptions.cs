@@ -23,9 +23,4 @@ internal sealed class WatchOptions
     [Description("A client that has not read for so long is ended.")]
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
     public TimeSpan StuckClientTimeout { get; set; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>How many deleted messages are remembered, for subscriptions that resume.</summary>
-    [Description("How many deleted messages are remembered, for subscriptions that resume: those that were away for longer begin anew.")]
-    [Range(0, 10_000_000)]
-    public int MaxTombstones { get; set; } = 100_000;
 }

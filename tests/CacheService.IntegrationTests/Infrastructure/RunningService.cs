@@ -1,4 +1,5 @@
 using CacheService.Feed;
+using CacheService.Watching;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -46,6 +47,8 @@ internal sealed class RunningService : IAsyncDisposable
     /// <summary>Why the service ended itself; null if it did not.</summary>
     public string? StartFailure => Services.GetRequiredService<StartFailure>().Reason;
 
+    public WatchHub Hub => Services.GetRequiredService<WatchHub>();
+
     public FeedStatus Status => Services.GetRequiredService<FeedStatus>();
 
     /// <summary>Starts the service on a database, and waits until it is LIVE.</summary>
@@ -74,7 +77,9 @@ internal sealed class RunningService : IAsyncDisposable
 
     public Task WaitForLiveAsync() => Wait.UntilAsync(() => Status.Condition.State == FeedState.Live, Patience, $"the service is LIVE ({Status.Condition})");
 
-    /// <summary>Stops the service as Ctrl-C does.</summary>
+    /// <summary>Stops the service as Ctrl-C does; its clients stay.</summary>
+    public Task StopAsync() => _app.StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         _channel.Dispose();

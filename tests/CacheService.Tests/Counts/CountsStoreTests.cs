@@ -10,7 +10,7 @@ internal sealed class CountsStoreTests
     [Test]
     public void Read_BeforeTheFirstLoad_HasNoVersion()
     {
-        Assert.That(new CountsStore().Read(1, out var counts), Is.Null);
+        Assert.That(new CountsStore(10).Read(1, out var counts), Is.Null);
         Assert.That(counts, Is.Null);
     }
 
@@ -118,7 +118,7 @@ internal sealed class CountsStoreTests
 
     private static CountsStore Loaded(params (long Id, long Retweets, long Likes)[] messages)
     {
-        var store = new CountsStore();
+        var store = new CountsStore(10);
         store.Load(messages.Select(message => new CountedMessage(message.Id, new MessageCounts(message.Retweets, message.Likes, 0))), First, 0);
         return store;
     }

@@ -1,0 +1,309 @@
+using CacheService.IntegrationTests.Infrastructure;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using TweetCounts.V1;
+
+namespace CacheService.IntegrationTests.Watching;
+
+/// <summary>WatchCounts over real gRPC and a real database.</summary>
+internal sealed class WatchCountsTests
+{
+    private static readonly Duration Often = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(100));
+
+    [Test]
+    public async Task Watch_OfSomeMessages_TellsStateThenChangesOfThoseOnly()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(3);
+        await service.AssertEqualsViewAsync(database);
+
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1, 2, 50 } });
+        var first = await NextAsync(watch);
+        Assert.That((first.Reset, first.Synced), Is.EqualTo((true, true)));
+        Assert.That(first.Counts.Select(counts => counts.MessageId), Is.EqualTo(new[] { 1L, 2 }), "50 is not there");
+        Assert.That(first.RemovedMessageIds, Is.Empty);
+
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (3, 'rt')");
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (2, 'rt')");
+        var second = await NextAsync(watch);
+        Assert.That(second.Counts.Select(counts => (counts.MessageId, counts.Retweets)), Is.EqualTo(new[] { (2L, 1L) }));
+        Assert.That(second.Freshness.Revision, Is.GreaterThan(first.Freshness.Revision));
+
+        await database.ExecuteAsync("delete from tweet.message where messageid = 1");
+        Assert.That((await NextAsync(watch)).RemovedMessageIds, Is.EqualTo(new[] { 1L }));
+
+        await database.ExecuteAsync("insert into tweet.message (messageid, userid, message) select 50, userid, 'late' from tweet.users");
+        Assert.That((await NextAsync(watch)).Counts.Single().MessageId, Is.EqualTo(50));
+    }
+
+    [Test]
+    public async Task Watch_OfAll_TellsEverything()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(3);
+        await service.AssertEqualsViewAsync(database);
+
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        Assert.That((await NextAsync(watch)).Counts, Has.Count.EqualTo(3));
+        await database.ExecuteAsync("delete from tweet.message where messageid = 1; insert into tweet.activity (messageid, action) values (2, 'fav')");
+        var change = await NextAsync(watch);
+        Assert.That(change.RemovedMessageIds, Is.EqualTo(new[] { 1L }));
+        Assert.That(change.Counts.Single().Likes, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Watch_OfAllOfManyMessages_SplitsTheStateBelowFourMegabytes()
+    {
+        const int Messages = 120_000;
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.AddMessagesAsync(Messages);
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        var (total, parts, synced) = (0, 0, false);
+        while (!synced)
+        {
+            var part = await NextAsync(watch);
+            Assert.That(part.CalculateSize(), Is.LessThan(4 << 20));
+            Assert.That(part.Reset, Is.EqualTo(parts == 0));
+            total += part.Counts.Count;
+            parts++;
+            synced = part.Synced;
+        }
+
+        Assert.That((total, parts), Is.EqualTo((Messages, 3)));
+    }
+
+    [Test]
+    public async Task Watch_WithAMinimalInterval_CoalescesAndEndsWithTheLastValue()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(1);
+        await service.AssertEqualsViewAsync(database);
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1 }, MinInterval = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(400)) });
+        await NextAsync(watch);
+
+        for (var n = 0; n < 60; n++)
+        {
+            await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
+        }
+
+        var (messages, coalesced, retweets) = (0, 0UL, 0L);
+        while (retweets < 60)
+        {
+            var change = await NextAsync(watch);
+            (messages, coalesced, retweets) = (messages + 1, coalesced + change.Coalesced, change.Counts.Single().Retweets);
+        }
+
+        Assert.That(messages, Is.LessThan(20));
+        Assert.That(coalesced, Is.GreaterThan(0));
+    }
+
+    [Test]
+    public async Task Watch_WithAHeartbeat_HearsOfAgeAndState()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(1);
+        await service.AssertEqualsViewAsync(database);
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1 }, Heartbeat = Often });
+        await NextAsync(watch);
+        for (var n = 0; n < 5; n++)
+        {
+            var beat = await NextAsync(watch);
+            Assert.That((beat.Counts.Count, beat.Reset, beat.Synced), Is.EqualTo((0, false, false)));
+            Assert.That(beat.Freshness.State, Is.EqualTo(FeedState.Live));
+            Assert.That(beat.Freshness.Age.ToTimeSpan(), Is.LessThan(TimeSpan.FromSeconds(2)));
+        }
+    }
+
+    [Test]
+    public async Task Watch_WhenTheFeedBreaksAndComesBack_HearsItAtOnceAndThenWhatDiffers()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(3);
+        await service.AssertEqualsViewAsync(database);
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        await NextAsync(watch);
+
+        await using (var writer = await database.OpenAsync())
+        await using (var gate = await new TestDatabaseGate(database).CloseAsync())
+        {
+            await gate.TerminateServiceAsync();
+            Assert.That((await NextAsync(watch)).Freshness.State, Is.EqualTo(FeedState.Stale));
+            await writer.ExecuteAsync("insert into tweet.activity (messageid, action) values (2, 'rt')");
+        }
+
+        var told = new List<WatchCountsResponse>();
+        while (told.Count == 0 || told[^1].Freshness.State != FeedState.Live || told.Sum(message => message.Counts.Count) == 0)
+        {
+            told.Add(await NextAsync(watch));
+        }
+
+        Assert.That(told.SelectMany(message => message.Counts).Select(counts => counts.MessageId), Is.EqualTo(new[] { 2L }));
+        Assert.That(told.Any(message => message.Reset), Is.False);
+    }
+
+    [Test]
+    public async Task Watch_AfterAReload_HearsWhatDiffersAndNoReset()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(5);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (2, 'rt'), (4, 'fav')");
+        await service.AssertEqualsViewAsync(database);
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        var before = await NextAsync(watch);
+
+        await database.ExecuteAsync("truncate tweet.activity");
+        var told = new List<WatchCountsResponse>();
+        while (told.Sum(message => message.Counts.Count) < 2)
+        {
+            told.Add(await NextAsync(watch));
+        }
+
+        Assert.That(told.SelectMany(message => message.Counts).Select(counts => (counts.MessageId, counts.Retweets, counts.Likes)), Is.EquivalentTo(new[] { (2L, 0L, 0L), (4, 0, 0) }));
+        Assert.That(told[^1].Freshness.Epoch, Is.Not.EqualTo(before.Freshness.Epoch));
+        Assert.That(told.Any(message => message.Reset), Is.False);
+    }
+
+    [Test]
+    public async Task Watch_Resumed_TellsOnlyWhatChangedSince()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(10);
+        await service.AssertEqualsViewAsync(database);
+        foreach (var all in new[] { true, false })
+        {
+            var request = all ? new WatchCountsRequest { All = true } : new WatchCountsRequest { MessageIds = { 1, 2, 3, 4, 5 } };
+            Freshness reached;
+            using (var watch = service.Client.WatchCounts(request))
+            {
+                reached = (await NextAsync(watch)).Freshness;
+            }
+
+            var gone = all ? 5 : 4;
+            await database.ExecuteAsync($"insert into tweet.activity (messageid, action) values (2, 'rt'); delete from tweet.message where messageid = {gone}");
+            await service.AssertEqualsViewAsync(database);
+            request.ResumeEpoch = reached.Epoch;
+            request.ResumeRevision = reached.Revision;
+            using var resumed = service.Client.WatchCounts(request);
+            var first = await NextAsync(resumed);
+            Assert.That((first.Reset, first.Synced), Is.EqualTo((false, true)));
+            Assert.That(first.Counts.Select(counts => counts.MessageId), Is.EqualTo(new[] { 2L }));
+            Assert.That(first.RemovedMessageIds, Is.EqualTo(new[] { (long)gone }));
+        }
+    }
+
+    [Test]
+    public async Task Watch_ResumedFromAnotherEpoch_Resets()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(2);
+        await service.AssertEqualsViewAsync(database);
+
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true, ResumeEpoch = "another", ResumeRevision = 1 });
+        var first = await NextAsync(watch);
+        Assert.That((first.Reset, first.Counts.Count), Is.EqualTo((true, 2)));
+    }
+
+    [Test]
+    public async Task Watch_WithABadRequest_IsInvalidArgument()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:MaxIdsPerSubscription=3");
+        await AssertFailsAsync(service, new WatchCountsRequest(), StatusCode.InvalidArgument, "neither");
+        await AssertFailsAsync(service, new WatchCountsRequest { All = true, MessageIds = { 1 } }, StatusCode.InvalidArgument, "both");
+        await AssertFailsAsync(service, new WatchCountsRequest { MessageIds = { 1, 2, 3, 4 } }, StatusCode.InvalidArgument, "at most 3");
+        await AssertFailsAsync(service, new WatchCountsRequest { MessageIds = { 0 } }, StatusCode.InvalidArgument, "message_ids[0] is 0");
+        await AssertFailsAsync(service, new WatchCountsRequest { All = true, MinInterval = new Duration { Seconds = -1 } }, StatusCode.InvalidArgument, "min_interval");
+        await AssertFailsAsync(service, new WatchCountsRequest { All = true, Heartbeat = new Duration() }, StatusCode.InvalidArgument, "heartbeat");
+    }
+
+    [Test]
+    public async Task Watch_BeyondTheLimit_IsResourceExhaustedAndEndedOnesMakeRoom()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:MaxSubscriptions=2");
+        var watches = Enumerable.Range(0, 2).Select(_ => service.Client.WatchCounts(new WatchCountsRequest { All = true })).ToList();
+        foreach (var watch in watches)
+        {
+            await NextAsync(watch);
+        }
+
+        Assert.That((await service.Client.GetStatusAsync(new GetStatusRequest())).Watchers, Is.EqualTo(2));
+        await AssertFailsAsync(service, new WatchCountsRequest { All = true }, StatusCode.ResourceExhausted, "2 subscriptions");
+
+        watches[0].Dispose();
+        await Wait.UntilAsync(async () => (await service.Client.GetStatusAsync(new GetStatusRequest())).Watchers == 1, RunningService.Patience, "there is room");
+        using var another = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        await NextAsync(another);
+        watches[1].Dispose();
+    }
+
+    [Test]
+    public async Task Watch_ByAClientThatDoesNotRead_IsEndedAndDelaysNobody()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:StuckClientTimeout=00:00:01");
+        await database.AddMessagesAsync(60_000);
+        await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } });
+        using var stuck = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        using var reading = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1 } });
+        await NextAsync(reading);
+
+        var hub = service.Hub;
+        for (var n = 1; hub.StuckClients == 0; n++)
+        {
+            await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
+            Assert.That((await NextAsync(reading)).Counts.Single().Retweets, Is.EqualTo(n));
+            Assert.That(n, Is.LessThan(100), "the client that does not read is ended");
+        }
+
+        var error = await Assert.ThrowsAsync<RpcException>(async () =>
+        {
+            while (await stuck.ResponseStream.MoveNext())
+            {
+            }
+        });
+        Assert.That(error!.StatusCode, Is.EqualTo(StatusCode.Aborted));
+        Assert.That(error.Status.Detail, Does.Contain("has not read"));
+        Assert.That((await service.Client.GetStatusAsync(new GetStatusRequest())).Watchers, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Watch_WhenTheServiceStops_EndsUnavailableAtOnce()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var service = await RunningService.StartAsync(database.ConnectionString);
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        await NextAsync(watch);
+
+        var ended = Assert.ThrowsAsync<RpcException>(async () => await watch.ResponseStream.MoveNext());
+        await service.StopAsync();
+        Assert.That((await ended)!.StatusCode, Is.EqualTo(StatusCode.Unavailable));
+        await service.DisposeAsync();
+    }
+
+    private static async Task AssertFailsAsync(RunningService service, WatchCountsRequest request, StatusCode code, string words)
+    {
+        using var watch = service.Client.WatchCounts(request);
+        var error = await Assert.ThrowsAsync<RpcException>(async () => await watch.ResponseStream.MoveNext());
+        Assert.That(error!.StatusCode, Is.EqualTo(code), error.Status.Detail);
+        Assert.That(error.Status.Detail, Does.Contain(words));
+    }
+
+    private static async Task<WatchCountsResponse> NextAsync(AsyncServerStreamingCall<WatchCountsResponse> watch)
+    {
+        using var patience = new CancellationTokenSource(RunningService.Patience);
+        Assert.That(await watch.ResponseStream.MoveNext(patience.Token), Is.True);
+        return watch.ResponseStream.Current;
+    }
+}

@@ -1,0 +1,132 @@
+using CacheService.Counts;
+using CacheService.IntegrationTests.Infrastructure;
+using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.Extensions.DependencyInjection;
+using TweetCounts.V1;
+
+namespace CacheService.IntegrationTests.Watching;
+
+internal sealed class WatchLoadTests
+{
+    private const int Messages = 10_000;
+    private const int KeyWatchers = 2_000;
+    private const int KeysEach = 20;
+    private const int AllWatchers = 20;
+    private const int StuckWatchers = 10;
+    private const int PerSecond = 1_000;
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(60);
+
+    [Test]
+    public async Task Watchers_InThousandsUnderAThousandTransactionsASecond_AllEndWithTheTruth()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.AddMessagesAsync(Messages);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:StuckClientTimeout=00:00:10");
+        using var channel = GrpcChannel.ForAddress(
+            service.GrpcAddress, new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = true } });
+        var client = new TweetCountsService.TweetCountsServiceClient(channel);
+
+        var stuck = Enumerable.Range(0, StuckWatchers).Select(_ => client.WatchCounts(new WatchCountsRequest { All = true })).ToList();
+        var watchers = Enumerable.Range(0, KeyWatchers).Select(n => new Watcher(client, new WatchCountsRequest { MessageIds = { Enumerable.Range(0, KeysEach).Select(k => (long)((((n * 131) + (k * 977)) % Messages) + 1)) } }))
+            .Concat(Enumerable.Range(0, AllWatchers).Select(_ => new Watcher(client, new WatchCountsRequest { All = true })))
+            .ToList();
+        await Wait.UntilAsync(() => watchers.All(watcher => watcher.IsSynced), TimeSpan.FromMinutes(1), "all watchers have the initial state");
+
+        var store = service.Services.GetRequiredService<CountsStore>();
+        using var sampling = new CancellationTokenSource();
+        var ages = SampleAgesAsync(service, store, sampling.Token);
+        var half = PacedWriter.WriteAsync(database, PerSecond, Duration / 2, 8, $"insert into tweet.activity (messageid, action) values (($1::bigint * 7919) % {Messages} + 1, 'rt')");
+        var firstHalf = await half;
+        var memoryBefore = GC.GetTotalMemory(forceFullCollection: true);
+        var secondHalf = await PacedWriter.WriteAsync(database, PerSecond, Duration / 2, 8, $"insert into tweet.activity (messageid, action) values (($1::bigint * 104729) % {Messages} + 1, 'fav')");
+        var memoryAfter = GC.GetTotalMemory(forceFullCollection: true);
+        await sampling.CancelAsync();
+        var sampled = await ages;
+
+        await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } });
+        var truth = await database.ReadViewAsync();
+        await Wait.UntilAsync(() => watchers.All(watcher => watcher.Holds(truth)), TimeSpan.FromSeconds(30), "all watchers hold the truth");
+
+        sampled.Sort();
+        var transactions = firstHalf + secondHalf;
+        await TestContext.Progress.WriteLineAsync(
+            $"{watchers.Count} watchers, {transactions} transactions ({transactions / Duration.TotalSeconds:F0}/s), {watchers.Sum(watcher => watcher.Received)} messages, "
+            + $"{watchers.Sum(watcher => watcher.Coalesced)} coalesced, {service.Status.Drains} drains; age median {sampled[sampled.Count / 2]:F1} ms, "
+            + $"99 % {sampled[(int)(sampled.Count * 0.99)]:F1} ms, max {sampled[^1]:F1} ms; memory {memoryBefore >> 20} MB, then {memoryAfter >> 20} MB; "
+            + $"{service.Hub.StuckClients} clients ended that did not read");
+        foreach (var ended in watchers.Cast<IDisposable>().Concat(stuck))
+        {
+            ended.Dispose();
+        }
+
+        Assert.That(transactions, Is.GreaterThan(0.8 * PerSecond * Duration.TotalSeconds));
+        Assert.That(sampled[(int)(sampled.Count * 0.99)], Is.LessThan(100), "the drain loop's age");
+        Assert.That(memoryAfter - memoryBefore, Is.LessThan(20 << 20), "memory grows");
+    }
+
+    private static async Task<List<double>> SampleAgesAsync(RunningService service, CountsStore store, CancellationToken cancellationToken)
+    {
+        var ages = new List<double>();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        await using var stopping = cancellationToken.Register(timer.Dispose);
+        while (await timer.WaitForNextTickAsync(CancellationToken.None))
+        {
+            ages.Add(service.Status.AgeOf(store.Version!).TotalMilliseconds);
+        }
+
+        return ages;
+    }
+
+    /// <summary>A client that keeps the last counts that it was told.</summary>
+    private sealed class Watcher : IDisposable
+    {
+        private readonly Dictionary<long, (long Retweets, long Likes)> _counts = [];
+        private readonly AsyncServerStreamingCall<WatchCountsResponse> _watch;
+        private readonly Task _reading;
+
+        public Watcher(TweetCountsService.TweetCountsServiceClient client, WatchCountsRequest request)
+        {
+            _watch = client.WatchCounts(request);
+            _reading = ReadAsync();
+        }
+
+        public bool IsSynced { get; private set; }
+
+        public long Received { get; private set; }
+
+        public long Coalesced { get; private set; }
+
+        /// <summary>Whether what it was told equals the truth.</summary>
+        public bool Holds(Dictionary<long, (long Retweets, long Likes)> truth)
+        {
+            Assert.That(_reading.IsFaulted, Is.False, _reading.Exception?.ToString());
+            lock (_counts)
+            {
+                return _counts.All(held => truth[held.Key] == held.Value);
+            }
+        }
+
+        public void Dispose() => _watch.Dispose();
+
+        private async Task ReadAsync()
+        {
+            while (await _watch.ResponseStream.MoveNext(CancellationToken.None))
+            {
+                var response = _watch.ResponseStream.Current;
+                lock (_counts)
+                {
+                    foreach (var counts in response.Counts)
+                    {
+                        _counts[counts.MessageId] = (counts.Retweets, counts.Likes);
+                    }
+                }
+
+                IsSynced |= response.Synced;
+                Received++;
+                Coalesced += (long)response.Coalesced;
+            }
+        }
+    }
+}
