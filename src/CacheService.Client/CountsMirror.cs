@@ -142,7 +142,7 @@ public sealed class CountsMirror : IEnumerable<MessageCounts>, IAsyncDisposable
                 break;
             case WatchUpdate.Disconnected disconnected:
                 (_next, _synced) = (null, false);
-                Become(_status.Behind(disconnected.Reason));
+                Become(_status.Behind($"not connected: {disconnected.Reason}"));
                 break;
         }
     }

@@ -82,7 +82,7 @@ internal sealed class TopCommand : ToolCommand
     }
 
     private Task WatchAsync(ServiceConnection service, TopOrder order, int limit, bool json, CancellationToken stop) => _terminal.Interactive && !json
-        ? new LiveTable(_terminal, service, _time).RunAsync(WatchOptions.All, mirror => new TopRows(mirror, order, limit), stop)
+        ? new LiveTable(_terminal, service, _time, withTotal: true).RunAsync(WatchOptions.All, mirror => new TopRows(mirror, order, limit), stop)
         : new TopLines(_terminal, _time, json).RunAsync(service, order, limit, stop);
 
     private static async Task<IReadOnlyDictionary<long, TweetMessage>> DescribeAsync(ServiceConnection service, TopAnswer answer, CancellationToken stop)

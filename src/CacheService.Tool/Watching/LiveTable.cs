@@ -7,12 +7,13 @@ using Spectre.Console.Rendering;
 namespace CacheService.Tool.Watching;
 
 /// <summary>A table that follows a mirror, for a person at a terminal.</summary>
-internal sealed class LiveTable(Terminal terminal, ServiceConnection service, TimeProvider time)
+internal sealed class LiveTable(Terminal terminal, ServiceConnection service, TimeProvider time, bool withTotal = false)
 {
     private const int AuthorWidth = 16;
 
     // The width of the columns beside author and text, and the lines beside the rows.
-    private const int NumberColumns = 48;
+    private const int NumberColumns = 38;
+    private const int TotalColumn = 10;
     private const int OtherLines = 6;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -63,15 +64,16 @@ internal sealed class LiveTable(Terminal terminal, ServiceConnection service, Ti
     {
         var profile = terminal.Console.Profile;
         var shown = rows.Choose(Math.Max(1, profile.Height - OtherLines));
-        var textWidth = Math.Max(10, profile.Width - NumberColumns - AuthorWidth);
-        var table = Tables.Create("message", "retweets", "likes").WithText("author", AuthorWidth).WithText("text", textWidth);
+        var textWidth = Math.Max(10, profile.Width - NumberColumns - (withTotal ? TotalColumn : 0) - AuthorWidth);
+        string[] numbers = withTotal ? ["message", "retweets", "likes", "total"] : ["message", "retweets", "likes"];
+        var table = Tables.Create(numbers).WithText("author", AuthorWidth).WithText("text", textWidth);
         foreach (var messageId in shown)
         {
-            AddRow(table, mirror, messageId, textWidth);
+            table.AddRow(mirror.TryGet(messageId, out var counts) ? CellsOf(counts, textWidth) : CellsOfNone(mirror, messageId, textWidth));
         }
 
         _highlights.Keep(shown);
-        var parts = new List<IRenderable> { table, LiveFooter.Of(mirror, shown.Count) };
+        var parts = new List<IRenderable> { table, LiveFooter.Of(mirror, shown.Count(id => mirror.TryGet(id, out _))) };
 
         // Last, so that the ^C which the terminal echoes does not wrap from a full line and shift the picture.
         if (running)
@@ -82,22 +84,24 @@ internal sealed class LiveTable(Terminal terminal, ServiceConnection service, Ti
         return new Rows(parts);
     }
 
-    private void AddRow(Table table, CountsMirror mirror, long messageId, int textWidth)
+    private IRenderable[] CellsOf(MessageCounts counts, int textWidth)
     {
-        if (!mirror.TryGet(messageId, out var counts))
-        {
-            var why = mirror.Freshness is null ? "" : "there is no such message";
-            table.AddRow(Tables.Id(messageId), Tables.Faint("-"), Tables.Faint("-"), Tables.Plain(""), Tables.Faint(PlainText.Shorten(why, textWidth)));
-            return;
-        }
-
         var (retweets, likes) = _highlights.Of(counts);
-        var (author, text) = _texts.Find(messageId);
-        table.AddRow(
-            Tables.Id(messageId),
+        var (author, text) = _texts.Find(counts.MessageId);
+        return
+        [
+            Tables.Id(counts.MessageId),
             Tables.Number(counts.Retweets, retweets),
             Tables.Number(counts.Likes, likes),
+            .. withTotal ? [Tables.Number(counts.Retweets + counts.Likes)] : Array.Empty<IRenderable>(),
             Tables.Plain(PlainText.Shorten(author, AuthorWidth)),
-            Tables.Plain(PlainText.Shorten(text, textWidth)));
+            Tables.Plain(PlainText.Shorten(text, textWidth)),
+        ];
+    }
+
+    private static IRenderable[] CellsOfNone(CountsMirror mirror, long messageId, int textWidth)
+    {
+        var why = mirror.Freshness is null ? "" : "there is no such message";
+        return [Tables.Id(messageId), Tables.Faint("-"), Tables.Faint("-"), Tables.Plain(""), Tables.Faint(PlainText.Shorten(why, textWidth))];
     }
 }

@@ -168,14 +168,14 @@ public sealed class ClientTests
         await using var mirror = client.StartMirror(WatchOptions.All);
         var (first, second) = (_server.Service.NextWatchAsync(), other.Service.NextWatchAsync());
         var (at, elsewhere) = await Task.WhenAny(first, second) == first ? (_server, second) : (other, first);
-        (await (at == _server ? first : second)).Send(Messages.Everything("a", 5, (1, 10)));
+        (await (at == _server ? first : second)).Send(Sent.Everything("a", 5, (1, 10)));
         await mirror.WaitUntilSyncedAsync();
 
         await at.KillAsync();
 
         var watch = await elsewhere;
         Assert.That(watch.Request.ResumeEpoch, Is.EqualTo("a"));
-        watch.Send(Messages.Everything("b", 1, (1, 11)));
+        watch.Send(Sent.Everything("b", 1, (1, 11)));
         await Wait.UntilAsync(() => mirror.Freshness?.Epoch == "b" && mirror.State == MirrorState.Live, RunningService.Patience, "the mirror follows the other server");
         Assert.That(mirror.TryGet(1, out var counts) && counts.Likes == 11);
     }

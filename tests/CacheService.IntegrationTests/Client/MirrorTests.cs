@@ -34,13 +34,13 @@ public sealed class MirrorTests
     public async Task Mirror_BeforeTheFirstSync_IsEmptyAndSaysSo()
     {
         var synced = _mirror.WaitUntilSyncedAsync();
-        _watch.Send(Messages.Progress("a", 5).AsReset().With((1, 10)));
+        _watch.Send(Sent.Progress("a", 5).AsReset().With((1, 10)));
         await UntilAsync(() => _mirror.Detail == "catching up", "the reset has come");
 
         Assert.That((_mirror.State, _mirror.Count, _mirror.Age, _mirror.Freshness), Is.EqualTo((MirrorState.Starting, 0, (TimeSpan?)null, (Freshness?)null)));
         Assert.That(synced.IsCompleted, Is.False);
 
-        _watch.Send(Messages.Progress("a", 5).With((2, 20)).AsSynced());
+        _watch.Send(Sent.Progress("a", 5).With((2, 20)).AsSynced());
         await synced;
         Assert.That((_mirror.State, _mirror.Count, _mirror.Detail), Is.EqualTo((MirrorState.Live, 2, "")));
     }
@@ -48,11 +48,11 @@ public sealed class MirrorTests
     [Test]
     public async Task Mirror_Changes_AreHeldBeforeTheyAreTold()
     {
-        await SyncAsync(Messages.Everything("a", 5, (1, 10), (2, 20)));
+        await SyncAsync(Sent.Everything("a", 5, (1, 10), (2, 20)));
         var told = new ConcurrentQueue<(CountsChangedEventArgs Changes, int Count, ulong Revision)>();
         _mirror.Changed += (_, changes) => told.Enqueue((changes, _mirror.Count, _mirror.Freshness!.Revision));
 
-        _watch.Send(Messages.Progress("a", 6).With((1, 11), (3, 30)).Without(2, 9));
+        _watch.Send(Sent.Progress("a", 6).With((1, 11), (3, 30)).Without(2, 9));
         await UntilAsync(() => !told.IsEmpty, "the change is told");
 
         Assert.That(told.TryDequeue(out var first));
@@ -67,30 +67,30 @@ public sealed class MirrorTests
     [Test]
     public async Task Mirror_Age_GrowsBetweenMessagesAndWhileDisconnected()
     {
-        await SyncAsync(Messages.Everything("a", 5));
-        Assert.That(_mirror.Age, Is.EqualTo(Messages.Age));
+        await SyncAsync(Sent.Everything("a", 5));
+        Assert.That(_mirror.Age, Is.EqualTo(Sent.Age));
 
         _time.Advance(TimeSpan.FromSeconds(4));
-        Assert.That(_mirror.Age, Is.EqualTo(Messages.Age + TimeSpan.FromSeconds(4)));
+        Assert.That(_mirror.Age, Is.EqualTo(Sent.Age + TimeSpan.FromSeconds(4)));
 
-        _watch.Send(Messages.Progress("a", 5));
-        await UntilAsync(() => _mirror.Age == Messages.Age, "a heartbeat renews the age");
+        _watch.Send(Sent.Progress("a", 5));
+        await UntilAsync(() => _mirror.Age == Sent.Age, "a heartbeat renews the age");
 
         _watch.End(StatusCode.Unavailable, "stopping");
         await UntilAsync(() => _mirror.State == MirrorState.Stale, "the mirror is stale");
-        Assert.That(_mirror.Detail, Is.EqualTo("stopping"));
+        Assert.That(_mirror.Detail, Is.EqualTo("not connected: stopping"));
         _time.Advance(TimeSpan.FromSeconds(2));
-        Assert.That(_mirror.Age, Is.EqualTo(Messages.Age + TimeSpan.FromSeconds(2)));
+        Assert.That(_mirror.Age, Is.EqualTo(Sent.Age + TimeSpan.FromSeconds(2)));
     }
 
     [Test]
     public async Task Mirror_FeedStaleAndLive_ShowsAtOnce()
     {
-        await SyncAsync(Messages.Everything("a", 5));
+        await SyncAsync(Sent.Everything("a", 5));
         var states = new ConcurrentQueue<MirrorState>();
         _mirror.StateChanged += (_, _) => states.Enqueue(_mirror.State);
 
-        _watch.Send(Messages.Progress("a", 5, TweetCounts.V1.FeedState.Stale)).Send(Messages.Progress("a", 5)).Send(Messages.Progress("a", 5));
+        _watch.Send(Sent.Progress("a", 5, TweetCounts.V1.FeedState.Stale)).Send(Sent.Progress("a", 5)).Send(Sent.Progress("a", 5));
         await UntilAsync(() => states.Count >= 2, "both states have been told");
 
         Assert.That(states, Is.EqualTo([MirrorState.Stale, MirrorState.Live]));
@@ -99,19 +99,19 @@ public sealed class MirrorTests
     [Test]
     public async Task Mirror_Reset_ShowsTheOldCountsUntilTheNewAreComplete()
     {
-        await SyncAsync(Messages.Everything("a", 5, (1, 10), (2, 20), (3, 30)));
+        await SyncAsync(Sent.Everything("a", 5, (1, 10), (2, 20), (3, 30)));
         var told = new ConcurrentQueue<CountsChangedEventArgs>();
         _mirror.Changed += (_, changes) => told.Enqueue(changes);
         await ReconnectAsync();
 
         _time.Advance(TimeSpan.FromSeconds(1));
-        _watch.Send(Messages.Progress("b", 1).AsReset().With((1, 10)));
-        _watch.Send(Messages.Progress("b", 1).With((2, 21)));
+        _watch.Send(Sent.Progress("b", 1).AsReset().With((1, 10)));
+        _watch.Send(Sent.Progress("b", 1).With((2, 21)));
         await UntilAsync(() => _mirror.Detail == "catching up", "the reset has come");
         Assert.That((_mirror.Count, _mirror.State, _mirror.Freshness!.Epoch), Is.EqualTo((3, MirrorState.Stale, "a")));
-        Assert.That(_mirror.Age, Is.GreaterThan(Messages.Age + TimeSpan.FromSeconds(1)));
+        Assert.That(_mirror.Age, Is.GreaterThan(Sent.Age + TimeSpan.FromSeconds(1)));
 
-        _watch.Send(Messages.Progress("b", 2).With((4, 40)).AsSynced());
+        _watch.Send(Sent.Progress("b", 2).With((4, 40)).AsSynced());
         await UntilAsync(() => !told.IsEmpty, "the difference is told");
 
         Assert.That((_mirror.Count, _mirror.State, _mirror.Freshness!.Epoch), Is.EqualTo((3, MirrorState.Live, "b")));
@@ -122,15 +122,15 @@ public sealed class MirrorTests
     [Test]
     public async Task Mirror_ResetCutOff_KeepsTheOldCountsAndStartsOver()
     {
-        await SyncAsync(Messages.Everything("a", 5, (1, 10)));
+        await SyncAsync(Sent.Everything("a", 5, (1, 10)));
         await ReconnectAsync();
-        _watch.Send(Messages.Progress("b", 1).AsReset().With((7, 70)));
+        _watch.Send(Sent.Progress("b", 1).AsReset().With((7, 70)));
         await UntilAsync(() => _mirror.Detail == "catching up", "the reset has come");
         await ReconnectAsync();
         Assert.That(_watch.Request.ResumeEpoch, Is.Empty);
         Assert.That(_mirror.Select(c => c.MessageId), Is.EqualTo([1L]));
 
-        _watch.Send(Messages.Everything("c", 1, (8, 80)));
+        _watch.Send(Sent.Everything("c", 1, (8, 80)));
         await UntilAsync(() => _mirror.State == MirrorState.Live, "the mirror is live");
         Assert.That(_mirror.Select(c => c.MessageId), Is.EqualTo([8L]));
     }
@@ -138,13 +138,13 @@ public sealed class MirrorTests
     [Test]
     public async Task Mirror_Resume_IsStaleUntilItHasCaughtUp()
     {
-        await SyncAsync(Messages.Everything("a", 5, (1, 10)));
+        await SyncAsync(Sent.Everything("a", 5, (1, 10)));
         await ReconnectAsync();
-        _watch.Send(Messages.Progress("a", 9).With((1, 11)));
+        _watch.Send(Sent.Progress("a", 9).With((1, 11)));
         await UntilAsync(() => _mirror.TryGet(1, out var counts) && counts.Likes == 11, "the change has come");
         Assert.That((_mirror.State, _mirror.Freshness!.Revision), Is.EqualTo((MirrorState.Stale, 5UL)));
 
-        _watch.Send(Messages.Progress("a", 9).AsSynced());
+        _watch.Send(Sent.Progress("a", 9).AsSynced());
         await UntilAsync(() => _mirror.State == MirrorState.Live, "the mirror is live");
         Assert.That(_mirror.Freshness!.Revision, Is.EqualTo(9UL));
     }
@@ -152,10 +152,10 @@ public sealed class MirrorTests
     [Test]
     public async Task Mirror_HandlerThrows_GoesOn()
     {
-        await SyncAsync(Messages.Everything("a", 5));
+        await SyncAsync(Sent.Everything("a", 5));
         _mirror.Changed += (_, _) => throw new InvalidOperationException("a handler's bug");
 
-        _watch.Send(Messages.Progress("a", 6).With((1, 10))).Send(Messages.Progress("a", 7).With((1, 11)));
+        _watch.Send(Sent.Progress("a", 6).With((1, 10))).Send(Sent.Progress("a", 7).With((1, 11)));
 
         await UntilAsync(() => _mirror.TryGet(1, out var counts) && counts.Likes == 11, "the second change is held");
     }
@@ -173,7 +173,7 @@ public sealed class MirrorTests
     [Test]
     public async Task Mirror_Disposed_EndsTheWatchAndKeepsTheCounts()
     {
-        await SyncAsync(Messages.Everything("a", 5, (1, 10)));
+        await SyncAsync(Sent.Everything("a", 5, (1, 10)));
 
         await _mirror.DisposeAsync();
 
@@ -202,7 +202,7 @@ public sealed class MirrorTests
     private async Task ReconnectAsync()
     {
         _watch.End(StatusCode.Unavailable, "stopping");
-        await UntilAsync(() => _mirror.Detail == "stopping", "the mirror is disconnected");
+        await UntilAsync(() => _mirror.Detail == "not connected: stopping", "the mirror is disconnected");
         var next = _server.Service.NextWatchAsync();
         await UntilAsync(
             () =>

@@ -32,12 +32,12 @@ public sealed class WatchTests
         var first = _reader.NextAsync();
         var ids = await _server.Service.NextWatchAsync();
         Assert.That(ids.Request, Is.EqualTo(new TweetCounts.V1.WatchCountsRequest { MessageIds = { 1, 2, 3 }, Heartbeat = new() { Seconds = 5 } }));
-        ids.Send(Messages.Progress("a", 1));
+        ids.Send(Sent.Progress("a", 1));
         await first;
 
         await using var all = new WatchReader(_client, WatchOptions.All with { MinInterval = TimeSpan.FromSeconds(2), Heartbeat = TimeSpan.FromSeconds(1) });
         var next = all.NextAsync();
-        var request = (await _server.Service.NextWatchAsync()).Send(Messages.Progress("a", 1)).Request;
+        var request = (await _server.Service.NextWatchAsync()).Send(Sent.Progress("a", 1)).Request;
         Assert.That(request, Is.EqualTo(new TweetCounts.V1.WatchCountsRequest { All = true, MinInterval = new() { Seconds = 2 }, Heartbeat = new() { Seconds = 1 } }));
         await next;
     }
@@ -47,14 +47,14 @@ public sealed class WatchTests
     {
         var connected = _reader.NextAsync<WatchUpdate.Connected>();
         var watch = await _server.Service.NextWatchAsync();
-        watch.Send(Messages.Everything("a", 5, (1, 10), (2, 20)));
-        watch.Send(Messages.Progress("a", 5, TweetCounts.V1.FeedState.Stale));
-        var change = Messages.Progress("a", 7).With((1, 11)).Without(2);
+        watch.Send(Sent.Everything("a", 5, (1, 10), (2, 20)));
+        watch.Send(Sent.Progress("a", 5, TweetCounts.V1.FeedState.Stale));
+        var change = Sent.Progress("a", 7).With((1, 11)).Without(2);
         change.Coalesced = 3;
         watch.Send(change);
 
         Assert.That((await connected).Address, Is.EqualTo(_server.Address));
-        var freshness = new Freshness("a", 5, Messages.Age, FeedState.Live);
+        var freshness = new Freshness("a", 5, Sent.Age, FeedState.Live);
         Assert.That(await _reader.NextAsync(), Is.EqualTo(new WatchUpdate.Reset(freshness)));
         Assert.That((await _reader.NextAsync<WatchUpdate.Changes>()).Counts, Is.EqualTo([new MessageCounts(1, 1, 10, 5), new MessageCounts(2, 2, 20, 5)]));
         Assert.That(await _reader.NextAsync(), Is.EqualTo(new WatchUpdate.Synced(freshness)));
@@ -73,7 +73,7 @@ public sealed class WatchTests
     {
         var synced = _reader.UntilAsync<WatchUpdate.Synced>();
         var watch = await _server.Service.NextWatchAsync();
-        watch.Send(Messages.Everything("a", 5, (1, 10))).Send(Messages.Progress("a", 9)).End(status, detail);
+        watch.Send(Sent.Everything("a", 5, (1, 10))).Send(Sent.Progress("a", 9)).End(status, detail);
         await synced;
         await _reader.NextAsync<WatchUpdate.Heartbeat>();
 
@@ -84,7 +84,7 @@ public sealed class WatchTests
         var connected = _reader.NextAsync<WatchUpdate.Connected>();
         watch = await _server.Service.NextWatchAsync();
         Assert.That((watch.Request.ResumeEpoch, watch.Request.ResumeRevision), Is.EqualTo(("a", 9UL)));
-        watch.Send(Messages.Progress("a", 10).With((1, 11)).AsSynced());
+        watch.Send(Sent.Progress("a", 10).With((1, 11)).AsSynced());
         await connected;
         await _reader.NextAsync<WatchUpdate.Changes>();
         await _reader.NextAsync<WatchUpdate.Synced>();
@@ -94,7 +94,7 @@ public sealed class WatchTests
     public async Task Watch_CutOffBeforeSynced_StartsOver()
     {
         var changes = _reader.UntilAsync<WatchUpdate.Changes>();
-        (await _server.Service.NextWatchAsync()).Send(Messages.Progress("a", 5).AsReset().With((1, 10))).End();
+        (await _server.Service.NextWatchAsync()).Send(Sent.Progress("a", 5).AsReset().With((1, 10))).End();
         await changes;
 
         var disconnected = _reader.UntilAsync<WatchUpdate.Disconnected>();
@@ -102,7 +102,7 @@ public sealed class WatchTests
         var next = _reader.NextAsync();
         var watch = await _server.Service.NextWatchAsync();
         Assert.That((watch.Request.ResumeEpoch, watch.Request.ResumeRevision), Is.EqualTo(("", 0UL)));
-        watch.Send(Messages.Everything("a", 6));
+        watch.Send(Sent.Everything("a", 6));
         await next;
     }
 
@@ -110,17 +110,17 @@ public sealed class WatchTests
     public async Task Watch_ResumeCutOffBeforeSynced_ResumesFromTheOldPoint()
     {
         var first = _reader.UntilAsync<WatchUpdate.Disconnected>();
-        (await _server.Service.NextWatchAsync()).Send(Messages.Everything("a", 5, (1, 10))).End();
+        (await _server.Service.NextWatchAsync()).Send(Sent.Everything("a", 5, (1, 10))).End();
         await first;
 
         var second = _reader.UntilAsync<WatchUpdate.Disconnected>();
-        (await _server.Service.NextWatchAsync()).Send(Messages.Progress("a", 8).With((1, 11))).End();
+        (await _server.Service.NextWatchAsync()).Send(Sent.Progress("a", 8).With((1, 11))).End();
         await second;
 
         var third = _reader.NextAsync();
         var watch = await _server.Service.NextWatchAsync();
         Assert.That((watch.Request.ResumeEpoch, watch.Request.ResumeRevision), Is.EqualTo(("a", 5UL)));
-        watch.Send(Messages.Progress("a", 8).AsSynced());
+        watch.Send(Sent.Progress("a", 8).AsSynced());
         await third;
     }
 
@@ -128,13 +128,13 @@ public sealed class WatchTests
     public async Task Watch_ServerReloads_ResumesInTheNewEpoch()
     {
         var disconnected = _reader.UntilAsync<WatchUpdate.Disconnected>();
-        (await _server.Service.NextWatchAsync()).Send(Messages.Everything("a", 50, (1, 10))).Send(Messages.Progress("b", 1).With((1, 12))).End();
+        (await _server.Service.NextWatchAsync()).Send(Sent.Everything("a", 50, (1, 10))).Send(Sent.Progress("b", 1).With((1, 12))).End();
         await disconnected;
 
         var next = _reader.NextAsync();
         var watch = await _server.Service.NextWatchAsync();
         Assert.That((watch.Request.ResumeEpoch, watch.Request.ResumeRevision), Is.EqualTo(("b", 1UL)));
-        watch.Send(Messages.Progress("b", 1).AsSynced());
+        watch.Send(Sent.Progress("b", 1).AsSynced());
         await next;
     }
 
@@ -155,7 +155,7 @@ public sealed class WatchTests
     public async Task Watch_Cancelled_ThrowsAndEndsTheCall()
     {
         var synced = _reader.UntilAsync<WatchUpdate.Synced>();
-        var watch = (await _server.Service.NextWatchAsync()).Send(Messages.Everything("a", 5));
+        var watch = (await _server.Service.NextWatchAsync()).Send(Sent.Everything("a", 5));
         await synced;
 
         var next = _reader.NextAsync();
@@ -169,7 +169,7 @@ public sealed class WatchTests
     public async Task Watch_ClientDisposed_Throws()
     {
         var synced = _reader.UntilAsync<WatchUpdate.Synced>();
-        (await _server.Service.NextWatchAsync()).Send(Messages.Everything("a", 5));
+        (await _server.Service.NextWatchAsync()).Send(Sent.Everything("a", 5));
         await synced;
 
         var next = _reader.NextAsync();
@@ -185,17 +185,17 @@ public sealed class WatchTests
         using var client = ScriptedServer.ClientOf(time, _server);
         await using var reader = new WatchReader(client, WatchOptions.All with { Heartbeat = TimeSpan.FromSeconds(10) });
         var synced = reader.UntilAsync<WatchUpdate.Synced>();
-        var watch = (await _server.Service.NextWatchAsync()).Send(Messages.Everything("a", 5));
+        var watch = (await _server.Service.NextWatchAsync()).Send(Sent.Everything("a", 5));
         await synced;
 
         var next = reader.NextAsync();
         time.Advance(TimeSpan.FromSeconds(29));
-        watch.Send(Messages.Progress("a", 6));
+        watch.Send(Sent.Progress("a", 6));
         Assert.That(await next, Is.InstanceOf<WatchUpdate.Heartbeat>(), "not silent yet");
 
         // A caller that is busy for long has lost nothing.
         time.Advance(TimeSpan.FromMinutes(5));
-        watch.Send(Messages.Progress("a", 7));
+        watch.Send(Sent.Progress("a", 7));
         await reader.NextAsync<WatchUpdate.Heartbeat>();
 
         var disconnected = reader.NextAsync<WatchUpdate.Disconnected>();
@@ -207,7 +207,7 @@ public sealed class WatchTests
         time.Advance(TimeSpan.FromSeconds(1));
         watch = await _server.Service.NextWatchAsync();
         Assert.That(watch.Request.ResumeRevision, Is.EqualTo(7UL));
-        watch.Send(Messages.Progress("a", 7).AsSynced());
+        watch.Send(Sent.Progress("a", 7).AsSynced());
         await connected;
     }
 }

@@ -4,7 +4,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Client;
 
 /// <summary>Short ways to write what a server sends.</summary>
-internal static class Messages
+internal static class Sent
 {
     public static readonly TimeSpan Age = TimeSpan.FromMilliseconds(7);
 
