@@ -61,32 +61,44 @@ internal sealed class WatchStreams
     {
         CountsVersion? told = null;
         FeedState? toldState = null;
-        var lastSent = _time.GetTimestamp();
+        var (lastCollected, lastSent) = (0L, _time.GetTimestamp());
+        var hasNews = true;
         while (true)
         {
-            foreach (var batch in subscription.Collect())
+            if (hasNews && UntilCollect() == TimeSpan.Zero)
             {
-                told = batch.Version ?? told;
-                var state = _status.ConditionOf(_hub.Published).State;
-                if (batch.IsEmpty && state == toldState && (heartbeat is null || _time.GetElapsedTime(lastSent) < heartbeat))
+                hasNews = false;
+                lastCollected = _time.GetTimestamp();
+                foreach (var batch in subscription.Collect())
                 {
-                    continue;
+                    told = batch.Version ?? told;
+                    if (!batch.IsEmpty)
+                    {
+                        await SendBatchAsync(batch);
+                    }
                 }
-
-                await WriteAsync(responses, ToResponse(batch, told), ending);
-                toldState = state;
-                lastSent = _time.GetTimestamp();
             }
 
-            var untilHeartbeat = heartbeat is null ? Timeout.InfiniteTimeSpan : NotNegative(heartbeat.Value - _time.GetElapsedTime(lastSent));
-            await subscription.Signal.WaitAsync(untilHeartbeat, ending);
-
-            var untilAllowed = NotNegative(minInterval - _time.GetElapsedTime(lastSent));
-            if (untilAllowed > TimeSpan.Zero)
+            // The age and the state need not wait for the pace of the counts.
+            if (_status.ConditionOf(_hub.Published).State != toldState || UntilHeartbeat() == TimeSpan.Zero)
             {
-                await Task.Delay(untilAllowed, _time, ending);
+                await SendBatchAsync(new WatchBatch(told, [], []));
             }
+
+            var (untilCollect, untilHeartbeat) = (UntilCollect(), UntilHeartbeat());
+            hasNews |= await subscription.Signal.WaitAsync(hasNews && (heartbeat is null || untilCollect < untilHeartbeat) ? untilCollect : untilHeartbeat, ending);
         }
+
+        async Task SendBatchAsync(WatchBatch batch)
+        {
+            toldState = _status.ConditionOf(_hub.Published).State;
+            await WriteAsync(responses, ToResponse(batch, told), ending);
+            lastSent = _time.GetTimestamp();
+        }
+
+        TimeSpan UntilCollect() => lastCollected == 0 ? TimeSpan.Zero : NotNegative(minInterval - _time.GetElapsedTime(lastCollected));
+
+        TimeSpan UntilHeartbeat() => heartbeat is null ? Timeout.InfiniteTimeSpan : NotNegative(heartbeat.Value - _time.GetElapsedTime(lastSent));
     }
 
     private async Task WriteAsync(IServerStreamWriter<WatchCountsResponse> responses, WatchCountsResponse response, CancellationToken ending)

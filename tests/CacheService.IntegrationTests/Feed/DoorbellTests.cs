@@ -42,6 +42,7 @@ internal sealed class DoorbellTests
         // Heartbeats too rare to help.
         await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:HeartbeatInterval=00:00:10", "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(1);
+        await service.AssertEqualsViewAsync(database);
         await using var writer = await database.OpenAsync();
         var delays = new List<double>();
         for (var n = 1; n <= 50; n++)

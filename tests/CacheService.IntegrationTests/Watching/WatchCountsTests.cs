@@ -122,6 +122,29 @@ internal sealed class WatchCountsTests
     }
 
     [Test]
+    public async Task Watch_WithALongMinimalInterval_StillHearsHeartbeatsAndTheState()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(1);
+        await service.AssertEqualsViewAsync(database);
+        using var watch = service.Client.WatchCounts(
+            new WatchCountsRequest { MessageIds = { 1 }, Heartbeat = Often, MinInterval = Duration.FromTimeSpan(TimeSpan.FromMinutes(1)) });
+        await NextAsync(watch);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
+        for (var n = 0; n < 3; n++)
+        {
+            Assert.That((await NextAsync(watch)).Counts, Is.Empty, "a heartbeat, and not its turn to tell counts");
+        }
+
+        await using var gate = await new TestDatabaseGate(database).CloseAsync();
+        await gate.TerminateServiceAsync();
+        for (var told = await NextAsync(watch); told.Freshness.State != FeedState.Stale; told = await NextAsync(watch))
+        {
+        }
+    }
+
+    [Test]
     public async Task Watch_WhenTheFeedBreaksAndComesBack_HearsItAtOnceAndThenWhatDiffers()
     {
         await using var database = await TestDatabase.CreateAsync();
