@@ -57,8 +57,8 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
                 return new RpcException(new Status(CodeOf(unmet.Failure), unmet.Message));
             case TooManySubscriptionsException:
                 return new RpcException(new Status(StatusCode.ResourceExhausted, error.Message));
-            // A caller that goes away: the token says so, but the stream may have said so first.
-            case OperationCanceledException when context.CancellationToken.IsCancellationRequested:
+            // A caller that goes away: the token says so, but the stream may have said so first. To write to it then is an invalid operation.
+            case OperationCanceledException or InvalidOperationException when context.CancellationToken.IsCancellationRequested:
             case IOException:
                 return new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled"));
             case NpgsqlException or SocketException or TimeoutException:
