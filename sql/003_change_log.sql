@@ -19,6 +19,10 @@ create index if not exists change_xid_idx on twcache.change (xid);
 -- old row, and would not record for a cache that began after its snapshot.
 create sequence if not exists twcache.lease minvalue 0 start 0;
 
+-- How often the lease has lapsed, so that changes went unrecorded. A sequence too:
+-- it must outlive the rollback of whoever finds out, as the lease does.
+create sequence if not exists twcache.lapse minvalue 0 start 0;
+
 -- Names the log's generation. Missing or different: changes may be missing too,
 -- and every cache loads afresh. To make all caches load afresh by hand:
 --   update twcache.change_identity set id = gen_random_uuid();
@@ -32,6 +36,7 @@ create unlogged table if not exists twcache.consumer (
     name       text        primary key,
     snapshot   pg_snapshot not null,
     loaded     bool        not null,
+    lapse      bigint      not null,      -- twcache.lapse when it registered
     seen_at    timestamptz not null,
     expires_at timestamptz not null
 );

@@ -3,28 +3,34 @@ begin;
 select pg_advisory_xact_lock(1951, 1);
 
 -- Extends the lease to at least lease_seconds from now. Where it had lapsed,
--- writers may have gone unrecorded: the log gets a new identity and loses its
--- consumers. The clock is read after the lease is set: a writer that found the
--- old lease lapsed read the clock before that.
+-- writers may have gone unrecorded, and that is counted: no consumer registered
+-- before may go on. The clock that decides is read after the lease is set: a
+-- writer that found the old lease lapsed read the clock before that. A lapse that
+-- is known before is counted before, since the lease stays set where this is
+-- rolled back.
 create or replace function twcache.extend_lease(lease_seconds int) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     old_lease bigint;
+    lapsed    bool;
 begin
     -- One at a time, so that the lease never moves back.
     perform pg_advisory_xact_lock(1951, 4);
     select last_value into old_lease from twcache.lease;
+    lapsed := extract(epoch from clock_timestamp()) >= old_lease - 1;
+    if lapsed then
+        perform setval('twcache.lapse', last_value + 1) from twcache.lapse;
+    end if;
     perform setval('twcache.lease', greatest(old_lease, ceil(extract(epoch from clock_timestamp()))::bigint + lease_seconds));
-    if extract(epoch from clock_timestamp()) >= old_lease then
-        delete from twcache.consumer;
-        insert into twcache.change_identity as i (id) values (gen_random_uuid())
-            on conflict (singleton) do update set id = excluded.id;
+    if not lapsed and extract(epoch from clock_timestamp()) >= old_lease then
+        perform setval('twcache.lapse', last_value + 1) from twcache.lapse;
     end if;
     insert into twcache.change_identity default values on conflict (singleton) do nothing;
 end
 $$;
 
--- Starts the lease and enters the consumer, not loaded yet.
+-- Starts the lease and enters the consumer, not loaded yet, under a name that is
+-- new: what is under way for an earlier registration must not touch this one.
 -- recorded: some other consumer is loaded and the lease has held since, so that
 -- every running transaction is recorded. Where it is false, the caller must wait
 -- for the end of every transaction that began before the lease was set. Those are
@@ -37,11 +43,13 @@ create or replace function twcache.register(consumer_name text, lease_seconds in
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     perform twcache.extend_lease(lease_seconds);
-    recorded := exists (select from twcache.consumer where loaded and name <> consumer_name);
-    insert into twcache.consumer as c (name, snapshot, loaded, seen_at, expires_at)
-        values (consumer_name, pg_current_snapshot(), false, clock_timestamp(), clock_timestamp() + make_interval(secs => lease_seconds))
-        on conflict (name) do update
-            set snapshot = excluded.snapshot, loaded = false, seen_at = excluded.seen_at, expires_at = excluded.expires_at;
+    -- Rows of transactions that this server has not begun: a dump brought them. Nobody can count them right.
+    delete from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot());
+    delete from twcache.consumer where pg_snapshot_xmax(snapshot) > pg_snapshot_xmax(pg_current_snapshot());
+    recorded := exists (select from twcache.consumer where loaded and name <> consumer_name and lapse = (select last_value from twcache.lapse));
+    insert into twcache.consumer as c (name, snapshot, loaded, lapse, seen_at, expires_at)
+        select consumer_name, pg_current_snapshot(), false, last_value, clock_timestamp(), clock_timestamp() + make_interval(secs => lease_seconds)
+          from twcache.lapse;
     select last_value into proven_until from twcache.lease;
     select id into identity from twcache.change_identity;
 end
@@ -58,7 +66,7 @@ begin
     update twcache.consumer
        set snapshot = coalesce(reached, snapshot), loaded = loaded or reached is not null,
            seen_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => lease_seconds)
-     where name = consumer_name;
+     where name = consumer_name and lapse = (select last_value from twcache.lapse);
     if not found then
         return null;
     end if;

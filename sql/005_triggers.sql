@@ -1,5 +1,7 @@
 -- The writers' side. Every trigger function first looks at the lease and, where
--- it has lapsed, does nothing: no cache needs the change. Last it rings: a
+-- it has lapsed, does nothing: no cache needs the change. The clock is read before
+-- the lease (operands are evaluated from the left): a lease that is renewed in
+-- between is seen. Last it rings: a
 -- cache that sleeps holds ASLEEP exclusively, so that the shared lock cannot be
 -- had and the notification goes out at commit. Where the lock can be had, the
 -- cache is awake, drains again, and cannot fall asleep before this transaction
@@ -12,7 +14,7 @@ set local lock_timeout = '3s';
 create or replace function twcache.record_activity_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if (select last_value from twcache.lease) < extract(epoch from clock_timestamp()) then
+    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs)
@@ -31,7 +33,7 @@ $$;
 create or replace function twcache.record_activity_delete() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if (select last_value from twcache.lease) < extract(epoch from clock_timestamp()) then
+    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs)
@@ -51,7 +53,7 @@ $$;
 create or replace function twcache.record_activity_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if (select last_value from twcache.lease) < extract(epoch from clock_timestamp()) then
+    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs)
@@ -75,7 +77,7 @@ $$;
 create or replace function twcache.record_message_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if (select last_value from twcache.lease) < extract(epoch from clock_timestamp()) then
+    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
         return null;
     end if;
     insert into twcache.change (messageid, born) select messageid, 1 from new_rows;
@@ -89,7 +91,7 @@ $$;
 create or replace function twcache.record_message_delete() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if (select last_value from twcache.lease) < extract(epoch from clock_timestamp()) then
+    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
         return null;
     end if;
     insert into twcache.change (messageid, born) select messageid, -1 from old_rows;
@@ -105,7 +107,7 @@ $$;
 create or replace function twcache.record_message_key() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if (select last_value from twcache.lease) < extract(epoch from clock_timestamp()) then
+    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
         return null;
     end if;
     insert into twcache.change (messageid, born) values (old.messageid, -1), (new.messageid, 1);
@@ -119,7 +121,7 @@ $$;
 create or replace function twcache.record_truncate() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if (select last_value from twcache.lease) < extract(epoch from clock_timestamp()) then
+    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
         return null;
     end if;
     insert into twcache.change (messageid) values (null);

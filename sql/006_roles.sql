@@ -24,7 +24,7 @@ begin
     if exists (select from pg_roles where rolname = 'twcache_reader') then
         grant usage on schema tweet, twcache to twcache_reader;
         grant select on tweet.users, tweet.message, tweet.activity, tweet.message_with_counters to twcache_reader;
-        grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lease, twcache.schema_file to twcache_reader;
+        grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lapse, twcache.schema_file to twcache_reader;
         grant execute on function twcache.register(text, int), twcache.renew(text, pg_snapshot, int), twcache.trim(int) to twcache_reader;
     end if;
 

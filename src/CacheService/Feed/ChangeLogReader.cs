@@ -5,10 +5,10 @@ using NpgsqlTypes;
 namespace CacheService.Feed;
 
 /// <summary>The reader connection: reads the change log, and holds the ASLEEP and RINGER locks. Not thread-safe.</summary>
-internal sealed class ChangeLogReader(NpgsqlConnection connection, string consumer, TimeProvider time)
+internal sealed class ChangeLogReader(NpgsqlConnection connection, TimeProvider time)
 {
-    // Index scans only: the plan is made while the log is empty, and used when it is not. JIT costs more than it gives.
-    private const string SessionSettings = "set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan";
+    // A snapshot for each statement: the one after a lock must not be from before it. Index scans only: the plan is made while the log is empty, and used when it is not. JIT costs more than it gives.
+    private const string SessionSettings = "set default_transaction_isolation = 'read committed'; set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan";
 
     // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot (xmax, in progress)
     // is what has happened since. The row of the log's state is the one with a snapshot.
@@ -16,9 +16,10 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
         """
         select null::bigint, null::bigint, null::bigint, null::bigint,
                pg_current_snapshot()::text, (select id from twcache.change_identity),
-               exists (select from twcache.consumer where name = $3), extract(epoch from clock_timestamp())::float8
+               exists (select from twcache.consumer where name = $3 and lapse = (select last_value from twcache.lapse)),
+               exists (select from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot())), extract(epoch from clock_timestamp())::float8
         union all
-        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, null, null, null, null
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, null, null, null, null, null
           from (select messageid, rts, favs, born from twcache.change where xid >= $1
                 union all
                 select messageid, rts, favs, born from twcache.change where xid = any ($2)) as since
@@ -50,7 +51,7 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
 
             batch.BatchCommands.Add(new NpgsqlBatchCommand(DrainSql)
             {
-                Parameters = { _xmax.Clone(), _inProgress.Clone(), new NpgsqlParameter<string> { TypedValue = consumer } },
+                Parameters = { _xmax.Clone(), _inProgress.Clone(), new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text } },
             });
             await batch.PrepareAsync(cancellationToken);
             _batches[prelude] = batch;
@@ -65,12 +66,13 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
     }
 
     /// <summary>Reads what has changed since a snapshot. Blocks, for the drain loop's own thread.</summary>
-    public Drain Drain(PgSnapshot since, DrainPrelude prelude)
+    public Drain Drain(PgSnapshot since, string consumer, DrainPrelude prelude)
     {
         var batch = _batches[prelude];
         var parameters = batch.BatchCommands[^1].Parameters;
         parameters[0].Value = since.Xmax;
         parameters[1].Value = since.InProgress;
+        parameters[2].Value = consumer;
 
         var startedAt = time.GetTimestamp();
         using var reader = batch.ExecuteReader();
@@ -91,7 +93,7 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
         var truncated = false;
         PgSnapshot? snapshot = null;
         Guid? identity = null;
-        var isRegistered = false;
+        var (isRegistered, hasStrangeRows) = (false, false);
         double serverTime = 0;
         while (reader.Read())
         {
@@ -100,7 +102,8 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
                 snapshot = PgSnapshot.Parse(reader.GetString(4));
                 identity = reader.IsDBNull(5) ? null : reader.GetGuid(5);
                 isRegistered = reader.GetBoolean(6);
-                serverTime = reader.GetDouble(7);
+                hasStrangeRows = reader.GetBoolean(7);
+                serverTime = reader.GetDouble(8);
             }
             else if (reader.IsDBNull(0))
             {
@@ -118,6 +121,7 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, string consum
             Snapshot = snapshot ?? throw new InvalidOperationException("A drain brought no snapshot."),
             Identity = identity,
             IsRegistered = isRegistered,
+            HasStrangeRows = hasStrangeRows,
             ServerTime = serverTime,
             Truncated = truncated,
             Changes = changes,

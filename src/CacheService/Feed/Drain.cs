@@ -14,8 +14,11 @@ internal sealed class Drain
     /// <summary>The change log's identity; null: it was emptied by a crash.</summary>
     public required Guid? Identity { get; init; }
 
-    /// <summary>Whether the consumer is still registered.</summary>
+    /// <summary>Whether the consumer is still registered, and the lease has held since.</summary>
     public required bool IsRegistered { get; init; }
+
+    /// <summary>Whether the change log has rows of transactions that the server has not begun, such as a dump brings.</summary>
+    public required bool HasStrangeRows { get; init; }
 
     /// <summary>The server's clock after the snapshot was taken, in seconds since 1970.</summary>
     public required double ServerTime { get; init; }

@@ -78,7 +78,7 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
         var succeeded = false;
         try
         {
-            var drain = reader.Drain(store.Version!.Snapshot, prelude);
+            var drain = reader.Drain(store.Version!.Snapshot, registration.Consumer, prelude);
             status.CountDrain();
             if (registration.FindGap(drain) is { } gap)
             {

@@ -53,7 +53,7 @@ internal sealed class FeedSession : IAsyncDisposable
                 await selfTest.ExecuteNonQueryAsync(cancellationToken);
             }
 
-            var reader = new ChangeLogReader(connection, consumer, time);
+            var reader = new ChangeLogReader(connection, time);
             await reader.PrepareAsync(cancellationToken);
             return new FeedSession(listener, connection, reader);
         }

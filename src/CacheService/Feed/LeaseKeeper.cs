@@ -1,5 +1,4 @@
 using CacheService.Counts;
-using Npgsql;
 
 namespace CacheService.Feed;
 
@@ -40,9 +39,9 @@ internal sealed partial class LeaseKeeper(Func<Registration?> registration, Func
                 status.NotificationQueueUsage = await current.NotificationQueueUsageAsync(cancellationToken);
             }
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException or System.Net.Sockets.SocketException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            LogRenewalFailed(logger, e.Message);
+            LogRenewalFailed(logger, DatabaseErrors.Describe(e));
         }
     }
 

@@ -27,13 +27,14 @@ internal sealed class Registration
     /// <summary>Whether the changes of every running transaction are recorded, those before this one's call included.</summary>
     public bool IsEverythingRecorded { get; private set; }
 
-    /// <summary>Registers a consumer, and starts the lease.</summary>
+    /// <summary>Registers a consumer, under a new name, and starts the lease.</summary>
     /// <param name="database">Where the statements run.</param>
-    /// <param name="consumer">The consumer's name.</param>
+    /// <param name="owner">What the consumer's name begins with.</param>
     /// <param name="leaseSeconds">How long the lease is.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static async Task<Registration> RegisterAsync(NpgsqlDataSource database, string consumer, int leaseSeconds, CancellationToken cancellationToken)
+    public static async Task<Registration> RegisterAsync(NpgsqlDataSource database, string owner, int leaseSeconds, CancellationToken cancellationToken)
     {
+        var consumer = $"{owner}-{Random.Shared.Next():x8}";
         await using var register = database.CreateCommand("select recorded, proven_until, identity from twcache.register($1, $2)");
         register.Parameters.Add(new NpgsqlParameter<string> { TypedValue = consumer });
         register.Parameters.Add(new NpgsqlParameter<int> { TypedValue = leaseSeconds });
@@ -99,7 +100,8 @@ internal sealed class Registration
     {
         { Identity: null } => "the change log was emptied by a crash of the server",
         { Identity: var identity } when identity != Identity => "the change log has a new identity",
-        { IsRegistered: false } => "the change log has no consumer of this name any more",
+        { IsRegistered: false } => "the change log has no consumer of this name any more, or its lease has lapsed",
+        { HasStrangeRows: true } => "the change log has rows of transactions to come, as after a restore",
         _ when drain.ServerTime >= Volatile.Read(ref _provenUntil) => "the lease was not renewed in time",
         _ => null,
     };

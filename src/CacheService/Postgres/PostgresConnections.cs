@@ -8,11 +8,7 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
     private const int KeepAliveSeconds = 5;
     private const int PoolSize = 10;
 
-    private readonly Lazy<NpgsqlDataSource> _pool = new(() => NpgsqlDataSource.Create(Builder(address, "pool", builder =>
-    {
-        builder.MaxPoolSize = PoolSize;
-        builder.KeepAlive = KeepAliveSeconds;
-    })));
+    private readonly Lazy<NpgsqlDataSource> _pool = new(() => CreatePool(address));
 
     /// <summary>Pooled connections for short statements.</summary>
     public NpgsqlDataSource Pool => _pool.Value;
@@ -34,6 +30,32 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
         {
             await _pool.Value.DisposeAsync();
         }
+    }
+
+    private static NpgsqlDataSource CreatePool(DatabaseAddress address)
+    {
+        var settings = Builder(address, "pool", builder =>
+        {
+            builder.MaxPoolSize = PoolSize;
+            builder.KeepAlive = KeepAliveSeconds;
+            builder.NoResetOnClose = true;
+        });
+        var pool = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+
+        // A snapshot for each statement, whatever the role's default: what follows a lock in twcache's functions must see what was committed before it.
+        const string ReadCommitted = "set default_transaction_isolation = 'read committed'";
+        pool.UsePhysicalConnectionInitializer(
+            connection =>
+            {
+                using var command = new NpgsqlCommand(ReadCommitted, connection);
+                command.ExecuteNonQuery();
+            },
+            async connection =>
+            {
+                await using var command = new NpgsqlCommand(ReadCommitted, connection);
+                await command.ExecuteNonQueryAsync();
+            });
+        return pool.Build();
     }
 
     private static NpgsqlConnectionStringBuilder Builder(DatabaseAddress address, string purpose, Action<NpgsqlConnectionStringBuilder> configure)

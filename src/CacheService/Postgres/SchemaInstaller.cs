@@ -26,8 +26,18 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
          where not need.granted
         """;
 
-    /// <summary>Applies the files that the database lacks, in order, and checks the role's rights.</summary>
-    /// <exception cref="DatabaseSetupException">A file or a right is missing, and the role may not mend it.</exception>
+    private const string MissingTriggersSql =
+        """
+        select string_agg(need.name, ', ')
+          from (values ('tweet.activity', 'twcache_activity_insert'), ('tweet.activity', 'twcache_activity_delete'),
+                       ('tweet.activity', 'twcache_activity_update'), ('tweet.activity', 'twcache_activity_truncate'),
+                       ('tweet.message', 'twcache_message_insert'), ('tweet.message', 'twcache_message_delete'),
+                       ('tweet.message', 'twcache_message_key'), ('tweet.message', 'twcache_message_truncate')) as need (relation, name)
+         where not exists (select from pg_trigger t where t.tgrelid = need.relation::regclass and t.tgname = need.name and t.tgenabled in ('O', 'A'))
+        """;
+
+    /// <summary>Applies the files that the database lacks, in order, and checks the triggers and the role's rights.</summary>
+    /// <exception cref="DatabaseSetupException">A file, a trigger or a right is missing, and the role may not mend it.</exception>
     public async Task EnsureAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         if (connection.PostgreSqlVersion.Major < OldestServer)
@@ -41,6 +51,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
         }
 
         await CheckRightsAsync(connection, cancellationToken);
+        await CheckTriggersAsync(connection, cancellationToken);
     }
 
     private async Task ApplyMissingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -101,6 +112,16 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
         if (await command.ExecuteScalarAsync(cancellationToken) is string missing)
         {
             throw MissingRights(connection, missing);
+        }
+    }
+
+    private static async Task CheckTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(MissingTriggersSql, connection);
+        if (await command.ExecuteScalarAsync(cancellationToken) is string missing)
+        {
+            throw new DatabaseSetupException(
+                $"Changes would go unrecorded: triggers are missing or disabled: {missing}. As the owner of the tables enable them, or run: psql -v ON_ERROR_STOP=1 -f sql/005_triggers.sql");
         }
     }
 

@@ -8,6 +8,9 @@ internal sealed class Signal : IDisposable
     /// <summary>Sets the signal. What was written before is seen by whoever is woken by it.</summary>
     public void Set()
     {
+        // What the caller has written must be visible before the count is read: else a waiter that takes the signal now could miss it.
+        Interlocked.MemoryBarrier();
+
         // One release at a time is enough. Two that race leave two, which wakes the waiter once for nothing.
         if (_set.CurrentCount == 0)
         {

@@ -116,6 +116,54 @@ internal sealed class RegistrationTests
     }
 
     [Test]
+    public async Task Reload_AfterARestoredLogWithTransactionsToCome_CountsNothingTwice()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(3);
+        await service.AssertEqualsViewAsync(database);
+
+        await database.ExecuteAsync("insert into twcache.change (xid, messageid, rts) values ('4611686018427387904', 1, 100)");
+        await Wait.UntilAsync(() => service.Log.Entries.Any(entry => entry.Message.Contains("as after a restore")), RunningService.Patience, "it loads afresh");
+        await service.WaitForLiveAsync();
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
+
+        await service.AssertEqualsViewAsync(database);
+        Assert.That(service.Log.Count("Reloading"), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Lapse_FoundOutByWhoIsRolledBack_IsRememberedAllTheSame()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await using var connection = await database.OpenAsync();
+        await connection.ExecuteAsync("select twcache.register('first', 1); select twcache.renew('first', pg_current_snapshot(), 1)");
+        await Wait.UntilAsync(
+            () => connection.QueryAsync<bool>("select last_value < extract(epoch from clock_timestamp()) from twcache.lease"), RunningService.Patience, "the lease has lapsed");
+
+        await connection.ExecuteAsync("begin; select twcache.renew('first', pg_current_snapshot(), 30); rollback");
+
+        Assert.That(await connection.QueryAsync<bool>("select last_value > extract(epoch from clock_timestamp()) from twcache.lease"), "the lease stays extended");
+        Assert.That(await connection.QueryAsync<bool>("select recorded from twcache.register('second', 30)"), Is.False);
+        Assert.That(await connection.QueryAsync<bool>("select twcache.renew('first', pg_current_snapshot(), 30) is null"), "the first may not go on");
+    }
+
+    [Test]
+    public async Task Start_OnADatabaseOfRepeatableReaders_IsExact()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ExecuteAsync($"alter database {database.Name} set default_transaction_isolation = 'serializable'");
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(3);
+        for (var n = 0; n < 20; n++)
+        {
+            await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
+            await service.AssertEqualsViewAsync(database);
+        }
+    }
+
+    [Test]
     public async Task Reload_AfterALapsedLease_CountsWhatWasNotRecorded()
     {
         await using var database = await TestDatabase.CreateAsync();

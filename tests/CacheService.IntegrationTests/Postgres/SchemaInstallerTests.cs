@@ -106,6 +106,18 @@ internal sealed class SchemaInstallerTests
         await AssertFailsToStartAsync(role.ConnectionStringTo(database), named);
     }
 
+    [Test]
+    public async Task Start_WithATriggerDisabled_NamesIt()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.ExecuteAsync("alter table tweet.activity disable trigger twcache_activity_delete");
+
+        await using var service = await RunningService.StartWithoutWaitingAsync(database.ConnectionString);
+        await Wait.UntilAsync(() => service.StartFailure is not null, RunningService.Patience, "the service says why it cannot start");
+        Assert.That(service.StartFailure, Does.Contain("twcache_activity_delete"));
+    }
+
     private static async Task AssertFailsToStartAsync(string connectionString, string words)
     {
         await using var service = await RunningService.StartWithoutWaitingAsync(connectionString);
