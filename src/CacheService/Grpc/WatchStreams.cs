@@ -65,22 +65,26 @@ internal sealed class WatchStreams
         var hasNews = true;
         while (true)
         {
-            if (hasNews && UntilCollect() == TimeSpan.Zero)
+            // The age and the state need not wait for the pace of the counts.
+            var isDue = _status.ConditionOf(_hub.Published).State != toldState || UntilHeartbeat() == TimeSpan.Zero;
+            if (hasNews ? UntilCollect() == TimeSpan.Zero : isDue)
             {
                 hasNews = false;
-                lastCollected = _time.GetTimestamp();
                 foreach (var batch in subscription.Collect())
                 {
                     told = batch.Version ?? told;
                     if (!batch.IsEmpty)
                     {
+                        lastCollected = _time.GetTimestamp();
+                    }
+
+                    if (!batch.IsEmpty || isDue)
+                    {
                         await SendBatchAsync(batch);
                     }
                 }
             }
-
-            // The age and the state need not wait for the pace of the counts.
-            if (_status.ConditionOf(_hub.Published).State != toldState || UntilHeartbeat() == TimeSpan.Zero)
+            else if (isDue)
             {
                 await SendBatchAsync(new WatchBatch(told, [], []));
             }

@@ -119,6 +119,17 @@ internal sealed class WatchCountsTests
             Assert.That(beat.Freshness.State, Is.EqualTo(FeedState.Live));
             Assert.That(beat.Freshness.Age.ToTimeSpan(), Is.LessThan(TimeSpan.FromSeconds(2)));
         }
+
+        // Other messages' changes are progress too, and the age stays young.
+        await database.AddMessagesAsync(1);
+        await service.AssertEqualsViewAsync(database);
+        var revision = (await service.Client.GetStatusAsync(new GetStatusRequest())).Revision;
+        var last = await NextAsync(watch);
+        for (var n = 0; last.Freshness.Revision < revision; n++)
+        {
+            Assert.That(n, Is.LessThan(20), "progress without changes");
+            last = await NextAsync(watch);
+        }
     }
 
     [Test]

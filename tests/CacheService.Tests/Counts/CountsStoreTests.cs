@@ -64,7 +64,35 @@ internal sealed class CountsStoreTests
 
         Assert.That(store.Version.Epoch, Is.Not.EqualTo(epoch));
         Assert.That(Get(store, 1), Is.Null);
-        Assert.That(Get(store, 2), Is.EqualTo(new MessageCounts(0, 0, 1)));
+        Assert.That(Get(store, 2), Is.EqualTo(new MessageCounts(0, 0, 2)));
+        Assert.That(store.Tombstones.FindSince(1), Is.EqualTo(new[] { 1L }));
+    }
+
+    [Test]
+    public void Load_Again_TellsWhatDiffersAndKeepsTheRevisionOfTheRest()
+    {
+        var store = Loaded((1, 5, 6), (2, 7, 8), (3, 9, 9));
+        IReadOnlyList<long> told = [];
+        store.Changed += (_, changed) => told = changed;
+        store.Load([new CountedMessage(1, new MessageCounts(5, 6, 0)), new CountedMessage(2, new MessageCounts(0, 8, 0)), new CountedMessage(4, default)], Second, 77);
+
+        Assert.That(told, Is.EquivalentTo(new[] { 2L, 3, 4 }));
+        Assert.That(Get(store, 1), Is.EqualTo(new MessageCounts(5, 6, 1)));
+        Assert.That(Get(store, 2), Is.EqualTo(new MessageCounts(0, 8, 2)));
+        Assert.That(store.ReadChangedAfter(1).Select(message => message.MessageId), Is.EquivalentTo(new[] { 2L, 4 }));
+    }
+
+    [Test]
+    public void Tombstones_BeyondTheirCapacity_SayWhatTheyForgot()
+    {
+        var tombstones = new Tombstones(2);
+        tombstones.Add(1, 10);
+        tombstones.Add(2, 11);
+        Assert.That(tombstones.FindSince(9), Is.EquivalentTo(new[] { 1L, 2 }));
+        tombstones.Add(3, 12);
+        Assert.That(tombstones.FindSince(9), Is.Null);
+        Assert.That(tombstones.FindSince(10), Is.EquivalentTo(new[] { 2L, 3 }));
+        Assert.That(tombstones.HasSince(1, 0), Is.False);
     }
 
     [Test]
