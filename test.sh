@@ -65,8 +65,8 @@ code=0
 rm -rf "$results"
 say "building …"
 build_release command "$root/CacheService.sln" ${properties[@]+"${properties[@]}"} || die "the build failed"
-# One project after the other (-m:1): tests of time and load do not disturb each other.
-dotnet test "$root/CacheService.sln" -c Release --no-build -m:1 --logger trx --results-directory "$results" "$@" || code=$?
+# The console shows what tests measured, and the seeds of random ones. One project after the other (-m:1): tests of time and load do not disturb each other.
+dotnet test "$root/CacheService.sln" -c Release --no-build -m:1 --logger "console;verbosity=normal" --logger trx --results-directory "$results" "$@" || code=$?
 counts="$(summarize)" || code=$((code > 0 ? code : 1))
 ((code == 0)) || [[ $counts != *", 0 failed"* ]] || say "error: no test ran, or something failed outside the tests (a crash, a fixture's set-up or tear-down): see above"
 printf '%s\n' "$counts"

@@ -22,6 +22,8 @@ internal sealed partial class CountsFeed(
     TimeProvider time,
     ILogger<CountsFeed> logger) : BackgroundService
 {
+    private static readonly TimeSpan SelfTestTimeout = TimeSpan.FromSeconds(3);
+
     private readonly FeedOptions _options = options.Value;
     private readonly string _consumer = ConsumerName();
     private readonly Backoff _backoff = new(options.Value.MaxReconnectDelay);
@@ -55,7 +57,17 @@ internal sealed partial class CountsFeed(
             {
                 await using var session = await FeedSession.OpenAsync(connections, installer, _consumer, _options, status, wake, time, stoppingToken);
                 _hasConnected = true;
-                await FollowAsync(session, stoppingToken);
+                using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+                var selfTest = WarnIfDeafAsync(ending.Token);
+                try
+                {
+                    await FollowAsync(session, stoppingToken);
+                }
+                finally
+                {
+                    await ending.CancelAsync();
+                    await selfTest;
+                }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -91,6 +103,16 @@ internal sealed partial class CountsFeed(
                 _registration = null;
                 await Task.Delay(DelayAfter(time.GetElapsedTime(synchronized)), time, cancellationToken);
             }
+        }
+    }
+
+    /// <summary>The listener's own notification should have come back by now. Heartbeats find every change all the same.</summary>
+    private async Task WarnIfDeafAsync(CancellationToken sessionEnding)
+    {
+        await Task.Delay(SelfTestTimeout, time, sessionEnding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!sessionEnding.IsCancellationRequested && !status.NotificationsWorking)
+        {
+            LogDeaf(logger, _options.HeartbeatInterval.TotalMilliseconds);
         }
     }
 

@@ -19,4 +19,8 @@ internal sealed partial class CountsFeed
     [LoggerMessage(EventId = 4, EventName = "FeedFailed", Level = LogLevel.Error,
         Message = "The feed failed. Trying again in {Seconds:F2} s.")]
     private static partial void LogUnexpected(ILogger logger, double seconds, Exception exception);
+
+    [LoggerMessage(EventId = 5, EventName = "NotificationsDoNotArrive", Level = LogLevel.Warning,
+        Message = "Notifications do not arrive, as behind a pooler of transactions: changes show up to {Milliseconds} ms late. Connect straight to the server.")]
+    private static partial void LogDeaf(ILogger logger, double milliseconds);
 }
