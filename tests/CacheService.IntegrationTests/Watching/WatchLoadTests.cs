@@ -35,15 +35,11 @@ internal sealed class WatchLoadTests
         await Wait.UntilAsync(() => watchers.All(watcher => watcher.IsSynced), TimeSpan.FromMinutes(1), "all watchers have the initial state");
 
         var store = service.Services.GetRequiredService<CountsStore>();
-        using var sampling = new CancellationTokenSource();
-        var ages = SampleAgesAsync(service, store, sampling.Token);
-        var half = PacedWriter.WriteAsync(database, PerSecond, Duration / 2, 8, $"insert into tweet.activity (messageid, action) values (($1::bigint * 7919) % {Messages} + 1, 'rt')");
-        var firstHalf = await half;
+        var sampled = new List<double>();
+        var firstHalf = await WriteAsync(service, store, database, 7919, sampled);
         var memoryBefore = GC.GetTotalMemory(forceFullCollection: true);
-        var secondHalf = await PacedWriter.WriteAsync(database, PerSecond, Duration / 2, 8, $"insert into tweet.activity (messageid, action) values (($1::bigint * 104729) % {Messages} + 1, 'fav')");
+        var secondHalf = await WriteAsync(service, store, database, 104729, sampled);
         var memoryAfter = GC.GetTotalMemory(forceFullCollection: true);
-        await sampling.CancelAsync();
-        var sampled = await ages;
 
         await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } });
         var truth = await database.ReadViewAsync();
@@ -66,17 +62,18 @@ internal sealed class WatchLoadTests
         Assert.That(memoryAfter - memoryBefore, Is.LessThan(20 << 20), "memory grows");
     }
 
-    private static async Task<List<double>> SampleAgesAsync(RunningService service, CountsStore store, CancellationToken cancellationToken)
+    /// <summary>Writes for half of the time, and samples the age meanwhile: afterwards the cache sleeps, and is as old as its heartbeat.</summary>
+    private static async Task<int> WriteAsync(RunningService service, CountsStore store, TestDatabase database, int stride, List<double> ages)
     {
-        var ages = new List<double>();
+        var writing = PacedWriter.WriteAsync(
+            database, PerSecond, Duration / 2, 8, $"insert into tweet.activity (messageid, action) values (($1::bigint * {stride}) % {Messages} + 1, 'rt')");
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        await using var stopping = cancellationToken.Register(timer.Dispose);
-        while (await timer.WaitForNextTickAsync(CancellationToken.None))
+        while (await timer.WaitForNextTickAsync() && !writing.IsCompleted)
         {
             ages.Add(service.Status.AgeOf(store.Version!).TotalMilliseconds);
         }
 
-        return ages;
+        return await writing;
     }
 
     /// <summary>A client that keeps the last counts that it was told.</summary>
