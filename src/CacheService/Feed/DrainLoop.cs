@@ -8,7 +8,7 @@ namespace CacheService.Feed;
 /// running writer shared, and then found nothing: whoever wrote before is drained, whoever writes after rings.
 /// It has a thread of its own, so that no number of readers and subscribers in the thread pool's queue keeps the counts from being young.
 /// </summary>
-internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
+internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
 {
     private const int EmptyDrainsBeforeSleep = 2;
 
@@ -27,6 +27,7 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
         var pause = options.MinDrainInterval;
         var asleep = false;
         status.IsRinger = false;
+        status.Consumer = registration.Consumer;
         _lastRingerAttempt = 0;
         while (true)
         {
@@ -90,6 +91,7 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
                 return (false, new ReloadReason("a table was truncated", RegisterAfresh: false));
             }
 
+            repairs.ApplyTo(store);
             store.Apply(drain.Changes, drain.Snapshot, drain.StartedAt);
             succeeded = true;
             return (drain.Changes.Count > 0, null);
