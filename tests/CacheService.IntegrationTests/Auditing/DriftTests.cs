@@ -36,7 +36,7 @@ internal sealed class DriftTests
         var epoch = (await client.GetStatusAsync()).Epoch;
 
         var writing = PacedWriter.WriteAsync(
-            database, perSecond: 300, TimeSpan.FromSeconds(1), clients: 3, "insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message where messageid % 10 = $1 % 10 and messageid not in (11, 12)");
+            database, perSecond: 300, TimeSpan.FromSeconds(1), clients: 3, "insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message where messageid <= 50 and messageid % 10 = $1 % 10 and messageid not in (11, 12)");
         await database.ExecuteAsync(drift);
         var audit = await client.AuditNowAsync();
 

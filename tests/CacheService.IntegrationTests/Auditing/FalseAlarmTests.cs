@@ -23,7 +23,7 @@ internal sealed class FalseAlarmTests
         var duration = TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable(SecondsVariable), CultureInfo.InvariantCulture, out var seconds) ? seconds : 6);
         await using var database = await TestDatabase.CreateAsync();
         // Renewals and trims of the log as often as there can be.
-        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03", "--Logging:LogLevel:CacheService.Auditing=Debug");
         // More than one range, and counts that take a moment.
         await database.AddMessagesAsync(1500);
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message, generate_series(1, 20)");
