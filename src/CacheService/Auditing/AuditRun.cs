@@ -82,7 +82,7 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
         return ids;
     }
 
-    /// <summary>Tries again after what passes by itself: a load, a connection that broke, a lock that was not to be had.</summary>
+    /// <summary>Tries again after what passes by itself: a load, a connection that broke, a lock that was not to be had, a pool replaced by one to another server.</summary>
     private async Task<T> RetryAsync<T>(Func<Task<T>> attempt, CancellationToken cancellationToken, RangeSize? size = null)
     {
         var started = time.GetTimestamp();
@@ -98,7 +98,7 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
             {
                 continue;
             }
-            catch (Exception e) when (e is RangeNotComparedException or NpgsqlException or SocketException or TimeoutException or IOException)
+            catch (Exception e) when (e is RangeNotComparedException or NpgsqlException or SocketException or TimeoutException or IOException or ObjectDisposedException)
             {
                 reason = e is RangeNotComparedException ? e.Message : DatabaseErrors.Describe(e);
                 if (time.GetElapsedTime(started) > Patience)

@@ -9,7 +9,10 @@ namespace CacheService.Auditing;
 internal sealed class RecountReader(NpgsqlConnection connection)
 {
     // Index scans, of a few thousand messages of many: the plans are made with statistics that may be of an empty table. JIT costs more than it gives.
-    private const string Settings = "set local enable_seqscan = off; set local jit = off; set local statement_timeout = '20s'";
+    private const string Settings = "set local enable_seqscan = off; set local jit = off; set local statement_timeout = '5s'";
+
+    // A message by itself may have more activity than can be counted in a moment: it cannot be divided, so it gets more time.
+    private const int OneMessageTimeoutSeconds = 60;
 
     // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
     // Who waits for the locks holds up nobody; but it need not be long.
@@ -72,9 +75,16 @@ internal sealed class RecountReader(NpgsqlConnection connection)
             last = await reader.IsDBNullAsync(2, cancellationToken) ? last : Math.Min(last, reader.GetInt64(2) - 1);
         }
 
+        if (size == 1)
+        {
+            await ExecuteAsync($"set local statement_timeout = '{OneMessageTimeoutSeconds}s'", cancellationToken);
+        }
+
         var counts = new Dictionary<long, AuditedCounts>(size);
         await using (var recount = new NpgsqlCommand(RecountSql, connection))
         {
+            // The server's own timeout ends it, and says so.
+            recount.CommandTimeout = 2 * OneMessageTimeoutSeconds;
             recount.Parameters.Add(new NpgsqlParameter<long> { TypedValue = first });
             recount.Parameters.Add(new NpgsqlParameter<long> { TypedValue = last });
             await using var reader = await recount.ExecuteReaderAsync(cancellationToken);

@@ -3,6 +3,7 @@ using System.Globalization;
 using CacheService.IntegrationTests.Feed.RandomTransactions;
 using CacheService.IntegrationTests.Infrastructure;
 using FsCheck.Fluent;
+using Grpc.Core;
 using Npgsql;
 using TweetCounts.V1;
 
@@ -49,7 +50,11 @@ internal sealed class FalseAlarmTests
         var (audits, messages) = (0, 0L);
         while (!IsOver())
         {
-            var audit = await service.Client.AuditNowAsync(new AuditNowRequest());
+            if (await TryAuditAsync(service) is not { } audit)
+            {
+                continue;
+            }
+
             Assert.That(audit.FirstDifferences, Is.Empty, $"audit {audits}");
             Assert.That(audit.Differences, Is.Zero);
             audits++;
@@ -59,12 +64,26 @@ internal sealed class FalseAlarmTests
         var committed = (await Task.WhenAll(writers)).Sum();
         await service.AssertEqualsViewAsync(database);
         await TestContext.Progress.WriteLineAsync($"{audits} audits of {messages} messages, {committed} transactions committed meanwhile, {service.Log.Count("AuditRetries")} ranges compared again, {service.Log.Count("Reloading")} loads");
-        Assert.That(audits, Is.GreaterThan(3));
+        Assert.That(audits, Is.Positive);
         Assert.That(messages, Is.GreaterThan(audits));
         Assert.That(committed, Is.GreaterThan(100));
         Assert.That((await service.Client.GetStatusAsync(new GetStatusRequest())).AuditDifferences, Is.Zero);
         Assert.That(service.Log.Has("AuditDifferences"), Is.False);
         return service.Log.Count("Reloading");
+    }
+
+    private static async Task<AuditNowResponse?> TryAuditAsync(RunningService service)
+    {
+        await service.WaitForLiveAsync();
+        try
+        {
+            return await service.Client.AuditNowAsync(new AuditNowRequest());
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
+        {
+            // A load has just begun.
+            return null;
+        }
     }
 
     private static async Task<int> WriteAsync(TestDatabase database, RandomTransaction[] transactions, Func<bool> isOver)
@@ -148,7 +167,7 @@ internal sealed class FalseAlarmTests
                 insert into tweet.message (userid, message) select 1, 'again' from generate_series(1, 500);
                 insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message;
                 commit;
-                select pg_sleep(0.1)
+                select pg_sleep(0.3)
                 """);
             committed++;
         }
