@@ -1,3 +1,4 @@
+using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Grpc;
@@ -29,6 +30,7 @@ internal static class ServiceApp
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();
+        builder.AddAuditing();
         builder.AddWatching();
         builder.AddGrpcApi();
         configure?.Invoke(builder);

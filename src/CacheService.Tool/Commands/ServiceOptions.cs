@@ -5,16 +5,14 @@ using Microsoft.Extensions.Options;
 namespace CacheService.Tool.Commands;
 
 /// <summary>The options of the commands that ask the service.</summary>
-internal sealed class ServiceOptions(TimeProvider time)
+internal sealed class ServiceOptions(TimeProvider time, int defaultTimeoutSeconds = 10)
 {
-    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromSeconds(10);
-
     private readonly Option<string?> _address = new("--address", "-a")
     {
         HelpName = "URL",
         Description = $"The service's gRPC address. Without it: {ServiceAddress.Variable} of the environment, else {ServiceAddress.Default}.",
     };
-    private readonly Option<TimeSpan?> _timeout = DurationOption.Create("--timeout", "How long to wait for an answer, such as 500ms or 1m. [default: 10s]");
+    private readonly Option<TimeSpan?> _timeout = DurationOption.Create("--timeout", $"How long to wait for an answer, such as 500ms or 1m. [default: {defaultTimeoutSeconds}s]");
     private readonly Option<bool> _json = new("--json") { Description = "Print JSON." };
 
     public void AddTo(Command command)
@@ -33,7 +31,7 @@ internal sealed class ServiceOptions(TimeProvider time)
         {
             return new ServiceConnection(
                 ServiceAddress.Find(arguments.GetValue(_address), Environment.GetEnvironmentVariable),
-                arguments.GetValue(_timeout) ?? DefaultTimeout,
+                arguments.GetValue(_timeout) ?? TimeSpan.FromSeconds(defaultTimeoutSeconds),
                 time);
         }
         catch (OptionsValidationException e)

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using CacheService.Auditing;
 using CacheService.Feed;
 using CacheService.Watching;
 using Grpc.Core;
@@ -55,6 +56,8 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         {
             case RequirementNotMetException unmet:
                 return new RpcException(new Status(CodeOf(unmet.Failure), unmet.Message));
+            case AuditUnavailableException:
+                return new RpcException(new Status(StatusCode.Unavailable, error.Message));
             case TooManySubscriptionsException:
                 return new RpcException(new Status(StatusCode.ResourceExhausted, error.Message));
             // A caller that goes away: the token says so, but the stream may have said so first. To write to it then is an invalid operation.

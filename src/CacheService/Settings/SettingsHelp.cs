@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
+using CacheService.Auditing;
 using CacheService.Feed;
 using CacheService.Postgres.Embedded;
 using CacheService.Watching;
@@ -15,6 +16,7 @@ internal static class SettingsHelp
     public static IReadOnlyList<(string Section, Type Options)> Sections { get; } =
     [
         (FeedOptions.Section, typeof(FeedOptions)),
+        (AuditOptions.Section, typeof(AuditOptions)),
         (WatchOptions.Section, typeof(WatchOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (EmbeddedOptions.Section, typeof(EmbeddedOptions)),
