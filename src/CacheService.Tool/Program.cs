@@ -19,6 +19,7 @@ internal static class Program
         new TopCommand(terminal, time),
         new WatchCommand(terminal, time),
         new StatusCommand(terminal, time),
+        new NewApiKeyCommand(terminal),
 
         // its database
         new LoadCastCommand(terminal),
