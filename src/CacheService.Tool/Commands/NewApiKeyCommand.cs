@@ -29,7 +29,7 @@ internal sealed class NewApiKeyCommand : ToolCommand
         new("tweetcounts new-api-key --json | jq -r .sha256", "For other programs."),
     ];
 
-    protected override Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
+    protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
         var key = Prefix + Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(KeyBytes));
         var sha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
@@ -39,8 +39,7 @@ internal sealed class NewApiKeyCommand : ToolCommand
         }
         else
         {
-            _terminal.Output.WriteLine($"key\t{key}");
-            _terminal.Output.WriteLine($"sha256\t{sha256}");
+            await _terminal.Output.WriteLineAsync($"key\t{key}{Environment.NewLine}sha256\t{sha256}");
             _terminal.Note(
                 $"""
                 The caller keeps the key in a file that only they can read (--api-key-file); the service is told the hash, whose it is, and what they may do:
@@ -48,6 +47,6 @@ internal sealed class NewApiKeyCommand : ToolCommand
                 """);
         }
 
-        return Task.FromResult(ExitCode.Success);
+        return ExitCode.Success;
     }
 }

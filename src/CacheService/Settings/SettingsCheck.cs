@@ -7,7 +7,7 @@ internal sealed class SettingsCheck<TOptions>(IConfigurationSection section, Fun
 {
     public IReadOnlyList<string> FindErrors()
     {
-        var errors = SettingsKeys.Unknown(section, typeof(TOptions)).Select(path => $"{path} is no setting; --help lists them").ToList();
+        var errors = SettingsKeys.FindErrors(section, typeof(TOptions)).ToList();
         try
         {
             read();
