@@ -22,8 +22,13 @@ internal static class SecurityServices
         services.AddSingleton<ISettingsCheck>(provider => provider.GetRequiredService<ClientCertificates>());
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitsOptions>, ClientCertificates>(Configure);
 
-        services.AddAuthentication(CallerAuthentication.SchemeName).AddScheme<AuthenticationSchemeOptions, CallerAuthentication>(CallerAuthentication.SchemeName, null);
-        services.AddAuthorization(Configure);
+        // Not registered where nothing asks who calls: the host puts them before every call by itself.
+        if (AsksWhoCalls(builder.Configuration))
+        {
+            services.AddAuthentication(CallerAuthentication.SchemeName).AddScheme<AuthenticationSchemeOptions, CallerAuthentication>(CallerAuthentication.SchemeName, null);
+            services.AddAuthorization(Configure);
+        }
+
         services.AddRateLimiter(_ => { });
         services.AddSingleton<IConfigureOptions<RateLimiterOptions>, CallRate>();
     }
@@ -31,7 +36,7 @@ internal static class SecurityServices
     /// <summary>Guards the endpoints that are mapped after it, with what the settings ask for; where they ask for nothing, no call pays.</summary>
     public static void UseSecurity(this WebApplication app)
     {
-        var asksWhoCalls = app.AsksWhoCalls();
+        var asksWhoCalls = AsksWhoCalls(app.Configuration);
         if (asksWhoCalls)
         {
             app.UseAuthentication();
@@ -52,7 +57,7 @@ internal static class SecurityServices
     /// <summary>Asks the callers of a gRPC service's methods for the rights of <see cref="MethodRights"/>, if callers have to say who they are.</summary>
     public static void RequireRights(this IEndpointConventionBuilder service, WebApplication app)
     {
-        if (app.AsksWhoCalls())
+        if (AsksWhoCalls(app.Configuration))
         {
             service.Add(endpoint =>
             {
@@ -63,7 +68,12 @@ internal static class SecurityServices
         }
     }
 
-    private static bool AsksWhoCalls(this WebApplication app) => app.Services.GetRequiredService<IOptions<SecurityOptions>>().Value.AsksWhoCalls();
+    // As SecurityOptions.AsksWhoCalls; before the settings are checked, without which nothing starts.
+    private static bool AsksWhoCalls(IConfiguration configuration)
+    {
+        var security = configuration.GetSection(SecurityOptions.Section);
+        return security.GetSection(nameof(SecurityOptions.ApiKeys)).GetChildren().Any() || security[nameof(SecurityOptions.ClientCertificateAuthority)] is { Length: > 0 };
+    }
 
     private static void Configure(AuthorizationOptions authorization)
     {
