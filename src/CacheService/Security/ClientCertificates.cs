@@ -40,7 +40,7 @@ internal sealed class ClientCertificates(IOptions<SecurityOptions> options) : IS
         {
             return [$"{SecurityOptions.Section}:{nameof(SecurityOptions.ClientCertificateAuthority)}: {e.Message}"];
         }
-        catch (OptionsValidationException)
+        catch (Exception e) when (e is OptionsValidationException or InvalidOperationException)
         {
             // Told by the check of the section.
             return [];

@@ -15,7 +15,7 @@ internal sealed class EndpointCheck(IConfiguration configuration, IOptions<Secur
         {
             return [.. Endpoints().Where(endpoint => endpoint.SpeaksGrpc).SelectMany(endpoint => FindErrors(endpoint.Name, endpoint.Address, options.Value))];
         }
-        catch (OptionsValidationException)
+        catch (Exception e) when (e is OptionsValidationException or InvalidOperationException)
         {
             // Told by the check of the section.
             return [];

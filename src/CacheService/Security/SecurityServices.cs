@@ -20,7 +20,17 @@ internal static class SecurityServices
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<ClientCertificates>();
         services.AddSingleton<ISettingsCheck>(provider => provider.GetRequiredService<ClientCertificates>());
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitsOptions>, ClientCertificates>(Configure);
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitsOptions>, ClientCertificates>((kestrel, limits, certificates) =>
+        {
+            try
+            {
+                Configure(kestrel, limits.Value, certificates);
+            }
+            catch (Exception e) when (e is OptionsValidationException or InvalidOperationException)
+            {
+                // Bad settings: the host asks for these before they are checked, which names all errors, and nothing starts.
+            }
+        });
 
         // Not registered where nothing asks who calls: the host puts them before every call by itself.
         if (AsksWhoCalls(builder.Configuration))
@@ -86,9 +96,8 @@ internal static class SecurityServices
         authorization.FallbackPolicy = authorization.DefaultPolicy;
     }
 
-    private static void Configure(KestrelServerOptions kestrel, IOptions<LimitsOptions> options, ClientCertificates certificates)
+    private static void Configure(KestrelServerOptions kestrel, LimitsOptions limits, ClientCertificates certificates)
     {
-        var limits = options.Value;
         kestrel.Limits.MaxConcurrentConnections = limits.MaxConnections;
         kestrel.Limits.Http2.MaxStreamsPerConnection = limits.MaxStreamsPerConnection;
 

@@ -16,7 +16,7 @@ internal sealed class MessageAttacks : IDisposable
     public MessageAttacks(Random random, Uri address, string key)
     {
         _random = random;
-        _client = new HttpClient { BaseAddress = address, DefaultRequestVersion = new Version(2, 0), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        _client = new HttpClient { BaseAddress = address };
         _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         _client.DefaultRequestHeaders.TE.ParseAdd("trailers");
     }
@@ -55,7 +55,12 @@ internal sealed class MessageAttacks : IDisposable
     {
         var (name, isWrong, body) = Kinds[number % Kinds.Length];
         var (path, sample) = Methods[_random.Next(Methods.Length)];
-        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(body(sample.ToByteArray())) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, path)
+        {
+            Version = new Version(2, 0),
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Content = new ByteArrayContent(body(sample.ToByteArray())),
+        };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/grpc");
         if (name == "compressed without saying how" && _random.Next(2) == 0)
         {

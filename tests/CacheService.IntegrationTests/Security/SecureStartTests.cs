@@ -52,7 +52,7 @@ internal sealed class SecureStartTests
 
         Assert.That(await StartAsync([.. files.ServerSettings, $"{KeyPath}{others.ServerKeyFile}"]), Does.Contain(Words), "the key of another");
         Assert.That(await StartAsync([.. files.ServerSettings, $"{Path}{files.Write("no.pem", "no PEM")}"]), Does.Contain(Words), "no PEM");
-        Assert.That(await StartAsync([.. files.ServerSettings, $"{Path}{pfx}", "--Kestrel:Endpoints:Grpc:Certificate:Password=wrong", $"{KeyPath}"]), Does.Contain(Words).And.Not.Contain("wrong"), "a wrong password");
+        Assert.That(await StartAsync("--Kestrel:Endpoints:Grpc:Url=https://127.0.0.1:0", $"{Path}{pfx}", "--Kestrel:Endpoints:Grpc:Certificate:Password=wrong-one"), Does.Contain(Words).And.Not.Contain("wrong-one"), "a wrong password");
         Assert.That(await StartAsync([.. files.ServerSettings, $"{Path}/nowhere/server.pem"]), Does.StartWith("Cannot start: ").And.Contain("/nowhere/server.pem"), "no file");
         Assert.That(await StartAsync("--Kestrel:Endpoints:Grpc:Url=https://127.0.0.1:0"), Does.StartWith("Cannot start: ").And.Contain("certificate"), "none");
     }
@@ -70,7 +70,10 @@ internal sealed class SecureStartTests
     {
         await using var service = ServiceProcess.Start([Database, .. settings]);
         var (exitCode, output) = await service.WaitForExitAsync();
-        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(line => !line.Contains("info:") && !line.Contains("warn:")).ToList();
+
+        // Kestrel logs a line of its own of files that it cannot use.
+        var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Where(line => !line.Contains("info:") && !line.Contains("warn:") && !line.Contains("KestrelServer[")).ToList();
         Assert.That(exitCode, Is.EqualTo(1), output);
         Assert.That(lines, Has.Count.EqualTo(1), output);
         return lines[0];
