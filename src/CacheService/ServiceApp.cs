@@ -4,6 +4,7 @@ using CacheService.Feed;
 using CacheService.Grpc;
 using CacheService.Http;
 using CacheService.Postgres;
+using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Watching;
 
@@ -32,12 +33,14 @@ internal static class ServiceApp
         builder.AddFeed();
         builder.AddAuditing();
         builder.AddWatching();
+        builder.AddSecurity();
         builder.AddGrpcApi();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         app.Services.CheckSettings();
         app.Services.GetRequiredService<WatchHub>().Start();
+        app.UseSecurity();
         app.MapGrpcApi();
         app.MapHealth();
         return app;
