@@ -1,3 +1,4 @@
+using System.Buffers;
 using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
@@ -46,9 +47,11 @@ internal sealed class TweetCountsGrpcService(
         var messageIds = Requests.MessageIds(request.MessageIds, _limits.MaxIdsPerRequest);
         await PassAsync(Requests.Requirement(request.Read), context);
 
-        var counts = new MessageCounts?[messageIds.Length];
+        // Pooled: for many messages it is among the large objects, which are dear to collect.
+        var counts = ArrayPool<MessageCounts?>.Shared.Rent(messageIds.Length);
         var version = store.ReadMany(messageIds, counts) ?? throw replies.NotLoaded();
         var response = new BatchGetCountsResponse { Freshness = replies.Freshness(version) };
+        response.Counts.Capacity = messageIds.Length;
         for (var i = 0; i < messageIds.Length; i++)
         {
             if (counts[i] is { } found)
@@ -61,6 +64,7 @@ internal sealed class TweetCountsGrpcService(
             }
         }
 
+        ArrayPool<MessageCounts?>.Shared.Return(counts);
         return response;
     }
 
