@@ -31,6 +31,6 @@ public class DrainBenchmarks
     public void ApplyOneChange() => _store.Apply(_one, _store.Version!.Snapshot, 0);
 
     [Benchmark]
-    [AllocationBudget(9000)]
+    [AllocationBudget(8300)]
     public void Apply1000Changes() => _store.Apply(_thousand, _store.Version!.Snapshot, 0);
 }

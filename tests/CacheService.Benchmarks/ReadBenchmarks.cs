@@ -38,11 +38,11 @@ public class ReadBenchmarks
     public Task CleanUpAsync() => _app.DisposeAsync().AsTask();
 
     [Benchmark]
-    [AllocationBudget(600)]
+    [AllocationBudget(650)]
     public Task<int> GetCounts() => AnswerAsync(_service.GetCounts(GetCountsRequest.Parser.ParseFrom(_get), null!));
 
     [Benchmark]
-    [AllocationBudget(150_000)]
+    [AllocationBudget(95_000)]
     public Task<int> BatchGetCountsOf1000() => AnswerAsync(_service.BatchGetCounts(BatchGetCountsRequest.Parser.ParseFrom(_batchGet), null!));
 
     private async Task<int> AnswerAsync<TResponse>(Task<TResponse> answering)
