@@ -1,0 +1,62 @@
+using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Postgres.Embedded;
+using Npgsql;
+
+namespace CacheService.IntegrationTests.Faults;
+
+/// <summary>The change log cannot be written, or not be trimmed.</summary>
+internal sealed class LogFaultsTests
+{
+    [Test]
+    public async Task Trim_Failing_IsWarnedOfAndMadeUpForLater()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var run = await FaultRun.StartAsync("trim fails for a while", database, "--Feed:LeaseDuration=00:00:03");
+        var trim = await database.QueryAsync<string>("select pg_get_functiondef('twcache.trim(int)'::regprocedure)");
+
+        await database.ExecuteAsync(
+            "create or replace function twcache.trim(max_rows int) returns int language plpgsql security definer set search_path = pg_catalog, pg_temp as $$ begin raise 'the trim is out of order'; end $$");
+        await Wait.UntilAsync(() => run.Service.HasLogged("the trim is out of order"), RunningService.Patience, "the failure is logged");
+        await run.Writers.WriteMoreAsync(500);
+        var grown = await database.QueryAsync<long>("select count(*) from twcache.change");
+        Assert.That(grown, Is.GreaterThan(500), "nothing is trimmed");
+        Assert.That(run.Checker.NotLive, Is.Zero, "counts are as exact as before");
+        await database.ExecuteAsync(trim);
+
+        await run.EndFaultAsync();
+        await Wait.UntilAsync(async () => await database.QueryAsync<long>("select count(*) from twcache.change where xid < (select pg_snapshot_xmin(pg_current_snapshot()))") < grown / 2, RunningService.Patience, "the log is trimmed again");
+        await run.FinishAsync();
+        Assert.That(run.Checker.Reloads, Is.Zero);
+    }
+
+    [Test]
+    public async Task Writer_WithoutRoomOnTheDisk_IsRolledBackAndNothingElseHappens()
+    {
+        // Above the size of a segment of the write-ahead log, which a backend must be able to write.
+        const int MostBytes = 17 * 1024 * 1024;
+        const string Large = "insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message, generate_series(1, 17500) where message = 'popular'";
+        await using var server = await PrivateServer.StartAsync();
+        await using var run = await FaultRun.StartAsync("a bulk insert runs out of room on the disk", server);
+        await using var writer = await server.OpenAsync();
+        await writer.ExecuteAsync("insert into tweet.message (userid, message) select userid, 'popular' from tweet.users, generate_series(1, 20) where uname = 'Cordelia'");
+
+        await LimitFilesAsync(writer, $"{MostBytes}");
+        var failure = await Assert.ThrowsAsync<PostgresException>(() => writer.ExecuteAsync(Large));
+        Assert.That(failure!.MessageText, Does.Contain("could not").And.Contain("file"));
+        await run.EndFaultAsync();
+        await LimitFilesAsync(writer, "unlimited");
+        await writer.ExecuteAsync(Large);
+
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That(run.Checker.Reloads, Is.Zero);
+    }
+
+    /// <summary>The largest file that a session can write: beyond it the kernel refuses, as a full disk does.</summary>
+    private static async Task LimitFilesAsync(NpgsqlConnection connection, string bytes)
+    {
+        var pid = await connection.QueryAsync<int>("select pg_backend_pid()");
+        var limit = await Command.RunAsync(["prlimit", "--pid", $"{pid}", $"--fsize={bytes}"], TimeSpan.FromSeconds(10), CancellationToken.None);
+        Assert.That(limit.Succeeded, limit.Output);
+    }
+}
