@@ -32,8 +32,10 @@ create unlogged table if not exists twcache.change_identity (
 );
 
 -- The live caches. What is visible in a cache's snapshot, it no longer needs.
+-- instance: the service that the consumer is of; the names of its sessions end with it.
 create unlogged table if not exists twcache.consumer (
     name       text        primary key,
+    instance   text        not null,
     snapshot   pg_snapshot not null,
     loaded     bool        not null,
     lapse      bigint      not null,      -- twcache.lapse when it registered

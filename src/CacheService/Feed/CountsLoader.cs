@@ -20,12 +20,12 @@ internal static class CountsLoader
         """;
 
     /// <summary>Loads into the store, replacing what it held.</summary>
-    public static async Task LoadAsync(NpgsqlConnection connection, CountsStore store, int workMemoryMegabytes, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task LoadAsync(NpgsqlConnection connection, CountsStore store, int workMemoryMegabytes, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
         await RunAsync(
             connection,
-            $"begin isolation level repeatable read read only; set local enable_seqscan = on; set local work_mem = '{workMemoryMegabytes}MB'; lock table tweet.message, tweet.activity in access share mode",
+            $"begin isolation level repeatable read read only; set local enable_seqscan = on; set local statement_timeout = '{timeout.TotalMilliseconds:F0}'; set local work_mem = '{workMemoryMegabytes}MB'; lock table tweet.message, tweet.activity in access share mode",
             cancellationToken);
 
         var takenAt = time.GetTimestamp();
@@ -35,17 +35,17 @@ internal static class CountsLoader
             snapshot = PgSnapshot.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!);
         }
 
-        var messages = await CopyAsync(connection, cancellationToken);
+        var messages = await CopyAsync(connection, timeout, cancellationToken);
         await RunAsync(connection, "commit", cancellationToken);
         store.Load(messages, snapshot, takenAt);
     }
 
-    private static async Task<List<CountedMessage>> CopyAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<List<CountedMessage>> CopyAsync(NpgsqlConnection connection, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var messages = new List<CountedMessage>();
         await using var copy = await connection.BeginBinaryExportAsync(CopySql, cancellationToken);
         // The query works for as long as the tables are large before its first row comes.
-        copy.Timeout = Timeout.InfiniteTimeSpan;
+        copy.Timeout = timeout;
         while (await copy.StartRowAsync(cancellationToken) != -1)
         {
             var messageId = await copy.ReadAsync<long>(cancellationToken);
