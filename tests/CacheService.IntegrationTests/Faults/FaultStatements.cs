@@ -16,7 +16,7 @@ internal static class FaultStatements
 
     private static readonly string[] Actions = ["rt", "fav", "rt", "fav", "de-rt", "de-fav"];
 
-    /// <summary>The application's tables with something in them, no cache running yet.</summary>
+    /// <summary>The application's tables with something in them, no cache running yet. Twenty messages are 'calm': no writer touches them.</summary>
     public static async Task PrepareAsync(ITestDatabase database)
     {
         await database.ApplySchemaAsync();
@@ -24,6 +24,7 @@ internal static class FaultStatements
         await database.ExecuteAsync(
             $"""
             insert into tweet.users (uname) values ('Cordelia');
+            insert into tweet.message (userid, message) select {Honest}, 'calm' from generate_series(1, 20);
             insert into tweet.activity (messageid, action) select 1 + n % {Messages}, (array['rt', 'fav', 'de-fav'])[1 + n % 3]::tweet.action_t from generate_series(1, {Activities}) n;
             analyze
             """);

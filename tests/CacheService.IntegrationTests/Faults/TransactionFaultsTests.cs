@@ -14,7 +14,7 @@ internal sealed class TransactionFaultsTests
 
         // One with changes; one without, in another database, that only keeps the horizon back.
         await using var open = await database.OpenAsync();
-        await open.ExecuteAsync("begin; insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message where message like 'message%'");
+        await open.ExecuteAsync("begin; insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message where message = 'calm'");
         await using var unrelated = await OpenOnServerAsync();
         await unrelated.ExecuteAsync("begin isolation level repeatable read; select pg_current_xact_id()");
         await run.Writers.WriteMoreAsync(300);
@@ -41,7 +41,7 @@ internal sealed class TransactionFaultsTests
 
         await using var run = await FaultRun.StartPreparedAsync(
             "a snapshot from before the service's start writes", database, () => FaultService.StartHereAsync(database.ConnectionString));
-        await early.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message where messageid <= 50");
+        await early.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message where message = 'calm'");
         await run.Writers.WriteMoreAsync(100);
         await early.ExecuteAsync("commit");
 
@@ -77,7 +77,7 @@ internal sealed class TransactionFaultsTests
                 try
                 {
                     await database.ExecuteAsync(
-                        $"begin; insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message where messageid <= 20; prepare transaction '{name}'");
+                        $"begin; insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message where message = 'calm'; prepare transaction '{name}'");
                     return true;
                 }
                 catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.FeatureNotSupported)
