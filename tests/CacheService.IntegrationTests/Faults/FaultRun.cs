@@ -18,6 +18,7 @@ internal sealed class FaultRun : IAsyncDisposable
 
     private readonly string _fault;
     private readonly ITestDatabase _database;
+    private readonly List<(FaultService Service, HonestyChecker Checker)> _others = [];
     private long _committedBefore;
     private TimeSpan _exactAfter;
     private bool _hasFinished;
@@ -61,6 +62,14 @@ internal sealed class FaultRun : IAsyncDisposable
         return run;
     }
 
+    /// <summary>Another service on the same database joins, LIVE, with a checker of its own.</summary>
+    public async Task JoinAsync(FaultService service)
+    {
+        await service.WaitForStateAsync(FeedState.Live);
+        _others.Add((service, new HonestyChecker(service, Writers, DefaultStaleAfter)));
+        BeginFault();
+    }
+
     /// <summary>From here on the table counts.</summary>
     public void BeginFault()
     {
@@ -81,14 +90,17 @@ internal sealed class FaultRun : IAsyncDisposable
     {
         await Writers.StopAsync();
         await WaitForWritersToBeGoneAsync(database ?? _database);
-        await Service.WaitForStateAsync(FeedState.Live);
-        await Service.Client.AssertEqualsViewAsync(database ?? _database, $"after: {_fault}");
-        await Checker.DisposeAsync();
-        await Service.AssertStateIsToldAlikeAsync(FeedState.Live);
-
         FaultTable.Add(_fault, Checker, _exactAfter, Writers.Committed - _committedBefore, Checker.ViolationCount);
-        Assert.That(Checker.Violations, Is.Empty, $"{Checker.ViolationCount} replies claimed more than the truth");
-        Assert.That(Checker.Checked, Is.GreaterThan(Some), "the checker has read");
+        foreach (var (service, checker) in _others.Prepend((Service, Checker)))
+        {
+            await service.WaitForStateAsync(FeedState.Live);
+            await service.Client.AssertEqualsViewAsync(database ?? _database, $"after: {_fault}");
+            await checker.DisposeAsync();
+            await service.AssertStateIsToldAlikeAsync(FeedState.Live);
+            Assert.That(checker.Violations, Is.Empty, $"{checker.ViolationCount} replies claimed more than the truth");
+            Assert.That(checker.Checked, Is.GreaterThan(Some), "the checker has read");
+        }
+
         _hasFinished = true;
     }
 
@@ -98,11 +110,15 @@ internal sealed class FaultRun : IAsyncDisposable
         {
             await TestContext.Progress.WriteLineAsync(
                 $"{_fault}: not finished; {Writers.Committed} transactions, failures: {Writers.Failures}; violations: {string.Join("; ", Checker.Violations)}\n{Service.LogText}");
-            await Checker.DisposeAsync();
+        }
+
+        foreach (var (service, checker) in _others.Prepend((Service, Checker)))
+        {
+            await checker.DisposeAsync();
+            await service.DisposeAsync();
         }
 
         await Writers.DisposeAsync();
-        await Service.DisposeAsync();
     }
 
     /// <summary>What a writer sent before its connection broke may take effect after it.</summary>

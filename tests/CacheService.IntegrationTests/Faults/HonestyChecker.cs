@@ -136,9 +136,11 @@ internal sealed class HonestyChecker : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
-        await _running;
-        _stopping.Dispose();
+        if (!_stopping.IsCancellationRequested)
+        {
+            await _stopping.CancelAsync();
+            await _running;
+        }
     }
 
     private async Task RepeatAsync(TimeSpan period, Func<Task> readAsync)
