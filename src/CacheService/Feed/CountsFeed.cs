@@ -40,8 +40,7 @@ internal sealed partial class CountsFeed(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        var care = new ChangeLogCare(connections, _options);
-        var keeping = new LeaseKeeper(() => _registration, () => _isLoaded ? store.Version!.Snapshot : null, care, status, _options, time, logger).RunAsync(stopping.Token);
+        var keeping = new LeaseKeeper(() => _registration, () => _isLoaded ? store.Version!.Snapshot : null, connections, status, _options, time, logger).RunAsync(stopping.Token);
         try
         {
             await ConnectRepeatedlyAsync(stoppingToken);
@@ -87,6 +86,7 @@ internal sealed partial class CountsFeed(
             catch (Exception e)
             {
                 var delay = DelayAfter(time.GetElapsedTime(started));
+                connections.ClearPool();
                 BeMorePatientAfter(e, hasDrained: status.Drains > drainsBefore);
                 ReportBroken(e, delay);
                 status.BeginStep(delay);
