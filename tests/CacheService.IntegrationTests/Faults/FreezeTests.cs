@@ -4,6 +4,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>Processes that stand still, keep their connections, and go on as if nothing had been; and one that is killed.</summary>
+// They pass their time waiting, each for a server and a service of its own.
+[Parallelizable(ParallelScope.Children)]
 internal sealed class FreezeTests
 {
     private const string ShortLease = "--Feed:LeaseDuration=00:00:03";
@@ -45,7 +47,7 @@ internal sealed class FreezeTests
         await run.Writers.WriteMoreAsync(200);
         Assert.That(bells.Count, Is.EqualTo(rung), "writers do not ring for a cache whose lease is over");
         Assert.That(await database.QueryAsync<long>("select coalesce(max(xid::text::bigint), 0) from twcache.change"), Is.EqualTo(recorded), "nor do they record for it");
-        Assert.That(await database.QueryAsync<double>("select pg_notification_queue_usage()"), Is.Zero);
+        Assert.That(await database.QueryAsync<double>("select pg_notification_queue_usage()"), Is.LessThan(0.0001), "a few pages of 8 GB");
         await ProcessSignals.ThawAsync(run.Service.Process!.Id);
 
         await run.EndFaultAsync();

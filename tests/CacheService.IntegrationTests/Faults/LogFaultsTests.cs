@@ -1,6 +1,7 @@
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Postgres.Embedded;
 using Npgsql;
+using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Faults;
 
@@ -51,6 +52,25 @@ internal sealed class LogFaultsTests
 
         await run.EndFaultAsync();
         await server.ExecuteAsync(Large);
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That(run.Checker.Reloads, Is.Zero);
+    }
+
+    [Test]
+    public async Task Plumbing_LockedByAnother_TimesOutAndGoesOn()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var run = await FaultRun.StartAsync("the consumers' table locked for 8 s", database, "--Feed:DrainTimeout=00:00:02");
+
+        await using var locking = await database.OpenAsync();
+        await locking.ExecuteAsync("begin; lock table twcache.consumer in access exclusive mode");
+        await run.Service.WaitForStateAsync(FeedState.Stale);
+        await run.Service.AssertStateIsToldAlikeAsync(FeedState.Stale);
+        await Pause.ForAsync(TimeSpan.FromSeconds(6));
+        Assert.That(run.Service.HasLogged("The database cannot be followed"), "its statements have a limit");
+        await locking.ExecuteAsync("rollback");
+
         await run.EndFaultAsync();
         await run.FinishAsync();
         Assert.That(run.Checker.Reloads, Is.Zero);

@@ -38,7 +38,7 @@ internal sealed class SeveralCachesFaultsTests
         await WaitForRingerAsync(follower);
         Assert.That(follower.HasLogged("Ended "), "the follower has ended the sessions");
         await run.Writers.WriteMoreAsync(100);
-        Assert.That(await database.QueryAsync<double>("select pg_notification_queue_usage()"), Is.Zero);
+        Assert.That(await database.QueryAsync<double>("select pg_notification_queue_usage()"), Is.LessThan(0.0001), "a few pages of 8 GB");
         await ProcessSignals.ThawAsync(ringer.Process!.Id);
 
         await run.EndFaultAsync();
@@ -68,7 +68,8 @@ internal sealed class SeveralCachesFaultsTests
     [Test]
     public async Task Followers_AreAsPromptAsTheRinger()
     {
-        const int Samples = 100;
+        const int WarmUp = 5;
+        const int Samples = 50;
         // Heartbeats too rare to help.
         string[] settings = ["--Feed:HeartbeatInterval=00:00:08", "--Feed:StaleAfter=00:01:00"];
         await using var database = await TestDatabase.CreateAsync();
@@ -84,12 +85,12 @@ internal sealed class SeveralCachesFaultsTests
         await using var writer = await database.OpenAsync();
         var delays = caches.Select(_ => new List<double>()).ToArray();
         var before = (await first.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1 })).Counts.Retweets;
-        for (var n = 1; n <= Samples; n++)
+        for (var n = 1; n <= WarmUp + Samples; n++)
         {
             await writer.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
             var committed = Stopwatch.GetTimestamp();
             var seen = await Task.WhenAll(caches.Select(cache => SeenAfterAsync(cache, before + n, committed)));
-            for (var cache = 0; cache < caches.Length; cache++)
+            for (var cache = 0; n > WarmUp && cache < caches.Length; cache++)
             {
                 delays[cache].Add(seen[cache].TotalMilliseconds);
             }

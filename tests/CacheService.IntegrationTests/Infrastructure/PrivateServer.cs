@@ -43,9 +43,7 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
     /// <summary>Starts it again, as a standby that follows nobody.</summary>
     public async Task StartAgainAsStandbyAsync()
     {
-        var signal = Path.Combine(Layout.Cluster, "standby.signal");
-        await File.WriteAllTextAsync(signal, "");
-        await ServerUser.Current().OwnAsync(signal, CancellationToken.None);
+        await BecomeStandbyAsync(Layout);
         await StartAgainAsync();
     }
 
@@ -64,25 +62,25 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
         _frozen = [];
     }
 
-    /// <summary>Copies it into a standby that follows it.</summary>
+    /// <summary>Copies it into a standby that follows it. Stops it for as long as that takes.</summary>
     public async Task<PrivateServer> StartStandbyAsync()
     {
         var user = ServerUser.Current();
         var folder = TestFolders.NewPath();
         var layout = new DataLayout(folder);
         OwnedFile.CreateFolder(folder, passable: !user.IsSelf);
-        await user.CreateFolderAsync(layout.Cluster, CancellationToken.None);
+        await StopAsync(immediate: false);
+        // A copy by the system's own means: not every installation brings pg_basebackup.
+        var copy = await Command.RunAsync(["cp", "-a", Layout.Cluster, layout.Cluster], CopyTimeout, CancellationToken.None);
+        Assert.That(copy.Succeeded, copy.Output);
+        await StartAgainAsync();
+
         File.Copy(Layout.PassFile, layout.PassFile);
-        var programs = await PostgresBinaries.FindAsync(
-            Environment.GetEnvironmentVariable("PG_HOME"), Environment.GetEnvironmentVariable("PATH"), PostgresPlaces.Usual(), Layout.ClusterVersion, CancellationToken.None);
         var owner = new NpgsqlConnectionStringBuilder(ConnectionString);
-        var copy = await Command.RunAsync(
-            user.Command(
-                Path.Combine(programs.Folder, "pg_basebackup"), "-D", layout.Cluster, "--no-sync", "--checkpoint=fast", "--write-recovery-conf",
-                "-d", $"host=127.0.0.1 port={Port} user={owner.Username} password={owner.Password}"),
-            CopyTimeout,
-            CancellationToken.None);
-        Assert.That(copy.Succeeded, $"pg_basebackup says: {copy.Output}");
+        await File.AppendAllTextAsync(
+            Path.Combine(layout.Cluster, "postgresql.auto.conf"),
+            $"primary_conninfo = 'host=127.0.0.1 port={Port} user={owner.Username} password={owner.Password}'\n");
+        await BecomeStandbyAsync(layout);
         return new PrivateServer(folder, await TestServer.StartEmbeddedAsync(folder));
     }
 
@@ -94,5 +92,12 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
         await ThawAsync();
         await _server.StopAsync();
         TestFolders.Delete(_folder);
+    }
+
+    private static async Task BecomeStandbyAsync(DataLayout layout)
+    {
+        var signal = Path.Combine(layout.Cluster, "standby.signal");
+        await File.WriteAllTextAsync(signal, "");
+        await ServerUser.Current().OwnAsync(signal, CancellationToken.None);
     }
 }
