@@ -3,6 +3,9 @@
 #   ./test.sh
 #   ./test.sh --filter FullyQualifiedName~Feed
 #   ./test.sh -p:UseTestcontainers=true
+# Or has faults happen at random, for 20 minutes or as many as told, and looks for differences and for what grows:
+#   ./test.sh soak
+#   ./test.sh soak 5
 # TWCACHE_TEST_POSTGRES, a connection string, names the PostgreSQL to test with; without it one is started.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
@@ -34,6 +37,18 @@ require_python_grpc() {
 "
 }
 
+# One test puts a pooler between the service and the server.
+require_pgbouncer() {
+  [[ -x /usr/sbin/pgbouncer || -x /usr/bin/pgbouncer || -x /usr/local/bin/pgbouncer || -x /opt/homebrew/bin/pgbouncer ]] && return 0
+  if command -v apt-get >/dev/null; then
+    say "installing pgbouncer …"
+    apt_install pgbouncer && return 0
+  fi
+  say "
+*** WARNING: PgBouncer is missing (package pgbouncer): the test of the service behind a pooler cannot run. ***
+"
+}
+
 # Sums the result files up in one line; fails when a test has failed or none has run.
 summarize() {
   find "$results" -name '*.trx' -exec cat {} + | awk '
@@ -53,7 +68,15 @@ summarize() {
 
 require_dotnet
 [[ -n ${TWCACHE_TEST_POSTGRES:-} ]] || require_postgres
-require_python_grpc
+if [[ ${1:-} == soak ]]; then
+  [[ ${2:-20} =~ ^[0-9]+$ ]] || die "the soak takes minutes: ./test.sh soak 5"
+  export TWCACHE_SOAK_MINUTES="${2:-20}"
+  # Chosen by name, since it is run on request alone.
+  set -- --filter "FullyQualifiedName~SoakTests"
+else
+  require_python_grpc
+  require_pgbouncer
+fi
 
 # What changes the build has to be said to the build.
 properties=()

@@ -7,7 +7,7 @@ namespace CacheService.IntegrationTests.Infrastructure;
 internal static class Database
 {
     /// <summary>Runs statements in one implicit transaction.</summary>
-    public static async Task ExecuteAsync(this TestDatabase database, string sql)
+    public static async Task ExecuteAsync(this ITestDatabase database, string sql)
     {
         await using var connection = await database.OpenAsync();
         await connection.ExecuteAsync(sql);
@@ -19,7 +19,7 @@ internal static class Database
         await command.ExecuteNonQueryAsync();
     }
 
-    public static async Task<T> QueryAsync<T>(this TestDatabase database, string sql)
+    public static async Task<T> QueryAsync<T>(this ITestDatabase database, string sql)
     {
         await using var connection = await database.OpenAsync();
         return await connection.QueryAsync<T>(sql);
@@ -31,7 +31,7 @@ internal static class Database
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
-    public static async Task<NpgsqlConnection> OpenAsync(this TestDatabase database)
+    public static async Task<NpgsqlConnection> OpenAsync(this ITestDatabase database)
     {
         var connection = new NpgsqlConnection(database.ConnectionString);
         await connection.OpenAsync();
@@ -39,14 +39,14 @@ internal static class Database
     }
 
     /// <summary>A user, and messages with the ids 1 to <paramref name="count"/>.</summary>
-    public static Task AddMessagesAsync(this TestDatabase database, int count) => database.ExecuteAsync(
+    public static Task AddMessagesAsync(this ITestDatabase database, int count) => database.ExecuteAsync(
         $"""
         insert into tweet.users (uname) values ('Puck') on conflict do nothing;
         insert into tweet.message (userid, message) select userid, 'message ' || n from tweet.users, generate_series(1, {count}) n where uname = 'Puck'
         """);
 
     /// <summary>The truth: the view's counts of every message.</summary>
-    public static async Task<Dictionary<long, (long Retweets, long Likes)>> ReadViewAsync(this TestDatabase database)
+    public static async Task<Dictionary<long, (long Retweets, long Likes)>> ReadViewAsync(this ITestDatabase database)
     {
         await using var connection = await database.OpenAsync();
         await using var command = new NpgsqlCommand("select messageid, rts, favs from tweet.message_with_counters", connection);
@@ -61,7 +61,7 @@ internal static class Database
     }
 
     /// <summary>Applies the files of sql/, as the service does.</summary>
-    public static async Task ApplySchemaAsync(this TestDatabase database)
+    public static async Task ApplySchemaAsync(this ITestDatabase database)
     {
         await using var connection = await database.OpenAsync();
         foreach (var file in SqlFiles.Names)

@@ -3,7 +3,7 @@ using Npgsql;
 namespace CacheService.IntegrationTests.Infrastructure;
 
 /// <summary>A fresh, empty database on the <see cref="TestServer"/>, dropped with all its connections when disposed.</summary>
-internal sealed class TestDatabase : IAsyncDisposable
+internal sealed class TestDatabase : ITestDatabase, IAsyncDisposable
 {
     private TestDatabase(string name)
     {

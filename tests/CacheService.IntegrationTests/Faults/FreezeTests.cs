@@ -1,0 +1,89 @@
+using CacheService.IntegrationTests.Infrastructure;
+using TweetCounts.V1;
+
+namespace CacheService.IntegrationTests.Faults;
+
+/// <summary>Processes that stand still, keep their connections, and go on as if nothing had been; and one that is killed.</summary>
+// They pass their time waiting, each for a server and a service of its own.
+[Parallelizable(ParallelScope.Children)]
+internal sealed class FreezeTests
+{
+    private const string ShortLease = "--Feed:LeaseDuration=00:00:03";
+
+    [Test]
+    public async Task Server_FrozenFor10Seconds_IsSaidToBeStale()
+    {
+        await using var server = await PrivateServer.StartAsync();
+        await using var run = await FaultRun.StartAsync("server frozen for 10 s", server);
+
+        await server.FreezeAsync();
+        await run.Service.WaitForStateAsync(FeedState.Stale);
+        await run.Service.AssertStateIsToldAlikeAsync(FeedState.Stale);
+        await Pause.ForAsync(TimeSpan.FromSeconds(8));
+        Assert.That(await run.Service.TryGetStateAsync(), Is.EqualTo(FeedState.Stale));
+        await server.ThawAsync();
+
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That(run.Checker.Reloads, Is.Zero, "the lease has held");
+        Assert.That(run.Checker.LongestNotLive, Is.GreaterThan(TimeSpan.FromSeconds(6)));
+    }
+
+    [Test]
+    public async Task Service_FrozenForLongerThanItsLease_DisturbsNobodyAndLoadsAfresh()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var run = await FaultRun.StartAsync(
+            "service frozen for longer than its lease", database, () => Task.FromResult(FaultService.StartProcess(database.ConnectionString, ShortLease)));
+        await using var bells = await BellCounter.ListenAsync(database);
+
+        await ProcessSignals.FreezeAsync(run.Service.Process!.Id);
+        await Wait.UntilAsync(
+            () => database.QueryAsync<bool>("select last_value + 1 < extract(epoch from clock_timestamp()) from twcache.lease"), RunningService.Patience, "the lease has lapsed");
+        // Transactions that were under way when it lapsed may still ring.
+        await run.Writers.WriteMoreAsync(50);
+        var rung = bells.Count;
+        var recorded = await database.QueryAsync<long>("select coalesce(max(xid::text::bigint), 0) from twcache.change");
+        await run.Writers.WriteMoreAsync(200);
+        Assert.That(bells.Count, Is.EqualTo(rung), "writers do not ring for a cache whose lease is over");
+        Assert.That(await database.QueryAsync<long>("select coalesce(max(xid::text::bigint), 0) from twcache.change"), Is.EqualTo(recorded), "nor do they record for it");
+        Assert.That(await database.QueryAsync<double>("select pg_notification_queue_usage()"), Is.LessThan(0.0001), "a few pages of 8 GB");
+        await ProcessSignals.ThawAsync(run.Service.Process!.Id);
+
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That(run.Checker.Reloads, Is.GreaterThan(0), "nothing was recorded meanwhile");
+    }
+
+    [Test]
+    public async Task Service_FrozenForShorterThanItsLease_GoesOn()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var run = await FaultRun.StartAsync(
+            "service frozen for 3 s", database, () => Task.FromResult(FaultService.StartProcess(database.ConnectionString)));
+
+        await ProcessSignals.FreezeAsync(run.Service.Process!.Id);
+        await Pause.ForAsync(TimeSpan.FromSeconds(3));
+        await ProcessSignals.ThawAsync(run.Service.Process!.Id);
+
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That(run.Checker.Reloads, Is.Zero, "the change log had everything");
+    }
+
+    [Test]
+    public async Task Service_KilledAndStarted_LoadsAfresh()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var run = await FaultRun.StartAsync(
+            "service killed and started again", database, () => Task.FromResult(FaultService.StartProcess(database.ConnectionString)));
+
+        await run.Service.KillAsync();
+        await run.Writers.WriteMoreAsync(100);
+        run.Service.StartAgain();
+
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That(run.Checker.Reloads, Is.EqualTo(1));
+    }
+}

@@ -1,0 +1,103 @@
+using CacheService.Postgres.Embedded;
+using Npgsql;
+
+namespace CacheService.IntegrationTests.Infrastructure;
+
+/// <summary>A PostgreSQL of a test's own, to be stopped, crashed, frozen, copied and promoted.</summary>
+internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
+{
+    private static readonly TimeSpan CopyTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly string _folder;
+    private readonly EmbeddedPostgres _server;
+    private int[] _frozen = [];
+
+    private PrivateServer(string folder, EmbeddedPostgres server)
+    {
+        _folder = folder;
+        _server = server;
+        // Pooled connections would outlive what the tests do to them.
+        ConnectionString = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Pooling = false }.ConnectionString;
+    }
+
+    public string ConnectionString { get; }
+
+    public int Port => _server.Port;
+
+    private DataLayout Layout => new(_folder);
+
+    private int Postmaster => PostmasterPid.Read(Layout.Cluster)?.Pid ?? throw new InvalidOperationException("The server does not run.");
+
+    public static async Task<PrivateServer> StartAsync()
+    {
+        var folder = TestFolders.NewPath();
+        return new PrivateServer(folder, await TestServer.StartEmbeddedAsync(folder));
+    }
+
+    /// <summary>Stops it; its port and its data stay. Immediately: as a crash, after which it recovers and unlogged tables are empty.</summary>
+    public Task StopAsync(bool immediate) => _server.PauseAsync(immediate);
+
+    /// <summary>Starts it again.</summary>
+    public Task StartAgainAsync() => _server.ResumeAsync(CancellationToken.None);
+
+    /// <summary>Starts it again, as a standby that follows nobody.</summary>
+    public async Task StartAgainAsStandbyAsync()
+    {
+        await BecomeStandbyAsync(Layout);
+        await StartAgainAsync();
+    }
+
+    /// <summary>No process of the server runs until <see cref="ThawAsync"/>.</summary>
+    public async Task FreezeAsync()
+    {
+        // The postmaster first: then there are no new ones.
+        await ProcessSignals.FreezeAsync(Postmaster);
+        _frozen = ProcessSignals.WithDescendants(Postmaster);
+        await ProcessSignals.FreezeAsync(_frozen);
+    }
+
+    public async Task ThawAsync()
+    {
+        await ProcessSignals.ThawAsync(_frozen);
+        _frozen = [];
+    }
+
+    /// <summary>Copies it into a standby that follows it. Stops it for as long as that takes.</summary>
+    public async Task<PrivateServer> StartStandbyAsync()
+    {
+        var user = ServerUser.Current();
+        var folder = TestFolders.NewPath();
+        var layout = new DataLayout(folder);
+        OwnedFile.CreateFolder(folder, passable: !user.IsSelf);
+        await StopAsync(immediate: false);
+        // A copy by the system's own means: not every installation brings pg_basebackup.
+        var copy = await Command.RunAsync(["cp", "-a", Layout.Cluster, layout.Cluster], CopyTimeout, CancellationToken.None);
+        Assert.That(copy.Succeeded, copy.Output);
+        await StartAgainAsync();
+
+        File.Copy(Layout.PassFile, layout.PassFile);
+        var owner = new NpgsqlConnectionStringBuilder(ConnectionString);
+        await File.AppendAllTextAsync(
+            Path.Combine(layout.Cluster, "postgresql.auto.conf"),
+            $"primary_conninfo = 'host=127.0.0.1 port={Port} user={owner.Username} password={owner.Password}'\n");
+        await BecomeStandbyAsync(layout);
+        return new PrivateServer(folder, await TestServer.StartEmbeddedAsync(folder));
+    }
+
+    /// <summary>Ends the recovery: a standby becomes a primary.</summary>
+    public Task PromoteAsync() => this.ExecuteAsync("select pg_promote()");
+
+    public async ValueTask DisposeAsync()
+    {
+        await ThawAsync();
+        await _server.StopAsync();
+        TestFolders.Delete(_folder);
+    }
+
+    private static async Task BecomeStandbyAsync(DataLayout layout)
+    {
+        var signal = Path.Combine(layout.Cluster, "standby.signal");
+        await File.WriteAllTextAsync(signal, "");
+        await ServerUser.Current().OwnAsync(signal, CancellationToken.None);
+    }
+}

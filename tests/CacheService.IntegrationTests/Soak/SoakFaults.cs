@@ -1,0 +1,90 @@
+using CacheService.IntegrationTests.Faults;
+using CacheService.IntegrationTests.Infrastructure;
+
+namespace CacheService.IntegrationTests.Soak;
+
+/// <summary>Causes one fault after the other, drawn at random, each over when the call returns.</summary>
+internal sealed class SoakFaults
+{
+    private static readonly string[] Purposes = ["listener", "reader", "pool", ""];
+
+    private readonly PrivateServer _server;
+    private readonly SwallowingProxy _proxy;
+    private readonly FaultService _service;
+    private readonly FaultService _other;
+    private readonly Random _random;
+    private readonly (string Name, Func<Task> CauseAsync)[] _all;
+    private readonly Dictionary<string, int> _caused = [];
+
+    public SoakFaults(PrivateServer server, SwallowingProxy proxy, FaultService service, FaultService other, Random random)
+    {
+        (_server, _proxy, _service, _other, _random) = (server, proxy, service, other, random);
+        _all =
+        [
+            ("sessions ended", async () => await _server.TerminateServiceAsync(Purposes[_random.Next(Purposes.Length)])),
+            ("sessions ended", async () => await _server.TerminateServiceAsync()),
+            ("server restarted", () => RestartAsync(immediate: false)),
+            ("server crashed", () => RestartAsync(immediate: true)),
+            ("server frozen", async () =>
+            {
+                await _server.FreezeAsync();
+                await PauseAsync(1, 6);
+                await _server.ThawAsync();
+            }),
+            ("network refused", () => BreakNetworkAsync(NetworkFault.Refuses)),
+            ("network stalled", () => BreakNetworkAsync(NetworkFault.Stalls)),
+            ("network cut silently", () => BreakNetworkAsync(NetworkFault.SwallowsBoth)),
+            ("network cut silently, one way", () => BreakNetworkAsync(_random.Next(2) == 0 ? NetworkFault.SwallowsToClient : NetworkFault.SwallowsToServer)),
+            ("service frozen", () => FreezeAsync(_service)),
+            ("other service frozen", () => FreezeAsync(_other)),
+            ("other service killed", async () =>
+            {
+                await _other.KillAsync();
+                await PauseAsync(0, 3);
+                _other.StartAgain();
+            }),
+            ("everything to be loaded afresh", () => _server.ExecuteAsync("update twcache.change_identity set id = gen_random_uuid()")),
+            ("consumers forgotten", () => _server.ExecuteAsync("delete from twcache.consumer")),
+            ("a large transaction", () => _server.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message, generate_series(1, 50) where message = 'calm'")),
+        ];
+    }
+
+    public string Last { get; private set; } = "";
+
+    public int Count => _caused.Values.Sum();
+
+    /// <summary>Which, and how often.</summary>
+    public string Caused => string.Join(", ", _caused.OrderBy(one => one.Key).Select(one => $"{one.Value} × {one.Key}"));
+
+    public async Task CauseOneAsync()
+    {
+        var (name, causeAsync) = _all[_random.Next(_all.Length)];
+        Last = $"fault {Count + 1}, {name}";
+        await causeAsync();
+        _caused[name] = _caused.GetValueOrDefault(name) + 1;
+    }
+
+    private async Task RestartAsync(bool immediate)
+    {
+        await _server.StopAsync(immediate);
+        await PauseAsync(0, 2);
+        await _server.StartAgainAsync();
+    }
+
+    private async Task BreakNetworkAsync(NetworkFault fault)
+    {
+        _proxy.Fault = fault;
+        await PauseAsync(1, 6);
+        _proxy.Fault = NetworkFault.None;
+    }
+
+    private async Task FreezeAsync(FaultService service)
+    {
+        await ProcessSignals.FreezeAsync(service.Process!.Id);
+        await PauseAsync(1, 6);
+        await ProcessSignals.ThawAsync(service.Process!.Id);
+    }
+
+    private Task PauseAsync(double leastSeconds, double mostSeconds) =>
+        Pause.ForAsync(TimeSpan.FromSeconds(leastSeconds + (_random.NextDouble() * (mostSeconds - leastSeconds)) + 0.01));
+}
