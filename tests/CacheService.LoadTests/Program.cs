@@ -1,6 +1,6 @@
 using CacheService.LoadTests.Options;
+using CacheService.LoadTests.Reporting;
 using CacheService.LoadTests.Rpc;
-using Spectre.Console;
 
 namespace CacheService.LoadTests;
 
@@ -11,5 +11,5 @@ internal static class Program
 
     public static Task<int> Main(string[] args) => args is [RpcHost.Verb, .. var settings]
         ? RpcHost.RunAsync(settings)
-        : new LoadTestCommand(AnsiConsole.Console).Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeToEnd });
+        : new LoadTestCommand(OutputConsole.Create()).Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeToEnd });
 }

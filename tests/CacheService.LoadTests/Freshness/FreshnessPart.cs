@@ -56,9 +56,9 @@ internal sealed class FreshnessPart : ILoadPart
     {
         var rounds = rates.ToDictionary(rate => rate, _ => new List<FreshnessRound>());
         var duration = context.Options.LongRound * 2;
-        foreach (var rate in rates.Take(1))
+        foreach (var rate in rates)
         {
-            context.Progress.Show("warm-up");
+            context.Progress.Show($"{ScenarioName(rate)}: warm-up");
             await load.RunAsync(rate, context.Options.LongRound, cancellationToken);
         }
 

@@ -12,6 +12,9 @@ internal sealed record ProcessTree(string Name, int Id)
     private const int ParentField = 1;
     private const int FirstTimeField = 11;
 
+    /// <summary>This program, with the load generators that it has run to their end.</summary>
+    public static ProcessTree OfClient { get; } = new("client", Environment.ProcessId);
+
     /// <summary>Seconds since the start: of the process, its children that live, and those that it has buried. Null: not known.</summary>
     public double? CpuSeconds()
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using CacheService.Client;
 using CacheService.Postgres.Embedded;
@@ -79,6 +80,13 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
         await _process.DisposeAsync();
     }
 
+    // The program that runs this one's runtime, on the path or not.
+    private static string Host()
+    {
+        var host = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+        return File.Exists(host) ? host : "dotnet";
+    }
+
     private static string InOutput(string file) => Path.Combine(AppContext.BaseDirectory, file);
 
     private static async Task<ServiceProcess> StartAsync(
@@ -91,7 +99,7 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
         ];
         // The password is in it: nothing for a command line.
         var environment = new Dictionary<string, string> { ["ConnectionStrings__Postgres"] = database.ConnectionString };
-        var service = new ServiceProcess(ChildProcess.Start(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", arguments, environment), address);
+        var service = new ServiceProcess(ChildProcess.Start(Host(), arguments, environment), address);
         try
         {
             await service.WaitUntilLiveAsync(cancellationToken);

@@ -7,6 +7,10 @@ namespace CacheService.LoadTests.Measuring;
 /// <param name="Series">One for each candidate.</param>
 internal sealed record Scenario(string Name, string Unit, string? Baseline, IReadOnlyList<Series> Series)
 {
+    /// <summary>Of the candidates to the baseline.</summary>
+    public IReadOnlyDictionary<string, Spread> Ratios =>
+        Series.Where(series => RatioToBaseline(series) is not null).ToDictionary(series => series.Candidate, series => RatioToBaseline(series)!);
+
     public Series? Find(string candidate) => Series.FirstOrDefault(series => series.Candidate == candidate);
 
     /// <summary>Null for the baseline itself, and where it is missing.</summary>

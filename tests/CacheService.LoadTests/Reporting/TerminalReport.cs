@@ -7,6 +7,9 @@ namespace CacheService.LoadTests.Reporting;
 /// <summary>The results for whoever sits at the terminal.</summary>
 internal sealed class TerminalReport(IAnsiConsole console)
 {
+    // In less the notes would make the table a column of words.
+    private const int WidthForNotes = 120;
+
     public void PrintPart(PartResult part)
     {
         console.WriteLine();
@@ -33,11 +36,13 @@ internal sealed class TerminalReport(IAnsiConsole console)
     {
         console.WriteLine();
         console.Write(new Rule("[bold]Goals[/]").LeftJustified());
-        var table = NewTable("goal", "wanted", "measured", "", "where");
+        var isWide = console.Profile.Width >= WidthForNotes;
+        var table = NewTable(["goal", "wanted", "measured", "", .. isWide ? ["where"] : Array.Empty<string>()]);
         foreach (var goal in report.Goals)
         {
-            table.AddRow(
-                new Text(goal.Name), new Text(goal.Wanted), new Text(goal.Value is { } value ? $"{Figures.Short(value)} {goal.Unit}".TrimEnd() : "–"), Outcome(goal.Outcome), new Text(goal.Note, new Style(Color.Grey)));
+            var value = goal.Value is { } known ? $"{Figures.Short(known)} {goal.Unit}".TrimEnd() : "–";
+            Text[] cells = [new(goal.Name), new(goal.Wanted), new(value), Outcome(goal.Outcome)];
+            table.AddRow(isWide ? [.. cells, new Text(goal.Note, new Style(Color.Grey))] : cells);
         }
 
         console.Write(table);

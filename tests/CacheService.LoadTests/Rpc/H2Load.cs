@@ -23,7 +23,7 @@ internal sealed partial class H2Load(string program, TemporaryFolder folder)
 
     private async Task<RoundResult> RunAsync(Uri method, string body, ProcessTree server, TimeSpan duration, CancellationToken cancellationToken)
     {
-        var cpu = new CpuMeter(server);
+        var cpu = new CpuMeter(ProcessTree.OfClient with { Name = "h2load" }, server);
         string[] arguments =
         [
             .. Load.Split(' '), "-D", $"{duration.TotalMilliseconds:0}ms", "-d", body, "-H", "te: trailers", "-H", "content-type: application/grpc", method.ToString(),

@@ -25,7 +25,7 @@ internal sealed class WritesPart : ILoadPart
     public async Task RunAsync(LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         result.Notes.Add("Each candidate has a database of its own, a copy of the same one. One transaction is one retweet. Tables are vacuumed, and a checkpoint is made, "
-            + "before each scenario; no checkpoint falls into a round. Processor time of pgbench, of the cache and of the listener is the same machine's.");
+            + "before each scenario; no checkpoint falls into a round. CPU: 1.00 is one processor all the time; the client's is pgbench's and, with NOTIFY, the listener's.");
         context.Progress.Show("making a database for each candidate");
         await using var databases = await WritersDatabases.CreateAsync(context, cancellationToken);
         await LetLeasePassAsync(databases[Find(Writer.NoCache)], context, cancellationToken);
@@ -34,7 +34,7 @@ internal sealed class WritesPart : ILoadPart
 
         if (context.Programs.Pgbench is { } program)
         {
-            await RunSmallAsync(new Pgbench(program, context.Folder), databases, context, result, cancellationToken);
+            await RunSmallAsync(new Pgbench(program, context.Folder), databases, service, context, result, cancellationToken);
         }
         else
         {
@@ -58,7 +58,8 @@ internal sealed class WritesPart : ILoadPart
 
     private static Writer Find(string name) => Writer.All.Single(writer => writer.Name == name);
 
-    private static async Task RunSmallAsync(Pgbench pgbench, WritersDatabases databases, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
+    private static async Task RunSmallAsync(
+        Pgbench pgbench, WritersDatabases databases, ServiceProcess service, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         var warmUp = TimeSpan.FromSeconds(1);
         foreach (var isHot in (bool[])[false, true])
@@ -68,7 +69,7 @@ internal sealed class WritesPart : ILoadPart
                 var name = ScenarioName(clients, isHot);
                 context.Progress.Show($"{name}: vacuum and checkpoint");
                 await databases.TidyAsync(cancellationToken);
-                Candidate[] candidates = [.. Writer.All.Select(writer => Candidate(pgbench, writer, databases[writer], clients, isHot ? 1 : context.Options.Messages))];
+                Candidate[] candidates = [.. Writer.All.Select(writer => Candidate(pgbench, writer, databases[writer], clients, isHot ? 1 : context.Options.Messages, [ProcessTree.OfClient, service.Processes, context.Server.Processes]))];
                 result.Scenarios.Add(await new Turns(warmUp, context.Options.LongRound, context.Options.Rounds).RunAsync(
                     name, "transactions/s", Writer.NoTrigger, candidates, context.Progress, cancellationToken));
                 // Once is enough for the caches of the system.
@@ -77,11 +78,17 @@ internal sealed class WritesPart : ILoadPart
         }
     }
 
-    private static Candidate Candidate(Pgbench pgbench, Writer writer, LoadDatabase database, int clients, int messages)
+    private static Candidate Candidate(Pgbench pgbench, Writer writer, LoadDatabase database, int clients, int messages, IReadOnlyList<ProcessTree> processes)
     {
         var script = pgbench.Script($"{database.Name}.{messages}", $"\\set id random(1, {messages})\n{writer.OneSql}");
         return new Candidate(writer.Name, async (duration, cancellationToken) =>
-            new RoundResult(await pgbench.RunAsync(database, script, clients, duration, rate: null, cancellationToken)));
+        {
+            var cpu = new CpuMeter(processes);
+            var rate = await pgbench.RunAsync(database, script, clients, duration, rate: null, cancellationToken);
+            var details = new Dictionary<string, double>();
+            cpu.AddTo(details);
+            return new RoundResult(rate, details);
+        });
     }
 
     private static async Task<RoundResult> InsertManyAsync(Writer writer, LoadDatabase database, LoadTestOptions options, CancellationToken cancellationToken)
