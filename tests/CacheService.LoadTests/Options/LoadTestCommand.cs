@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using System.Runtime.InteropServices;
 using CacheService.Postgres.Embedded;
+using Grpc.Core;
 using Npgsql;
 using Spectre.Console;
 
@@ -11,6 +13,8 @@ internal sealed class LoadTestCommand : RootCommand
 {
     private const int Failure = 1;
     private const int Interrupted = 130;
+
+    private static readonly TimeSpan Notice = TimeSpan.FromMilliseconds(500);
 
     private readonly IAnsiConsole _console;
     private readonly Option<bool> _quick = new("--quick") { Description = "Two minutes: whether it works; the figures are rough." };
@@ -92,18 +96,28 @@ internal sealed class LoadTestCommand : RootCommand
 
     private async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
+        // A terminal that is closed is as good as a Ctrl-C: what was started has to be stopped.
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            stopping.Cancel();
+        });
         try
         {
-            return await new LoadTestRun(Read(arguments), _console).RunAsync(stop);
+            return await new LoadTestRun(Read(arguments), _console).RunAsync(stopping.Token);
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (Exception e) when (e is OperationCanceledException or LoadTestException or EmbeddedPostgresException or NpgsqlException or RpcException or IOException)
         {
-            await Console.Error.WriteLineAsync("interrupted: nothing was written");
-            return Interrupted;
-        }
-        catch (Exception e) when (e is LoadTestException or EmbeddedPostgresException or NpgsqlException or IOException)
-        {
-            await Console.Error.WriteLineAsync($"error: {e.Message}");
+            // Ctrl-C reaches the programs that this one runs too, and they may be the first to notice.
+            var interruption = Task.Delay(Timeout.Infinite, stopping.Token);
+            if (await Task.WhenAny(interruption, Task.Delay(Notice, CancellationToken.None)) == interruption)
+            {
+                await Console.Error.WriteLineAsync("\ninterrupted: nothing was written");
+                return Interrupted;
+            }
+
+            await Console.Error.WriteLineAsync($"\nerror: {e.Message}");
             return Failure;
         }
     }
