@@ -2,7 +2,8 @@
 begin;
 select pg_advisory_xact_lock(1951, 1);
 
--- One row per message and statement, appended in the writer's transaction.
+-- What statements changed, appended in the writer's transaction: an insert's rows
+-- each by itself, of other statements a row per message.
 -- All columns add up, so the order within a transaction does not matter.
 -- Unlogged: a crash empties it, which every cache notices by change_identity.
 create unlogged table if not exists twcache.change (
@@ -32,8 +33,10 @@ create unlogged table if not exists twcache.change_identity (
 );
 
 -- The live caches. What is visible in a cache's snapshot, it no longer needs.
+-- instance: the service that the consumer is of; the names of its sessions end with it.
 create unlogged table if not exists twcache.consumer (
     name       text        primary key,
+    instance   text        not null,
     snapshot   pg_snapshot not null,
     loaded     bool        not null,
     lapse      bigint      not null,      -- twcache.lapse when it registered

@@ -31,6 +31,7 @@ $$;
 
 -- Starts the lease and enters the consumer, not loaded yet, under a name that is
 -- new: what is under way for an earlier registration must not touch this one.
+-- Earlier registrations of the same instance are over.
 -- recorded: some other consumer is loaded and the lease has held since, so that
 -- every running transaction is recorded. Where it is false, the caller must wait
 -- for the end of every transaction that began before the lease was set. Those are
@@ -38,7 +39,7 @@ $$;
 -- this one: the xid of this one will not do, since setval takes it before it sets
 -- the lease.
 -- proven_until: the epoch second up to which the lease is known to hold.
-create or replace function twcache.register(consumer_name text, lease_seconds int,
+create or replace function twcache.register(consumer_name text, consumer_instance text, lease_seconds int,
     out recorded bool, out proven_until bigint, out identity uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -47,8 +48,9 @@ begin
     delete from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot());
     delete from twcache.consumer where pg_snapshot_xmax(snapshot) > pg_snapshot_xmax(pg_current_snapshot());
     recorded := exists (select from twcache.consumer where loaded and name <> consumer_name and lapse = (select last_value from twcache.lapse));
-    insert into twcache.consumer as c (name, snapshot, loaded, lapse, seen_at, expires_at)
-        select consumer_name, pg_current_snapshot(), false, last_value, clock_timestamp(), clock_timestamp() + make_interval(secs => lease_seconds)
+    delete from twcache.consumer where instance = consumer_instance;
+    insert into twcache.consumer (name, instance, snapshot, loaded, lapse, seen_at, expires_at)
+        select consumer_name, consumer_instance, pg_current_snapshot(), false, last_value, clock_timestamp(), clock_timestamp() + make_interval(secs => lease_seconds)
           from twcache.lapse;
     select last_value into proven_until from twcache.lease;
     select id into identity from twcache.change_identity;

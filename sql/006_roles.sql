@@ -25,7 +25,7 @@ begin
         grant usage on schema tweet, twcache to twcache_reader;
         grant select on tweet.users, tweet.message, tweet.activity, tweet.message_with_counters to twcache_reader;
         grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lapse, twcache.schema_file to twcache_reader;
-        grant execute on function twcache.register(text, int), twcache.renew(text, pg_snapshot, int), twcache.trim(int) to twcache_reader;
+        grant execute on function twcache.register(text, text, int), twcache.renew(text, pg_snapshot, int), twcache.trim(int) to twcache_reader;
     end if;
 
     -- The application. It needs nothing of twcache: the triggers run as their owner.

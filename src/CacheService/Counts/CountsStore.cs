@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace CacheService.Counts;
 
 /// <summary>
@@ -12,8 +10,15 @@ internal sealed class CountsStore(int maxTombstones)
     /// <summary>A reader that was overtaken this often takes the writer's lock, so that it ends.</summary>
     private const int OptimisticReads = 16;
 
+    /// <summary>A scan that the writer undid this often holds the writer up, so that it ends.</summary>
+    private const int OptimisticScans = 3;
+
+    /// <summary>From here on it pays to make memory fetch what many lookups need before the first of them.</summary>
+    private const int ManyMessages = 8;
+
     private readonly Lock _writing = new();
-    private ConcurrentDictionary<long, MessageCounts> _counts = [];
+    private readonly List<TopScan> _scans = [];
+    private CountsTable _table = new();
     private CountsVersion? _version;
     private long _sequence;
 
@@ -29,29 +34,39 @@ internal sealed class CountsStore(int maxTombstones)
     /// <summary>The messages that went.</summary>
     public Tombstones Tombstones { get; } = new(maxTombstones);
 
+    /// <summary>Begins to replace everything, which shows when the load is put in. Only for the writer, which must not apply changes meanwhile.</summary>
+    public CountsLoad BeginLoad() => new(_version is null ? null : _table, NextRevision);
+
     /// <summary>Replaces everything by a load, under a new epoch. What it did not change keeps its revision. Only for the writer.</summary>
-    /// <param name="messages">Every message; its revision is set here.</param>
+    /// <param name="load">Every message.</param>
     /// <param name="snapshot">What they were read at.</param>
     /// <param name="takenAt">See <see cref="CountsVersion.TakenAt"/>.</param>
-    public void Load(IEnumerable<CountedMessage> messages, PgSnapshot snapshot, long takenAt)
+    public void Load(CountsLoad load, PgSnapshot snapshot, long takenAt)
     {
-        var revision = (_version?.Revision ?? 0) + 1;
-        var old = _counts;
-        var counts = new ConcurrentDictionary<long, MessageCounts>(
-            messages.Select(message => KeyValuePair.Create(message.MessageId, WithRevision(message, old, revision))));
-        var gone = old.Keys.Where(messageId => !counts.ContainsKey(messageId)).ToList();
-        var changed = counts.Where(entry => entry.Value.Revision == revision).Select(entry => entry.Key).Concat(gone).ToList();
-        gone.ForEach(messageId => Tombstones.Add(messageId, revision));
-        var version = new CountsVersion(Guid.NewGuid().ToString("N"), revision, counts.Count, snapshot, takenAt);
+        var changed = load.Complete(out var gone);
+        var version = new CountsVersion(Guid.NewGuid().ToString("N"), NextRevision, load.Table.Count, snapshot, takenAt);
+        gone.ForEach(messageId => Tombstones.Add(messageId, version.Revision));
         lock (_writing)
         {
             BeginWrite();
-            Volatile.Write(ref _counts, counts);
+            Volatile.Write(ref _table, load.Table);
             Volatile.Write(ref _version, version);
             EndWrite();
         }
 
         Changed?.Invoke(version, changed);
+    }
+
+    /// <summary>Replaces everything, as <see cref="Load(CountsLoad, PgSnapshot, long)"/> does.</summary>
+    public void Load(IEnumerable<CountedMessage> messages, PgSnapshot snapshot, long takenAt)
+    {
+        var load = BeginLoad();
+        foreach (var (messageId, counts) in messages)
+        {
+            load.Add(messageId, counts.Retweets, counts.Likes);
+        }
+
+        Load(load, snapshot, takenAt);
     }
 
     /// <summary>Moves the store to a later snapshot. Only for the writer.</summary>
@@ -62,35 +77,39 @@ internal sealed class CountsStore(int maxTombstones)
     public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt)
     {
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
-        foreach (var change in changes)
+        var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
+        var messages = version.Messages;
+        for (var i = 0; i < messageIds.Length; i++)
         {
-            var known = _counts.ContainsKey(change.MessageId);
+            var change = changes[i];
+            var known = _table.TryGet(change.MessageId, out _);
             if ((known ? 1 : 0) + change.Born is not (0 or 1) || (!known && change.Born == 0 && (change.Retweets | change.Likes) != 0))
             {
                 throw new InconsistentChangeException(change, known);
             }
+
+            messageIds[i] = change.MessageId;
+            messages += change.Born;
         }
 
-        var next = version with
-        {
-            Revision = changes.Count == 0 ? version.Revision : version.Revision + 1,
-            Messages = version.Messages + changes.Sum(change => change.Born),
-            Snapshot = snapshot,
-            TakenAt = takenAt,
-        };
+        var next = version with { Revision = changes.Count == 0 ? version.Revision : NextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt };
         lock (_writing)
         {
             BeginWrite();
-            foreach (var change in changes)
+            for (var i = 0; i < messageIds.Length; i++)
             {
-                ApplyOne(change, next.Revision);
+                ApplyOne(changes[i], next.Revision);
             }
 
             Volatile.Write(ref _version, next);
             EndWrite();
+            if (messageIds.Length > 0)
+            {
+                _scans.ForEach(scan => scan.Note(messageIds));
+            }
         }
 
-        Changed?.Invoke(next, changes.Count == 0 ? [] : [.. changes.Select(change => change.MessageId)]);
+        Changed?.Invoke(next, messageIds);
     }
 
     /// <summary>One message's counts, and the version they are of. Thread-safe.</summary>
@@ -109,6 +128,119 @@ internal sealed class CountsStore(int maxTombstones)
     /// <returns>The version; null before the first load.</returns>
     public CountsVersion? ReadMany(ReadOnlySpan<long> messageIds, Span<MessageCounts?> counts)
     {
+        if (messageIds.Length >= ManyMessages)
+        {
+            Touch(messageIds);
+        }
+
+        return ReadConsistently(new Lookup(messageIds, counts), static (store, lookup) => store.Copy(lookup));
+    }
+
+    /// <summary>
+    /// The messages whose counts changed after a revision. Thread-safe, and holds up nobody: each message's counts are true at some moment of the
+    /// enumeration, and of no earlier version than the one before it began.
+    /// </summary>
+    public IEnumerable<CountedMessage> ReadChangedAfter(ulong revision)
+    {
+        var table = Volatile.Read(ref _table);
+        var changed = new List<CountedMessage>();
+        for (var segment = 0; segment < table.SegmentCount; segment++)
+        {
+            ReadConsistently((table, segment, revision, changed), static (_, read) =>
+            {
+                read.changed.Clear();
+                foreach (ref readonly var entry in read.table.Segment(read.segment))
+                {
+                    if (entry.Counts.Revision > read.revision)
+                    {
+                        read.changed.Add(new CountedMessage(entry.MessageId, entry.Counts));
+                    }
+                }
+            });
+            foreach (var message in changed)
+            {
+                yield return message;
+            }
+        }
+    }
+
+    /// <summary>
+    /// All messages, each once, in no order. Thread-safe, and holds up nobody: a message that comes or goes meanwhile may be among them or not.
+    /// </summary>
+    public long[] MessageIds()
+    {
+        var messageIds = new List<long>((int)Math.Min(Volatile.Read(ref _table).Count, Array.MaxLength));
+        messageIds.AddRange(ReadChangedAfter(0).Select(message => message.MessageId));
+        return [.. messageIds];
+    }
+
+    /// <summary>
+    /// The messages with the highest counts, highest first, equal ones by ascending id: exactly those of the version that is returned. Thread-safe; holds up the
+    /// writer only at the end, for what it changed meanwhile.
+    /// </summary>
+    /// <param name="order">What they are ranked by.</param>
+    /// <param name="limit">How many at most, above zero.</param>
+    /// <param name="top">The messages.</param>
+    /// <returns>The version; null before the first load.</returns>
+    public CountsVersion? ReadTop(TopOrder order, int limit, out IReadOnlyList<CountedMessage> top)
+    {
+        for (var attempt = 0; attempt < OptimisticScans; attempt++)
+        {
+            var scan = BeginScan(order, limit);
+            for (var segment = 0; segment < scan.Table.SegmentCount; segment++)
+            {
+                ReadConsistently((scan, segment), static (_, read) => read.scan.Find(read.segment));
+                scan.Keep();
+            }
+
+            if (EndScan(scan, out var version) is { } found)
+            {
+                top = found;
+                return version;
+            }
+        }
+
+        lock (_writing)
+        {
+            var scan = new TopScan(_table, order, limit);
+            for (var segment = 0; segment < _table.SegmentCount; segment++)
+            {
+                scan.Find(segment);
+                scan.Keep();
+            }
+
+            top = scan.Finish()!;
+            return _version;
+        }
+    }
+
+    private ulong NextRevision => (_version?.Revision ?? 0) + 1;
+
+    private TopScan BeginScan(TopOrder order, int limit)
+    {
+        lock (_writing)
+        {
+            var scan = new TopScan(_table, order, limit);
+            _scans.Add(scan);
+            return scan;
+        }
+    }
+
+    /// <returns>Null: it was undone by a load, or by too many changes.</returns>
+    private List<CountedMessage>? EndScan(TopScan scan, out CountsVersion? version)
+    {
+        lock (_writing)
+        {
+            _scans.Remove(scan);
+            version = _version;
+            return scan.Table == _table ? scan.Finish() : null;
+        }
+    }
+
+    /// <summary>Reads while the writer does not write. Reads again, in place of what it read before, where it did.</summary>
+    private CountsVersion? ReadConsistently<TState>(TState state, Action<CountsStore, TState> read)
+        where TState : allows ref struct
+    {
         var spin = new SpinWait();
         for (var attempt = 0; attempt < OptimisticReads; attempt++)
         {
@@ -116,7 +248,7 @@ internal sealed class CountsStore(int maxTombstones)
             if ((sequence & 1) == 0)
             {
                 var version = _version;
-                Copy(messageIds, counts);
+                read(this, state);
                 Volatile.ReadBarrier();
                 if (Volatile.Read(ref _sequence) == sequence)
                 {
@@ -129,58 +261,39 @@ internal sealed class CountsStore(int maxTombstones)
 
         lock (_writing)
         {
-            Copy(messageIds, counts);
+            read(this, state);
             return _version;
         }
     }
 
-    /// <summary>
-    /// The messages whose counts changed after a revision. Thread-safe, and holds up nobody: each message's counts are true at some moment of the
-    /// enumeration, and of no earlier version than the one before it began.
-    /// </summary>
-    public IEnumerable<CountedMessage> ReadChangedAfter(ulong revision) =>
-        Volatile.Read(ref _counts).Where(entry => entry.Value.Revision > revision).Select(entry => new CountedMessage(entry.Key, entry.Value));
-
-    /// <summary>The messages with the highest counts, highest first, equal ones by ascending id. Thread-safe; holds up the writer while it scans.</summary>
-    /// <param name="order">What they are ranked by.</param>
-    /// <param name="limit">How many at most, above zero.</param>
-    /// <param name="top">The messages.</param>
-    /// <returns>The version; null before the first load.</returns>
-    public CountsVersion? ReadTop(TopOrder order, int limit, out IReadOnlyList<CountedMessage> top)
+    private void Copy(Lookup lookup)
     {
-        lock (_writing)
+        var table = _table;
+        for (var i = 0; i < lookup.MessageIds.Length; i++)
         {
-            top = TopMessages.Select(_counts, order, limit);
-            return _version;
+            lookup.Counts[i] = table.TryGet(lookup.MessageIds[i], out var counts) ? counts : null;
         }
     }
 
-    private static MessageCounts WithRevision(CountedMessage message, ConcurrentDictionary<long, MessageCounts> old, ulong revision)
+    private void Touch(ReadOnlySpan<long> messageIds)
     {
-        var counts = message.Counts with { Revision = revision };
-        return old.TryGetValue(message.MessageId, out var before) && counts with { Revision = before.Revision } == before ? before : counts;
-    }
-
-    private void Copy(ReadOnlySpan<long> messageIds, Span<MessageCounts?> counts)
-    {
-        var all = _counts;
-        for (var i = 0; i < messageIds.Length; i++)
+        var table = _table;
+        foreach (var messageId in messageIds)
         {
-            counts[i] = all.TryGetValue(messageIds[i], out var entry) ? entry : null;
+            table.Touch(messageId);
         }
     }
 
     private void ApplyOne(CountChange change, ulong revision)
     {
-        var known = _counts.TryGetValue(change.MessageId, out var counts);
         if (change.Born < 0)
         {
             Tombstones.Add(change.MessageId, revision);
-            _counts.TryRemove(change.MessageId, out _);
+            _table.Remove(change.MessageId);
         }
-        else if (known || change.Born > 0)
+        else if (_table.TryGet(change.MessageId, out var counts) || change.Born > 0)
         {
-            _counts[change.MessageId] = new MessageCounts(counts.Retweets + change.Retweets, counts.Likes + change.Likes, revision);
+            _table.Set(change.MessageId, new MessageCounts(counts.Retweets + change.Retweets, counts.Likes + change.Likes, revision));
         }
     }
 
@@ -188,4 +301,11 @@ internal sealed class CountsStore(int maxTombstones)
     private void BeginWrite() => Interlocked.Increment(ref _sequence);
 
     private void EndWrite() => Interlocked.Increment(ref _sequence);
+
+    private readonly ref struct Lookup(ReadOnlySpan<long> messageIds, Span<MessageCounts?> counts)
+    {
+        public ReadOnlySpan<long> MessageIds { get; } = messageIds;
+
+        public Span<MessageCounts?> Counts { get; } = counts;
+    }
 }

@@ -26,14 +26,14 @@ internal sealed class PgSnapshot
     public static PgSnapshot Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var parts = text.Split(':');
-        if (parts.Length != 3)
+        ReadOnlySpan<char> all = text;
+        Span<Range> parts = stackalloc Range[4];
+        if (all.Split(parts, ':') != 3)
         {
             Reject(text);
         }
 
-        var inProgress = parts[2].Length == 0 ? [] : Array.ConvertAll(parts[2].Split(','), xip => ParseXid(xip, text));
-        return new PgSnapshot(text, ParseXid(parts[1], text), inProgress);
+        return new PgSnapshot(text, ParseXid(all[parts[1]], text), ParseXids(all[parts[2]], text));
     }
 
     /// <summary>
@@ -45,7 +45,24 @@ internal sealed class PgSnapshot
     /// <summary>PostgreSQL's text form.</summary>
     public override string ToString() => _text;
 
-    private static ulong ParseXid(string digits, string text)
+    private static ulong[] ParseXids(ReadOnlySpan<char> list, string text)
+    {
+        if (list.IsEmpty)
+        {
+            return [];
+        }
+
+        var xids = new ulong[list.Count(',') + 1];
+        var count = 0;
+        foreach (var digits in list.Split(','))
+        {
+            xids[count++] = ParseXid(list[digits], text);
+        }
+
+        return xids;
+    }
+
+    private static ulong ParseXid(ReadOnlySpan<char> digits, string text)
     {
         if (!ulong.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var xid))
         {

@@ -6,24 +6,28 @@ namespace CacheService.Feed;
 internal sealed class BellListener : IAsyncDisposable
 {
     private const string BellChannel = "twcache";
+    private const string ChangedChannel = "twcache_changed";
     private static readonly TimeSpan JoinTimeout = TimeSpan.FromSeconds(2);
 
     private readonly NpgsqlConnection _connection;
     private readonly CancellationTokenSource _stopping = new();
     private readonly Action _onBell;
+    private readonly Action _onChanged;
     private readonly Action _onSelfTest;
     private Task _listening = Task.CompletedTask;
 
     /// <summary>Takes over an open connection.</summary>
     /// <param name="connection">The connection.</param>
-    /// <param name="consumer">Names the channel of the self-test.</param>
+    /// <param name="instance">Names the channel of the self-test.</param>
     /// <param name="onBell">Called for each bell; must not block or throw.</param>
+    /// <param name="onChanged">Called when the ringer says that it found changes; likewise.</param>
     /// <param name="onSelfTest">Called when the self-test's own notification arrives; likewise.</param>
-    public BellListener(NpgsqlConnection connection, string consumer, Action onBell, Action onSelfTest)
+    public BellListener(NpgsqlConnection connection, string instance, Action onBell, Action onChanged, Action onSelfTest)
     {
         _connection = connection;
-        SelfTestChannel = $"twcache_test_{consumer}";
+        SelfTestChannel = $"twcache_test_{instance}";
         _onBell = onBell;
+        _onChanged = onChanged;
         _onSelfTest = onSelfTest;
     }
 
@@ -37,7 +41,7 @@ internal sealed class BellListener : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         _connection.Notification += (_, notification) => Hear(notification.Channel);
-        await using (var listen = new NpgsqlCommand($"listen {BellChannel}; listen \"{SelfTestChannel}\"", _connection))
+        await using (var listen = new NpgsqlCommand($"listen {BellChannel}; listen {ChangedChannel}; listen {SelfTestChannel}", _connection))
         {
             await listen.ExecuteNonQueryAsync(cancellationToken);
         }
@@ -57,13 +61,17 @@ internal sealed class BellListener : IAsyncDisposable
 
     private void Hear(string channel)
     {
-        if (channel == BellChannel)
+        switch (channel)
         {
-            _onBell();
-        }
-        else
-        {
-            _onSelfTest();
+            case BellChannel:
+                _onBell();
+                break;
+            case ChangedChannel:
+                _onChanged();
+                break;
+            default:
+                _onSelfTest();
+                break;
         }
     }
 

@@ -5,16 +5,21 @@ using NpgsqlTypes;
 namespace CacheService.Feed;
 
 /// <summary>The reader connection: reads the change log, and holds the ASLEEP and RINGER locks. Not thread-safe.</summary>
-internal sealed class ChangeLogReader(NpgsqlConnection connection, TimeProvider time)
+/// <param name="connection">The connection.</param>
+/// <param name="ownsSession">Whether the connection has a session of its own. Behind a pooler of transactions it has none: locks, settings and prepared statements would be left to others.</param>
+/// <param name="time">The clock.</param>
+internal sealed class ChangeLogReader(NpgsqlConnection connection, bool ownsSession, TimeProvider time)
 {
     // A snapshot for each statement: the one after a lock must not be from before it. Index scans only: the plan is made while the log is empty, and used when it is not. JIT costs more than it gives.
-    private const string SessionSettings = "set default_transaction_isolation = 'read committed'; set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan";
+    // A notification need not wait for the disk: it is of no use after a crash.
+    private const string Settings =
+        "set default_transaction_isolation = 'read committed'; set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan; set synchronous_commit = off";
 
     // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot (xmax, in progress)
     // is what has happened since. The row of the log's state is the one with a snapshot.
     private const string DrainSql =
         """
-        select null::bigint, null::bigint, null::bigint, null::bigint,
+        select (select count(*) from twcache.consumer), null::bigint, null::bigint, null::bigint,
                pg_current_snapshot()::text, (select id from twcache.change_identity),
                exists (select from twcache.consumer where name = $3 and lapse = (select last_value from twcache.lapse)),
                exists (select from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot())), extract(epoch from clock_timestamp())::float8
@@ -36,8 +41,9 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, TimeProvider 
     /// <summary>Prepares the session and its statements.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        await using (var settings = new NpgsqlCommand(SessionSettings, connection))
+        if (ownsSession)
         {
+            await using var settings = new NpgsqlCommand(Settings, connection);
             await settings.ExecuteNonQueryAsync(cancellationToken);
         }
 
@@ -53,7 +59,11 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, TimeProvider 
             {
                 Parameters = { _xmax.Clone(), _inProgress.Clone(), new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text } },
             });
-            await batch.PrepareAsync(cancellationToken);
+            if (ownsSession)
+            {
+                await batch.PrepareAsync(cancellationToken);
+            }
+
             _batches[prelude] = batch;
         }
     }
@@ -61,14 +71,27 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, TimeProvider 
     /// <summary>Tries to become the cache that uses ASLEEP. Kept until the connection ends.</summary>
     public bool TryBecomeRinger()
     {
+        if (!ownsSession)
+        {
+            return false;
+        }
+
         using var command = new NpgsqlCommand($"select pg_try_advisory_lock({AdvisoryLocks.Ringer})", connection);
         return (bool)command.ExecuteScalar()!;
     }
 
+    /// <summary>Tells the other caches that there are changes.</summary>
+    public void TellOthers()
+    {
+        using var command = new NpgsqlCommand("select pg_notify('twcache_changed', '')", connection);
+        command.ExecuteNonQuery();
+    }
+
     /// <summary>Reads what has changed since a snapshot. Blocks, for the drain loop's own thread.</summary>
-    public Drain Drain(PgSnapshot since, string consumer, DrainPrelude prelude)
+    public Drain Drain(PgSnapshot since, string consumer, DrainPrelude prelude, TimeSpan timeout)
     {
         var batch = _batches[prelude];
+        batch.Timeout = (int)timeout.TotalSeconds;
         var parameters = batch.BatchCommands[^1].Parameters;
         parameters[0].Value = since.Xmax;
         parameters[1].Value = since.InProgress;
@@ -94,6 +117,7 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, TimeProvider 
         PgSnapshot? snapshot = null;
         Guid? identity = null;
         var (isRegistered, hasStrangeRows) = (false, false);
+        long consumers = 0;
         double serverTime = 0;
         while (reader.Read())
         {
@@ -104,6 +128,7 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, TimeProvider 
                 isRegistered = reader.GetBoolean(6);
                 hasStrangeRows = reader.GetBoolean(7);
                 serverTime = reader.GetDouble(8);
+                consumers = reader.GetInt64(0);
             }
             else if (reader.IsDBNull(0))
             {
@@ -121,6 +146,7 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, TimeProvider 
             Snapshot = snapshot ?? throw new InvalidOperationException("A drain brought no snapshot."),
             Identity = identity,
             IsRegistered = isRegistered,
+            Consumers = consumers,
             HasStrangeRows = hasStrangeRows,
             ServerTime = serverTime,
             Truncated = truncated,

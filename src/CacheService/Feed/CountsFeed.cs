@@ -15,6 +15,8 @@ internal sealed partial class CountsFeed(
     FeedStatus status,
     DrainRequests requests,
     WakeSignal wake,
+    SnapshotPin pin,
+    Repairs repairs,
     PostgresConnections connections,
     SchemaInstaller installer,
     IOptions<FeedOptions> options,
@@ -23,9 +25,13 @@ internal sealed partial class CountsFeed(
     ILogger<CountsFeed> logger) : BackgroundService
 {
     private static readonly TimeSpan SelfTestTimeout = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan PrimaryCheckInterval = TimeSpan.FromSeconds(3);
+
+    /// <summary>More than enough for the statements of a new session, each of which has its own timeout.</summary>
+    private static readonly TimeSpan OpenTimeout = TimeSpan.FromMinutes(1);
 
     private readonly FeedOptions _options = options.Value;
-    private readonly string _consumer = ConsumerName();
+    private TimeSpan _catchUpTimeout = options.Value.DrainTimeout;
     private readonly Backoff _backoff = new(options.Value.MaxReconnectDelay);
     private Registration? _registration;
     private bool _hasConnected;
@@ -36,7 +42,7 @@ internal sealed partial class CountsFeed(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        var keeping = new LeaseKeeper(() => _registration, () => _isLoaded ? store.Version!.Snapshot : null, status, _options, time, logger).RunAsync(stopping.Token);
+        var keeping = new LeaseKeeper(() => _registration, () => _isLoaded ? pin.Reached : null, connections, status, _options, time, logger).RunAsync(stopping.Token);
         try
         {
             await ConnectRepeatedlyAsync(stoppingToken);
@@ -52,13 +58,14 @@ internal sealed partial class CountsFeed(
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            var started = time.GetTimestamp();
+            var (started, drainsBefore) = (time.GetTimestamp(), status.Drains);
+            status.BeginStep(OpenTimeout);
             try
             {
-                await using var session = await FeedSession.OpenAsync(connections, installer, _consumer, _options, status, wake, time, stoppingToken);
+                await using var session = await FeedSession.OpenAsync(connections, installer, _options, status, wake, time, stoppingToken);
                 _hasConnected = true;
                 using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-                var selfTest = WarnIfDeafAsync(ending.Token);
+                var watching = Task.WhenAll(WarnIfDeafAsync(session, ending.Token), LeaveDemotedAsync(session, ending.Token));
                 try
                 {
                     await FollowAsync(session, stoppingToken);
@@ -66,7 +73,7 @@ internal sealed partial class CountsFeed(
                 finally
                 {
                     await ending.CancelAsync();
-                    await selfTest;
+                    await watching;
                 }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -81,7 +88,10 @@ internal sealed partial class CountsFeed(
             catch (Exception e)
             {
                 var delay = DelayAfter(time.GetElapsedTime(started));
+                connections.ClearPool();
+                BeMorePatientAfter(e, hasDrained: status.Drains > drainsBefore);
                 ReportBroken(e, delay);
+                status.BeginStep(delay);
                 await Task.Delay(delay, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -89,12 +99,12 @@ internal sealed partial class CountsFeed(
 
     private async Task FollowAsync(FeedSession session, CancellationToken cancellationToken)
     {
-        var loop = new DrainLoop(store, status, requests, wake, _options, time);
+        var loop = new DrainLoop(store, repairs, status, requests, wake, _options, time);
         while (true)
         {
             await SynchronizeAsync(session, cancellationToken);
             var synchronized = time.GetTimestamp();
-            var reload = await loop.RunAsync(session, _registration!, cancellationToken);
+            var reload = await loop.RunAsync(session, _registration!, _catchUpTimeout, cancellationToken);
             LogReload(logger, reload.Why);
             status.BecomeNotLive(FeedState.Syncing, $"loading all counts, since {reload.Why}");
             _isLoaded = false;
@@ -107,12 +117,38 @@ internal sealed partial class CountsFeed(
     }
 
     /// <summary>The listener's own notification should have come back by now. Heartbeats find every change all the same.</summary>
-    private async Task WarnIfDeafAsync(CancellationToken sessionEnding)
+    private async Task WarnIfDeafAsync(FeedSession session, CancellationToken sessionEnding)
     {
-        await Task.Delay(SelfTestTimeout, time, sessionEnding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (session.IsListening)
+        {
+            await Task.Delay(SelfTestTimeout, time, sessionEnding).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         if (!sessionEnding.IsCancellationRequested && !status.NotificationsWorking)
         {
             LogDeaf(logger, _options.HeartbeatInterval.TotalMilliseconds);
+        }
+    }
+
+    /// <summary>A demoted host that does not know it answers as before: only another one's later timeline tells.</summary>
+    private async Task LeaveDemotedAsync(FeedSession session, CancellationToken sessionEnding)
+    {
+        using var timer = new PeriodicTimer(PrimaryCheckInterval, time);
+        await using var ended = sessionEnding.Register(timer.Dispose);
+        while (await timer.WaitForNextTickAsync(CancellationToken.None))
+        {
+            try
+            {
+                if (await connections.HasPrimaryMovedAsync(sessionEnding))
+                {
+                    session.Break(new NpgsqlException("another host was promoted; this one is the primary no longer"));
+                    return;
+                }
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
         }
     }
 
@@ -122,7 +158,7 @@ internal sealed partial class CountsFeed(
         {
             status.BecomeNotLive(FeedState.Syncing, "registering with the change log");
             _isLoaded = false;
-            _registration = await Registration.RegisterAsync(connections.Pool, _consumer, _options.LeaseSeconds, cancellationToken);
+            _registration = await Registration.RegisterAsync(connections, _options.LeaseSeconds, cancellationToken);
         }
 
         if (_isLoaded)
@@ -132,12 +168,13 @@ internal sealed partial class CountsFeed(
 
         if (!_registration.IsEverythingRecorded)
         {
-            await _registration.WaitForEarlierTransactionsAsync(what => status.BecomeNotLive(FeedState.Syncing, what), cancellationToken);
+            await _registration.WaitForEarlierTransactionsAsync(WaitFor, cancellationToken);
         }
 
         status.BecomeNotLive(FeedState.Syncing, "loading all counts");
+        status.BeginStep(_options.LoadTimeout);
         var started = time.GetTimestamp();
-        await CountsLoader.LoadAsync(session.Connection, store, _options.LoadWorkMemory, time, cancellationToken);
+        await CountsLoader.LoadAsync(session.Connection, store, _options.LoadWorkMemory, _options.LoadTimeout, time, cancellationToken);
         _isLoaded = true;
         var version = store.Version!;
         var seconds = time.GetElapsedTime(started).TotalSeconds;
@@ -148,6 +185,25 @@ internal sealed partial class CountsFeed(
         {
             _registration = null;
             await SynchronizeAsync(session, cancellationToken);
+        }
+    }
+
+    private void WaitFor(string what)
+    {
+        status.BeginStep(OpenTimeout);
+        status.BecomeNotLive(FeedState.Syncing, what);
+    }
+
+    /// <summary>A drain that had too little time for what there is to catch up with gets more the next time.</summary>
+    private void BeMorePatientAfter(Exception broken, bool hasDrained)
+    {
+        if (hasDrained || broken is not NpgsqlException { InnerException: TimeoutException })
+        {
+            _catchUpTimeout = _options.DrainTimeout;
+        }
+        else if (_catchUpTimeout < _options.LoadTimeout)
+        {
+            _catchUpTimeout *= 4;
         }
     }
 
@@ -176,12 +232,5 @@ internal sealed partial class CountsFeed(
         {
             LogUnexpected(logger, delay.TotalSeconds, e);
         }
-    }
-
-    private static string ConsumerName()
-    {
-        const int LongestHostName = 24;
-        var host = Environment.MachineName;
-        return $"{(host.Length > LongestHostName ? host[..LongestHostName] : host)}-{Environment.ProcessId}-{Random.Shared.Next():x8}";
     }
 }

@@ -21,6 +21,6 @@ internal sealed partial class CountsFeed
     private static partial void LogUnexpected(ILogger logger, double seconds, Exception exception);
 
     [LoggerMessage(EventId = 5, EventName = "NotificationsDoNotArrive", Level = LogLevel.Warning,
-        Message = "Notifications do not arrive, as behind a pooler of transactions: changes show up to {Milliseconds} ms late. Connect straight to the server.")]
+        Message = "Notifications do not arrive, as behind a pooler of connections: changes show up to {Milliseconds} ms late. Connect straight to the server.")]
     private static partial void LogDeaf(ILogger logger, double milliseconds);
 }

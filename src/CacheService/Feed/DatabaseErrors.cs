@@ -18,6 +18,8 @@ internal static class DatabaseErrors
     public static string Describe(Exception error) => error switch
     {
         PostgresException { SqlState: PostgresErrorCodes.InvalidPassword } e => $"the database refused the password ({e.MessageText}); see ConnectionStrings:Postgres",
+        PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>
+            "other transactions hold locks on tweet.activity or tweet.message; it waits for them a moment at a time, so as not to hold up writers",
         PostgresException e => $"the database says: {e.MessageText} ({e.SqlState})",
         NpgsqlException { InnerException: { } inner } => $"{error.Message.ReplaceLineEndings(" ")} ({inner.Message.ReplaceLineEndings(" ")})",
         _ => error.Message.ReplaceLineEndings(" "),

@@ -17,6 +17,9 @@ internal sealed class Drain
     /// <summary>Whether the consumer is still registered, and the lease has held since.</summary>
     public required bool IsRegistered { get; init; }
 
+    /// <summary>How many caches are registered, this one included.</summary>
+    public required long Consumers { get; init; }
+
     /// <summary>Whether the change log has rows of transactions that the server has not begun, such as a dump brings.</summary>
     public required bool HasStrangeRows { get; init; }
 

@@ -6,44 +6,59 @@ namespace CacheService.Feed;
 /// Drains the change log into the store: often while changes come, and asleep otherwise, until a writer rings, a read asks, or it is time for a
 /// heartbeat. A writer rings exactly if somebody holds ASLEEP at its trigger, and this loop sleeps only after it got that lock, which no
 /// running writer shared, and then found nothing: whoever wrote before is drained, whoever writes after rings.
+/// Of several caches on a database one, the ringer, uses ASLEEP. It tells the others when it finds changes; they drain on that, and on their heartbeats.
 /// It has a thread of its own, so that no number of readers and subscribers in the thread pool's queue keeps the counts from being young.
 /// </summary>
-internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
+internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
 {
     private const int EmptyDrainsBeforeSleep = 2;
+    private static readonly TimeSpan MinTellInterval = TimeSpan.FromMilliseconds(5);
 
     private long _lastStart = time.GetTimestamp();
     private long _lastRingerAttempt;
+    private long _lastTold;
+
+    /// <summary>Whether there are changes that the other caches have not been told of.</summary>
+    private bool _owesOthers;
 
     /// <summary>Follows the database until something makes a load necessary.</summary>
+    /// <param name="session">The connections.</param>
+    /// <param name="registration">What the store continues from.</param>
+    /// <param name="catchUpTimeout">How long the first drain may take, which may have much to catch up with.</param>
+    /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="Npgsql.NpgsqlException">The session broke.</exception>
-    public Task<ReloadReason> RunAsync(FeedSession session, Registration registration, CancellationToken cancellationToken) =>
-        Task.Factory.StartNew(() => Run(session, registration, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    public Task<ReloadReason> RunAsync(FeedSession session, Registration registration, TimeSpan catchUpTimeout, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(() => Run(session, registration, catchUpTimeout, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
-    private ReloadReason Run(FeedSession session, Registration registration, CancellationToken cancellationToken)
+    private ReloadReason Run(FeedSession session, Registration registration, TimeSpan catchUpTimeout, CancellationToken cancellationToken)
     {
         var reader = session.Reader;
+        var timeout = catchUpTimeout;
         var emptyDrains = 0;
         var pause = options.MinDrainInterval;
         var asleep = false;
         status.IsRinger = false;
-        _lastRingerAttempt = 0;
+        status.Consumer = registration.Consumer;
+        (_lastRingerAttempt, _owesOthers) = (0, false);
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            status.BeginStep(timeout + options.HeartbeatInterval);
             BecomeRinger(reader);
 
             // Taken before the drain starts: what rang until now, the drain sees.
             var reasons = wake.Take();
             session.ThrowIfBroken();
             var prelude = ChoosePrelude(reader.HoldsAsleep, asleep, reasons, emptyDrains);
-            var drain = Drain(reader, registration, prelude);
+            var drain = Drain(reader, registration, prelude, timeout);
             if (drain.Reload is { } reload)
             {
                 return reload;
             }
 
+            timeout = options.DrainTimeout;
             status.BecomeLive();
+            TellOthers(reader, drain.FoundChanges && drain.HasOthers);
             if (drain.FoundChanges || prelude == DrainPrelude.WakeUp)
             {
                 emptyDrains = 0;
@@ -52,12 +67,12 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
             else
             {
                 emptyDrains++;
-                // Not ringer, or writers are in flight: look less and less often.
+                // Writers are in flight: look less and less often.
                 pause = emptyDrains <= EmptyDrainsBeforeSleep ? options.MinDrainInterval : Shorter(pause * 2, options.MaxDrainPause);
             }
 
             asleep = reader.HoldsAsleep && !drain.FoundChanges;
-            Wait(asleep ? options.HeartbeatInterval : pause, cancellationToken);
+            Wait(asleep || !status.IsRinger ? options.HeartbeatInterval : pause, cancellationToken);
         }
     }
 
@@ -68,39 +83,51 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
             return asleep && !reasons.HasFlag(WakeReasons.Bell) ? DrainPrelude.None : DrainPrelude.WakeUp;
         }
 
-        return emptyDrains >= EmptyDrainsBeforeSleep && status.IsRinger ? DrainPrelude.FallAsleep : DrainPrelude.None;
+        return emptyDrains >= EmptyDrainsBeforeSleep && status.IsRinger && !_owesOthers ? DrainPrelude.FallAsleep : DrainPrelude.None;
     }
 
-    private (bool FoundChanges, ReloadReason? Reload) Drain(ChangeLogReader reader, Registration registration, DrainPrelude prelude)
+    private (bool FoundChanges, bool HasOthers, ReloadReason? Reload) Drain(ChangeLogReader reader, Registration registration, DrainPrelude prelude, TimeSpan timeout)
     {
         _lastStart = time.GetTimestamp();
         var waiting = requests.BeginDrain();
         var succeeded = false;
         try
         {
-            var drain = reader.Drain(store.Version!.Snapshot, registration.Consumer, prelude);
+            var drain = reader.Drain(store.Version!.Snapshot, registration.Consumer, prelude, timeout);
             status.CountDrain();
             if (registration.FindGap(drain) is { } gap)
             {
-                return (false, new ReloadReason(gap, RegisterAfresh: true));
+                return (false, false, new ReloadReason(gap, RegisterAfresh: true));
             }
 
             if (drain.Truncated)
             {
-                return (false, new ReloadReason("a table was truncated", RegisterAfresh: false));
+                return (false, false, new ReloadReason("a table was truncated", RegisterAfresh: false));
             }
 
+            repairs.ApplyTo(store);
             store.Apply(drain.Changes, drain.Snapshot, drain.StartedAt);
             succeeded = true;
-            return (drain.Changes.Count > 0, null);
+            return (drain.Changes.Count > 0, drain.Consumers > 1, null);
         }
         catch (InconsistentChangeException e)
         {
-            return (false, new ReloadReason($"the change log does not fit the counts: {e.Message}", RegisterAfresh: true));
+            return (false, false, new ReloadReason($"the change log does not fit the counts: {e.Message}", RegisterAfresh: true));
         }
         finally
         {
             waiting.SetResult(succeeded);
+        }
+    }
+
+    /// <summary>Tells the other caches of changes; not each time, while there are many. What it owes them it tells before it sleeps.</summary>
+    private void TellOthers(ChangeLogReader reader, bool haveNews)
+    {
+        _owesOthers = status.IsRinger && (_owesOthers || haveNews);
+        if (_owesOthers && time.GetElapsedTime(_lastTold) >= MinTellInterval)
+        {
+            reader.TellOthers();
+            (_lastTold, _owesOthers) = (time.GetTimestamp(), false);
         }
     }
 

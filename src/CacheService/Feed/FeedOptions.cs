@@ -30,9 +30,9 @@ internal sealed class FeedOptions
     public TimeSpan StaleAfter { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>A read of the change log that takes longer counts as a lost connection.</summary>
-    [Description("A read of the change log that takes longer counts as a lost connection. Whole seconds.")]
+    [Description("A read of the change log that takes longer counts as a lost connection; the next attempt may take longer. Whole seconds.")]
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
-    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(10);
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How long writers go on recording changes for a cache that is gone.</summary>
     [Description("How long writers go on recording changes for a cache that is gone. A cache away for longer loads afresh. Whole seconds.")]
@@ -48,6 +48,16 @@ internal sealed class FeedOptions
     [Description("Memory that PostgreSQL may use to count all activity at a load, in megabytes.")]
     [Range(1, 16384)]
     public int LoadWorkMemory { get; set; } = 256;
+
+    /// <summary>A load of all counts that takes longer counts as failed.</summary>
+    [Description("A load of all counts that takes longer counts as failed; so does a first read of the change log that has much to catch up with. Whole seconds.")]
+    [Range(typeof(TimeSpan), "00:00:10", "1.00:00:00")]
+    public TimeSpan LoadTimeout { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>From this share of the server's notification queue on, 0 to 1, a warning is logged.</summary>
+    [Description("From this share of the server's notification queue on, 0 to 1, a warning is logged: a full queue fails writers.")]
+    [Range(0.0001, 1)]
+    public double NotificationQueueWarning { get; set; } = 0.1;
 
     internal int LeaseSeconds => (int)LeaseDuration.TotalSeconds;
 }

@@ -7,13 +7,24 @@ namespace CacheService.Feed;
 /// <summary>The listener and the reader connection. Where one breaks, both are replaced.</summary>
 internal sealed class FeedSession : IAsyncDisposable
 {
-    private readonly BellListener _listener;
+    private readonly BellListener? _listener;
+    private readonly WakeSignal _wake;
+    private Exception? _broken;
 
-    private FeedSession(BellListener listener, NpgsqlConnection connection, ChangeLogReader reader)
+    private FeedSession(NpgsqlConnection connection, ChangeLogReader reader, BellListener? listener, WakeSignal wake)
     {
-        _listener = listener;
         Connection = connection;
         Reader = reader;
+        _listener = listener;
+        _wake = wake;
+        if (listener is not null)
+        {
+            _ = listener.Listening.ContinueWith(
+                listening => Break(listening.Exception?.InnerException ?? new NpgsqlException("the listener ended")),
+                CancellationToken.None,
+                TaskContinuationOptions.NotOnCanceled,
+                TaskScheduler.Default);
+        }
     }
 
     /// <summary>The reader connection.</summary>
@@ -22,40 +33,35 @@ internal sealed class FeedSession : IAsyncDisposable
     /// <summary>Reads the change log on it.</summary>
     public ChangeLogReader Reader { get; }
 
+    /// <summary>Whether there is a listener. Behind a pooler of transactions there is none, since LISTEN would be left to others.</summary>
+    public bool IsListening => _listener is not null;
+
     /// <summary>Opens both connections. It listens before it returns, so that whatever is read afterwards lacks no bell.</summary>
     public static async Task<FeedSession> OpenAsync(
-        PostgresConnections connections, SchemaInstaller installer, string consumer, FeedOptions options, FeedStatus status, WakeSignal wake, TimeProvider time, CancellationToken cancellationToken)
+        PostgresConnections connections, SchemaInstaller installer, FeedOptions options, FeedStatus status, WakeSignal wake, TimeProvider time, CancellationToken cancellationToken)
     {
         status.NotificationsWorking = false;
+        await connections.ChoosePrimaryAsync(cancellationToken);
         var connection = await connections.OpenReaderAsync(options.DrainTimeout, cancellationToken);
         BellListener? listener = null;
         try
         {
             await RequirePrimaryAsync(connection, cancellationToken);
+            var ownsSession = await SessionSettings.ApplyAsync(connection, "", cancellationToken);
             await installer.EnsureAsync(connection, cancellationToken);
             status.ServerVersion = connection.PostgreSqlVersion.ToString();
-
-            listener = new BellListener(
-                await connections.OpenListenerAsync(cancellationToken),
-                consumer,
-                onBell: () =>
-                {
-                    status.CountBell();
-                    wake.Set(WakeReasons.Bell);
-                },
-                onSelfTest: () => status.NotificationsWorking = true);
-            await listener.StartAsync(cancellationToken);
-            _ = listener.Listening.ContinueWith(_ => wake.Set(WakeReasons.Fault), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-
-            await using (var selfTest = new NpgsqlCommand("select pg_notify($1, '')", connection))
+            if (ownsSession)
             {
+                await connections.EndLeftSessionsAsync(connection, cancellationToken);
+                listener = await ListenAsync(connections, status, wake, cancellationToken);
+                await using var selfTest = new NpgsqlCommand("select pg_notify($1, '')", connection);
                 selfTest.Parameters.Add(new NpgsqlParameter<string> { TypedValue = listener.SelfTestChannel });
                 await selfTest.ExecuteNonQueryAsync(cancellationToken);
             }
 
-            var reader = new ChangeLogReader(connection, time);
+            var reader = new ChangeLogReader(connection, ownsSession, time);
             await reader.PrepareAsync(cancellationToken);
-            return new FeedSession(listener, connection, reader);
+            return new FeedSession(connection, reader, listener, wake);
         }
         catch
         {
@@ -69,10 +75,17 @@ internal sealed class FeedSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Throws what broke the listener, if something did.</summary>
+    /// <summary>Ends what is done with the session, for a reason. Only the first counts.</summary>
+    public void Break(Exception reason)
+    {
+        Interlocked.CompareExchange(ref _broken, reason, null);
+        _wake.Set(WakeReasons.Fault);
+    }
+
+    /// <summary>Throws what broke the session, if something did.</summary>
     public void ThrowIfBroken()
     {
-        if (_listener.Listening.Exception is { InnerException: { } reason })
+        if (Volatile.Read(ref _broken) is { } reason)
         {
             ExceptionDispatchInfo.Throw(reason);
         }
@@ -83,7 +96,43 @@ internal sealed class FeedSession : IAsyncDisposable
     {
         // The reader first: its locks go with it, so that no writer rings for a cache that is gone.
         await Connection.DisposeAsync();
-        await _listener.DisposeAsync();
+        if (_listener is not null)
+        {
+            await _listener.DisposeAsync();
+        }
+    }
+
+    private static async Task<BellListener> ListenAsync(PostgresConnections connections, FeedStatus status, WakeSignal wake, CancellationToken cancellationToken)
+    {
+        var connection = await connections.OpenListenerAsync(cancellationToken);
+        var listener = new BellListener(
+            connection,
+            connections.Instance,
+            onBell: () =>
+            {
+                status.CountBell();
+                wake.Set(WakeReasons.Bell);
+            },
+            onChanged: () =>
+            {
+                // The ringer hears itself.
+                if (!status.IsRinger)
+                {
+                    wake.Set(WakeReasons.Changed);
+                }
+            },
+            onSelfTest: () => status.NotificationsWorking = true);
+        try
+        {
+            await SessionSettings.ApplyAsync(connection, "", cancellationToken);
+            await listener.StartAsync(cancellationToken);
+            return listener;
+        }
+        catch
+        {
+            await listener.DisposeAsync();
+            throw;
+        }
     }
 
     private static async Task RequirePrimaryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -91,7 +140,7 @@ internal sealed class FeedSession : IAsyncDisposable
         await using var command = new NpgsqlCommand("select pg_is_in_recovery()", connection);
         if (await command.ExecuteScalarAsync(cancellationToken) is true)
         {
-            throw new NpgsqlException("the server is a standby; the cache needs the primary (name all hosts, and Target Session Attributes=primary)");
+            throw new NpgsqlException("the server is a standby; the cache needs the primary (name all hosts in the connection string: Host=one,two)");
         }
     }
 }

@@ -9,6 +9,7 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
 {
     private FeedCondition _condition = new(FeedState.Starting, "starting: connecting to the database");
     private readonly long _startedAt = time.GetTimestamp();
+    private long _stepUntil = time.GetTimestamp();
     private long _drains;
     private long _bells;
     private int _announced = (int)FeedState.Starting;
@@ -21,6 +22,9 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
 
     /// <summary>The server's version, as it names it; empty before the first connection.</summary>
     public string ServerVersion { get; internal set; } = "";
+
+    /// <summary>The name under which the drains of now are registered; empty before the first.</summary>
+    public string Consumer { get; internal set; } = "";
 
     /// <summary>Whether a notification of the listener's own came back.</summary>
     public bool NotificationsWorking { get; internal set; }
@@ -42,6 +46,9 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
 
     /// <inheritdoc/>
     public bool IsServing => Condition.State == FeedState.Live;
+
+    /// <summary>Whether the feed goes on from step to step, be they successful or not: a database that is away is no reason to replace the service.</summary>
+    public bool IsCycling => time.GetTimestamp() <= Volatile.Read(ref _stepUntil);
 
     /// <summary>The age of a version: an upper bound on how long ago the database may have begun to differ from it.</summary>
     public TimeSpan AgeOf(CountsVersion version) => time.GetElapsedTime(version.TakenAt);
@@ -86,6 +93,14 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
         {
             StateChanged?.Invoke();
         }
+    }
+
+    /// <summary>The feed begins something that ends within a time, one way or the other.</summary>
+    internal void BeginStep(TimeSpan limit)
+    {
+        // A busy machine, and the statements around the one that the limit is for.
+        var slack = TimeSpan.FromSeconds(30);
+        Volatile.Write(ref _stepUntil, time.GetTimestamp() + (long)((limit + slack).TotalSeconds * time.TimestampFrequency));
     }
 
     internal void CountDrain() => Interlocked.Increment(ref _drains);

@@ -1,12 +1,17 @@
 using CacheService.Counts;
+using CacheService.Postgres;
 
 namespace CacheService.Feed;
 
-/// <summary>Renews the lease well before it lapses, and trims the change log. Independent of the drains, so that a broken session loses no changes.</summary>
-internal sealed partial class LeaseKeeper(Func<Registration?> registration, Func<PgSnapshot?> reached, FeedStatus status, FeedOptions options, TimeProvider time, ILogger logger)
+/// <summary>Renews the lease well before it lapses, and takes care of the change log. Independent of the drains, so that a broken session loses no changes.</summary>
+internal sealed partial class LeaseKeeper(
+    Func<Registration?> registration, Func<PgSnapshot?> reached, PostgresConnections connections, FeedStatus status, FeedOptions options, TimeProvider time, ILogger logger)
 {
     /// <summary>Renewals within one lease: the last but one may fail.</summary>
     private const int RenewalsPerLease = 6;
+
+    private readonly ChangeLogCare _care = new(connections, options);
+    private bool _warnedOfQueue;
 
     /// <summary>Runs until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -18,7 +23,7 @@ internal sealed partial class LeaseKeeper(Func<Registration?> registration, Func
             {
                 if (registration() is { } current)
                 {
-                    await RenewAsync(current, cancellationToken);
+                    await KeepAsync(current, cancellationToken);
                 }
             }
         }
@@ -28,24 +33,72 @@ internal sealed partial class LeaseKeeper(Func<Registration?> registration, Func
         }
     }
 
-    private async Task RenewAsync(Registration current, CancellationToken cancellationToken)
+    private async Task KeepAsync(Registration current, CancellationToken cancellationToken)
     {
+        // A connection that does not answer must not cost the lease: the next renewal takes another.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(options.LeaseDuration / RenewalsPerLease);
         try
         {
             // A registration that is lost is noticed by the next drain.
-            if (await current.RenewAsync(reached()?.ToString(), cancellationToken))
+            if (!await current.RenewAsync(reached()?.ToString(), patience.Token))
             {
-                await current.TrimAsync(cancellationToken);
-                status.NotificationQueueUsage = await current.NotificationQueueUsageAsync(cancellationToken);
+                return;
             }
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            connections.ClearPool();
+            LogRenewalFailed(logger, e is OperationCanceledException ? "the database does not answer" : DatabaseErrors.Describe(e));
+            return;
+        }
+
+        try
+        {
+            await _care.TrimAsync(cancellationToken);
+            await EndSessionsOfTheGoneAsync(cancellationToken);
+            await LookAtNotificationQueueAsync(cancellationToken);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            LogRenewalFailed(logger, DatabaseErrors.Describe(e));
+            // The counts do not depend on it, and the next renewal tries again.
+            LogCareFailed(logger, DatabaseErrors.Describe(e));
         }
+    }
+
+    private async Task EndSessionsOfTheGoneAsync(CancellationToken cancellationToken)
+    {
+        if (await _care.EndSessionsOfTheGoneAsync(cancellationToken) is > 0 and var ended)
+        {
+            LogSessionsEnded(logger, ended, options.LeaseDuration.TotalSeconds);
+        }
+    }
+
+    private async Task LookAtNotificationQueueAsync(CancellationToken cancellationToken)
+    {
+        var usage = status.NotificationQueueUsage = await _care.NotificationQueueUsageAsync(cancellationToken);
+        var isHigh = usage >= options.NotificationQueueWarning;
+        if (isHigh && !_warnedOfQueue)
+        {
+            LogQueueFills(logger, usage);
+        }
+
+        _warnedOfQueue = isHigh;
     }
 
     [LoggerMessage(EventId = 10, EventName = "LeaseRenewalFailed", Level = LogLevel.Warning,
         Message = "The lease could not be renewed: {Reason}")]
     private static partial void LogRenewalFailed(ILogger logger, string reason);
+
+    [LoggerMessage(EventId = 11, EventName = "ChangeLogCareFailed", Level = LogLevel.Warning,
+        Message = "The change log could not be trimmed, and grows: {Reason}")]
+    private static partial void LogCareFailed(ILogger logger, string reason);
+
+    [LoggerMessage(EventId = 12, EventName = "SessionsOfTheGoneEnded", Level = LogLevel.Warning,
+        Message = "Ended {Sessions} sessions of a cache that has not been heard of for {Seconds} s.")]
+    private static partial void LogSessionsEnded(ILogger logger, long sessions, double seconds);
+
+    [LoggerMessage(EventId = 13, EventName = "NotificationQueueFills", Level = LogLevel.Warning,
+        Message = "The server's notification queue is {Usage:P1} full: a session that has run LISTEN does not read, or sits in a transaction (see pg_stat_activity). When it is full, commits that notify fail.")]
+    private static partial void LogQueueFills(ILogger logger, double usage);
 }

@@ -1,3 +1,4 @@
+using CacheService.Postgres;
 using Npgsql;
 
 namespace CacheService.Feed;
@@ -5,13 +6,13 @@ namespace CacheService.Feed;
 /// <summary>A consumer's entry in the change log's books: how changes come to be recorded for it, and stay recorded.</summary>
 internal sealed class Registration
 {
-    private readonly NpgsqlDataSource _database;
+    private readonly PostgresConnections _connections;
     private readonly int _leaseSeconds;
     private long _provenUntil;
 
-    private Registration(NpgsqlDataSource database, string consumer, Guid identity, long provenUntil, int leaseSeconds)
+    private Registration(PostgresConnections connections, string consumer, Guid identity, long provenUntil, int leaseSeconds)
     {
-        _database = database;
+        _connections = connections;
         Consumer = consumer;
         Identity = identity;
         _provenUntil = provenUntil;
@@ -28,19 +29,24 @@ internal sealed class Registration
     public bool IsEverythingRecorded { get; private set; }
 
     /// <summary>Registers a consumer, under a new name, and starts the lease.</summary>
-    /// <param name="database">Where the statements run.</param>
-    /// <param name="owner">What the consumer's name begins with.</param>
+    /// <param name="connections">Where the statements run.</param>
     /// <param name="leaseSeconds">How long the lease is.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public static async Task<Registration> RegisterAsync(NpgsqlDataSource database, string owner, int leaseSeconds, CancellationToken cancellationToken)
+    public static Task<Registration> RegisterAsync(PostgresConnections connections, int leaseSeconds, CancellationToken cancellationToken)
     {
-        var consumer = $"{owner}-{Random.Shared.Next():x8}";
-        await using var register = database.CreateCommand("select recorded, proven_until, identity from twcache.register($1, $2)");
-        register.Parameters.Add(new NpgsqlParameter<string> { TypedValue = consumer });
-        register.Parameters.Add(new NpgsqlParameter<int> { TypedValue = leaseSeconds });
-        await using var reader = await register.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        return new Registration(database, consumer, reader.GetGuid(2), reader.GetInt64(1), leaseSeconds) { IsEverythingRecorded = reader.GetBoolean(0) };
+        var consumer = NewConsumerName(connections.Instance);
+        return connections.RunAsync(
+            async connection =>
+            {
+                await using var register = new NpgsqlCommand("select recorded, proven_until, identity from twcache.register($1, $2, $3)", connection);
+                register.Parameters.Add(new NpgsqlParameter<string> { TypedValue = consumer });
+                register.Parameters.Add(new NpgsqlParameter<string> { TypedValue = connections.Instance });
+                register.Parameters.Add(new NpgsqlParameter<int> { TypedValue = leaseSeconds });
+                await using var reader = await register.ExecuteReaderAsync(cancellationToken);
+                await reader.ReadAsync(cancellationToken);
+                return new Registration(connections, consumer, reader.GetGuid(2), reader.GetInt64(1), leaseSeconds) { IsEverythingRecorded = reader.GetBoolean(0) };
+            },
+            cancellationToken);
     }
 
     /// <summary>Waits until <see cref="IsEverythingRecorded"/>.</summary>
@@ -48,7 +54,7 @@ internal sealed class Registration
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task WaitForEarlierTransactionsAsync(Action<string> waiting, CancellationToken cancellationToken)
     {
-        await EarlierTransactions.WaitForEndAsync(_database, waiting, cancellationToken);
+        await EarlierTransactions.WaitForEndAsync(_connections.Pool, waiting, cancellationToken);
         IsEverythingRecorded = true;
     }
 
@@ -58,38 +64,24 @@ internal sealed class Registration
     /// <returns>False: not registered any more.</returns>
     public async Task<bool> RenewAsync(string? reached, CancellationToken cancellationToken)
     {
-        await using var renew = _database.CreateCommand("select twcache.renew($1, $2::pg_snapshot, $3)");
-        renew.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Consumer });
-        renew.Parameters.Add(new NpgsqlParameter { Value = (object?)reached ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
-        renew.Parameters.Add(new NpgsqlParameter<int> { TypedValue = _leaseSeconds });
-        if (await renew.ExecuteScalarAsync(cancellationToken) is not long provenUntil)
+        var renewed = await _connections.RunAsync(
+            async connection =>
+            {
+                await using var renew = new NpgsqlCommand("select twcache.renew($1, $2::pg_snapshot, $3)", connection);
+                renew.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Consumer });
+                renew.Parameters.Add(new NpgsqlParameter { Value = (object?)reached ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
+                renew.Parameters.Add(new NpgsqlParameter<int> { TypedValue = _leaseSeconds });
+                return await renew.ExecuteScalarAsync(cancellationToken);
+            },
+            cancellationToken);
+        if (renewed is not long provenUntil)
         {
             return false;
         }
 
+        // Only once it has committed: what is rolled back was not renewed.
         Volatile.Write(ref _provenUntil, provenUntil);
         return true;
-    }
-
-    /// <summary>The used share of the server's notification queue, 0 to 1.</summary>
-    public async Task<double> NotificationQueueUsageAsync(CancellationToken cancellationToken)
-    {
-        await using var usage = _database.CreateCommand("select pg_notification_queue_usage()");
-        return (double)(await usage.ExecuteScalarAsync(cancellationToken))!;
-    }
-
-    /// <summary>Deletes changes that every consumer has passed.</summary>
-    public async Task TrimAsync(CancellationToken cancellationToken)
-    {
-        const int BatchSize = 5000;
-        int deleted;
-        do
-        {
-            await using var trim = _database.CreateCommand("select twcache.trim($1)");
-            trim.Parameters.Add(new NpgsqlParameter<int> { TypedValue = BatchSize });
-            deleted = (int)(await trim.ExecuteScalarAsync(cancellationToken))!;
-        }
-        while (deleted == BatchSize);
     }
 
     /// <summary>
@@ -105,4 +97,11 @@ internal sealed class Registration
         _ when drain.ServerTime >= Volatile.Read(ref _provenUntil) => "the lease was not renewed in time",
         _ => null,
     };
+
+    private static string NewConsumerName(string instance)
+    {
+        const int LongestHostName = 24;
+        var host = Environment.MachineName;
+        return $"{(host.Length > LongestHostName ? host[..LongestHostName] : host)}-{Environment.ProcessId}-{instance}-{Random.Shared.Next():x8}";
+    }
 }

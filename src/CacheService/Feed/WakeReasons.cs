@@ -14,4 +14,7 @@ internal enum WakeReasons
 
     /// <summary>The session with the database has a fault.</summary>
     Fault = 4,
+
+    /// <summary>The ringer found changes.</summary>
+    Changed = 8,
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Messages;
@@ -10,7 +12,7 @@ namespace CacheService.Grpc;
 
 /// <summary>The API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
-    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, WatchStreams watches, Replies replies,
+    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, WatchStreams watches, Replies replies, Auditor auditor,
     IOptions<LimitsOptions> limits, TimeProvider time)
     : TweetCountsService.TweetCountsServiceBase
 {
@@ -45,9 +47,11 @@ internal sealed class TweetCountsGrpcService(
         var messageIds = Requests.MessageIds(request.MessageIds, _limits.MaxIdsPerRequest);
         await PassAsync(Requests.Requirement(request.Read), context);
 
-        var counts = new MessageCounts?[messageIds.Length];
+        // Pooled: for many messages it is among the large objects, which are dear to collect.
+        var counts = ArrayPool<MessageCounts?>.Shared.Rent(messageIds.Length);
         var version = store.ReadMany(messageIds, counts) ?? throw replies.NotLoaded();
         var response = new BatchGetCountsResponse { Freshness = replies.Freshness(version) };
+        response.Counts.Capacity = messageIds.Length;
         for (var i = 0; i < messageIds.Length; i++)
         {
             if (counts[i] is { } found)
@@ -60,6 +64,7 @@ internal sealed class TweetCountsGrpcService(
             }
         }
 
+        ArrayPool<MessageCounts?>.Shared.Return(counts);
         return response;
     }
 
@@ -110,6 +115,7 @@ internal sealed class TweetCountsGrpcService(
     {
         var version = store.Version;
         var condition = status.ConditionOf(version);
+        var audits = auditor.Summary;
         return Task.FromResult(new GetStatusResponse
         {
             State = Replies.State(condition.State),
@@ -127,8 +133,15 @@ internal sealed class TweetCountsGrpcService(
             Ringer = status.IsRinger,
             NotificationQueueUsage = status.NotificationQueueUsage,
             Uptime = Duration.FromTimeSpan(status.Uptime),
+            Audits = (ulong)audits.Audits,
+            AuditDifferences = (ulong)audits.Differences,
+            LastAuditAt = audits.LastEndedAt is { } endedAt ? Timestamp.FromDateTimeOffset(endedAt) : null,
+            LastAuditDuration = audits.LastEndedAt is null ? null : Duration.FromTimeSpan(audits.LastDuration),
         });
     }
+
+    public override async Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) =>
+        replies.Audit(await auditor.AuditNowAsync(context.CancellationToken));
 
     private async Task PassAsync(ReadRequirement? requirement, ServerCallContext context)
     {

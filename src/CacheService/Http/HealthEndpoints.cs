@@ -2,16 +2,29 @@ using CacheService.Feed;
 
 namespace CacheService.Http;
 
-/// <summary>Health over plain HTTP, for load balancers that speak no gRPC.</summary>
+/// <summary>Health over plain HTTP, for load balancers and supervisors that speak no gRPC.</summary>
 internal static class HealthEndpoints
 {
-    /// <summary>Maps <c>GET /health</c>: 200 while LIVE, else 503, and the state in words either way.</summary>
-    public static void MapHealth(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapGet("/health", (FeedStatus status) =>
-        {
-            var condition = status.Condition;
-            return condition.State == FeedState.Live
-                ? Results.Text("live\n")
-                : Results.Text($"{condition.Detail}\n", statusCode: StatusCodes.Status503ServiceUnavailable);
-        });
+    /// <summary>
+    /// Maps <c>GET /health</c> and <c>GET /health/ready</c>: 200 while LIVE, else 503; the state in words either way.
+    /// And <c>GET /health/live</c>: 200 while the feed goes on from step to step, else 503: only a restart helps then. A database that is away is no reason for one.
+    /// </summary>
+    public static void MapHealth(this IEndpointRouteBuilder endpoints)
+    {
+        // For everybody: see Security.MethodRights.
+        var health = endpoints.MapGroup("/health").AllowAnonymous().DisableRateLimiting();
+        health.MapGet("", Ready);
+        health.MapGet("/ready", Ready);
+        health.MapGet("/live", (FeedStatus status) => status.IsCycling
+            ? Results.Text("the feed cycles\n")
+            : Results.Text("the feed hangs\n", statusCode: StatusCodes.Status503ServiceUnavailable));
+    }
+
+    private static IResult Ready(FeedStatus status)
+    {
+        var condition = status.Condition;
+        return condition.State == FeedState.Live
+            ? Results.Text("live\n")
+            : Results.Text($"{condition.Detail}\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+    }
 }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using Npgsql;
+
 namespace CacheService.Postgres;
 
 /// <summary>Where the database is: configured, or told by the embedded server once it runs.</summary>
@@ -14,5 +17,32 @@ internal sealed class DatabaseAddress(string? configured)
     {
         get => _connectionString ?? throw new InvalidOperationException("The embedded server does not run yet.");
         set => _connectionString = value;
+    }
+
+    /// <summary>A connection string for each host that the connection string names; one of them is the primary.</summary>
+    public IReadOnlyList<string> Hosts
+    {
+        get
+        {
+            var all = new NpgsqlConnectionStringBuilder(ConnectionString);
+            var hosts = (all.Host ?? "").Split(',', StringSplitOptions.TrimEntries);
+            return [.. hosts.Select(host => OfHost(all, host))];
+        }
+    }
+
+    private static string OfHost(NpgsqlConnectionStringBuilder all, string host)
+    {
+        var one = new NpgsqlConnectionStringBuilder(all.ConnectionString) { Host = host };
+        // What is chosen here is not for Npgsql to choose again.
+        one.Remove("Target Session Attributes");
+        one.Remove("Load Balance Hosts");
+        // Host:port, but not a lone IPv6 address or a socket's path.
+        var colon = host.LastIndexOf(':');
+        if (colon > 0 && host.IndexOf(':') == colon && int.TryParse(host[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+        {
+            (one.Host, one.Port) = (host[..colon], port);
+        }
+
+        return one.ConnectionString;
     }
 }

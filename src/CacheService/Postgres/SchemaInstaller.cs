@@ -19,7 +19,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('select on twcache.change',                has_table_privilege('twcache.change', 'select')),
                   ('select on twcache.change_identity',       has_table_privilege('twcache.change_identity', 'select')),
                   ('select on twcache.consumer',              has_table_privilege('twcache.consumer', 'select')),
-                  ('execute on function twcache.register',    has_function_privilege('twcache.register(text, int)', 'execute')),
+                  ('execute on function twcache.register',    has_function_privilege('twcache.register(text, text, int)', 'execute')),
                   ('execute on function twcache.renew',       has_function_privilege('twcache.renew(text, pg_snapshot, int)', 'execute')),
                   ('execute on function twcache.trim',        has_function_privilege('twcache.trim(int)', 'execute'))
                ) as need (words, granted)
@@ -56,8 +56,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
 
     private async Task ApplyMissingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await ExecuteAsync(connection, "select pg_advisory_lock(1951, 1)", cancellationToken);
-        // Another service may have applied them while this one waited for the lock.
+        // Another service may apply them at the same time: each file takes a lock, and may be run again.
         foreach (var file in await MissingFilesAsync(connection, cancellationToken))
         {
             try
@@ -74,8 +73,6 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
 
             LogApplied(logger, file);
         }
-
-        await ExecuteAsync(connection, "select pg_advisory_unlock(1951, 1)", cancellationToken);
     }
 
     private static async Task<List<string>> MissingFilesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -115,10 +112,16 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
         }
     }
 
-    private static async Task CheckTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The triggers that are missing or disabled, in a line; null if none is.</summary>
+    public static async Task<string?> FindMissingTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(MissingTriggersSql, connection);
-        if (await command.ExecuteScalarAsync(cancellationToken) is string missing)
+        return await command.ExecuteScalarAsync(cancellationToken) as string;
+    }
+
+    private static async Task CheckTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (await FindMissingTriggersAsync(connection, cancellationToken) is { } missing)
         {
             throw new DatabaseSetupException(
                 $"Changes would go unrecorded: triggers are missing or disabled: {missing}. As the owner of the tables enable them, or run: psql -v ON_ERROR_STOP=1 -f sql/005_triggers.sql");

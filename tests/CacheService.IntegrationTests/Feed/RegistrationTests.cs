@@ -138,14 +138,14 @@ internal sealed class RegistrationTests
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
         await using var connection = await database.OpenAsync();
-        await connection.ExecuteAsync("select twcache.register('first', 1); select twcache.renew('first', pg_current_snapshot(), 1)");
+        await connection.ExecuteAsync("select twcache.register('first', 'one', 1); select twcache.renew('first', pg_current_snapshot(), 1)");
         await Wait.UntilAsync(
             () => connection.QueryAsync<bool>("select last_value < extract(epoch from clock_timestamp()) from twcache.lease"), RunningService.Patience, "the lease has lapsed");
 
         await connection.ExecuteAsync("begin; select twcache.renew('first', pg_current_snapshot(), 30); rollback");
 
         Assert.That(await connection.QueryAsync<bool>("select last_value > extract(epoch from clock_timestamp()) from twcache.lease"), "the lease stays extended");
-        Assert.That(await connection.QueryAsync<bool>("select recorded from twcache.register('second', 30)"), Is.False);
+        Assert.That(await connection.QueryAsync<bool>("select recorded from twcache.register('second', 'two', 30)"), Is.False);
         Assert.That(await connection.QueryAsync<bool>("select twcache.renew('first', pg_current_snapshot(), 30) is null"), "the first may not go on");
     }
 

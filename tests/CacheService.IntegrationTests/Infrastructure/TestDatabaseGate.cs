@@ -15,7 +15,7 @@ internal sealed class TestDatabaseGate(TestDatabase database) : IAsyncDisposable
     /// <summary>Ends the service's connections, or only the one for a purpose: "listener", "reader" or "pool".</summary>
     public async Task TerminateServiceAsync(string purpose = "%")
     {
-        await OnServerAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Name}' and application_name like 'CacheService {purpose}'");
+        await OnServerAsync($"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Name}' and application_name like 'CacheService {purpose} %'");
     }
 
     public async ValueTask DisposeAsync() => await OnServerAsync($"alter database {database.Name} allow_connections true");

@@ -1,4 +1,4 @@
-using System.Globalization;
+using CacheService.LoadTests.Freshness;
 using CacheService.LoadTests.Measuring;
 using CacheService.LoadTests.Options;
 using CacheService.LoadTests.Reporting;
@@ -8,6 +8,8 @@ namespace CacheService.LoadTests.Goals;
 /// <summary>The figures of a run, as the goals ask for them.</summary>
 internal sealed record RunFigures(LoadTestOptions Options, IReadOnlyList<PartResult> Parts)
 {
+    private const double EnoughOfRate = 0.9;
+
     /// <summary>The ratio of two candidates in one scenario.</summary>
     public GoalValue Ratio(string part, string scenario, string candidate, string other) => RatioOf(part, scenario, candidate, other) is { } ratio
         ? new GoalValue(ratio.Median, $"{scenario}; {Figures.Short(ratio.Min)} to {Figures.Short(ratio.Max)}")
@@ -26,10 +28,19 @@ internal sealed record RunFigures(LoadTestOptions Options, IReadOnlyList<PartRes
         return last with { Note = string.Join("; ", [last.Note, .. others]) };
     }
 
-    /// <summary>A detail of one candidate; <paramref name="note"/> names another detail for the note.</summary>
-    public GoalValue Detail(string part, string scenario, string candidate, string detail, string note) => Find(part, scenario, candidate) is { } series
-        ? new GoalValue(series.Details[detail], string.Create(CultureInfo.InvariantCulture, $"{scenario}; {Figures.Short(series.Details[note])} {note}"))
-        : NotMeasured;
+    /// <summary>A freshness in milliseconds, over all rounds; not measured where the writers were far slower than the goal means.</summary>
+    public GoalValue Freshness(int rate, string candidate)
+    {
+        if (Find(PartNames.Freshness, FreshnessPart.ScenarioName(rate), candidate) is not { } series)
+        {
+            return NotMeasured;
+        }
+
+        var (value, reached) = (series.Details[FreshnessPart.AllRounds], series.Details[FreshnessPart.Reached]);
+        return reached >= rate * EnoughOfRate
+            ? new GoalValue(value, $"{Figures.Short(reached)} transactions a second reached")
+            : new GoalValue(null, $"{Figures.Short(value)} ms, but only {Figures.Short(reached)} transactions a second were reached");
+    }
 
     /// <summary>The median of one candidate at the size that the goal means; where that was not run the note tells the largest that was.</summary>
     public GoalValue AtSize(string part, int size, Func<int, string> scenario, string candidate, string unit)

@@ -144,6 +144,20 @@ internal sealed class CountsStoreTests
         Assert.That(top.Select(message => message.MessageId), Is.EqualTo(expected));
     }
 
+    [Test]
+    public void ReadTop_OfSumsBeyondTheRangeOfCounts_RanksThemAll()
+    {
+        var store = Loaded((-5, long.MaxValue, long.MaxValue), (long.MinValue, long.MaxValue, 0), (long.MaxValue, long.MaxValue, 0), (7, long.MinValue, long.MinValue));
+
+        store.ReadTop(TopOrder.Total, 10, out var top);
+
+        Assert.That(top.Select(message => message.MessageId), Is.EqualTo(new[] { -5, long.MinValue, long.MaxValue, 7 }));
+    }
+
+    [Test]
+    public void Load_OfAMessageTwice_IsRefused() =>
+        Assert.That(() => Loaded((1, 5, 6), (1, 5, 6)), Throws.ArgumentException);
+
     private static CountsStore Loaded(params (long Id, long Retweets, long Likes)[] messages)
     {
         var store = new CountsStore(10);

@@ -1,0 +1,70 @@
+namespace CacheService.Counts;
+
+/// <summary>Everything, as a load brings it, message by message. <see cref="CountsStore.Load(CountsLoad, PgSnapshot, long)"/> puts it in the place of what the store holds.</summary>
+internal sealed class CountsLoad
+{
+    private readonly CountsTable? _before;
+    private readonly ulong _revision;
+    private readonly List<long> _changed = [];
+    private long _known;
+
+    /// <param name="before">What the store holds, which stays as it is until the load is complete; null at the first load.</param>
+    /// <param name="revision">That of messages that are new or have other counts than before. The others keep theirs.</param>
+    internal CountsLoad(CountsTable? before, ulong revision)
+    {
+        _before = before;
+        _revision = revision;
+    }
+
+    internal CountsTable Table { get; } = new();
+
+    /// <summary>Adds a message.</summary>
+    /// <exception cref="ArgumentException">It was added before.</exception>
+    public void Add(long messageId, long retweets, long likes)
+    {
+        var counts = new MessageCounts(retweets, likes, _revision);
+        if (_before is not null)
+        {
+            var isKnown = _before.TryGet(messageId, out var before);
+            _known += isKnown ? 1 : 0;
+            if (isKnown && before.Retweets == retweets && before.Likes == likes)
+            {
+                counts = before;
+            }
+            else
+            {
+                _changed.Add(messageId);
+            }
+        }
+
+        if (!Table.Set(messageId, counts))
+        {
+            throw new ArgumentException($"message {messageId} is there twice", nameof(messageId));
+        }
+    }
+
+    /// <summary>Ends the load.</summary>
+    /// <param name="gone">The messages that went.</param>
+    /// <returns>The messages that came, changed or went; none at the first load, before which there was nothing to differ from.</returns>
+    internal List<long> Complete(out List<long> gone)
+    {
+        Table.EndFilling();
+        gone = [];
+        if (_before is not null && _before.Count > _known)
+        {
+            for (var segment = 0; segment < _before.SegmentCount; segment++)
+            {
+                foreach (ref readonly var entry in _before.Segment(segment))
+                {
+                    if (!entry.IsFree && !Table.TryGet(entry.MessageId, out _))
+                    {
+                        gone.Add(entry.MessageId);
+                    }
+                }
+            }
+        }
+
+        _changed.AddRange(gone);
+        return _changed;
+    }
+}

@@ -1,0 +1,43 @@
+using Npgsql;
+
+namespace CacheService.Postgres;
+
+/// <summary>What every session of the service asks of the server, so that one whose client is gone or frozen does not stay.</summary>
+internal static class SessionSettings
+{
+    /// <summary>How long a statement on a pooled connection may take, in seconds.</summary>
+    public const int StatementTimeoutSeconds = 10;
+
+    // A client that is silent for long or acknowledges nothing, a transaction that nobody goes on with, a client that vanished in mid-statement (not on every platform).
+    private const string Sql =
+        """
+        set tcp_keepalives_idle = 15; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s';
+        set idle_in_transaction_session_timeout = '1min';
+        do $$ begin
+            set client_connection_check_interval = '5s';
+        exception when invalid_parameter_value then
+            null;
+        end $$
+        """;
+
+    /// <summary>Ends statements that take too long, on the server's side too.</summary>
+    public static string StatementTimeout { get; } = $"set statement_timeout = '{StatementTimeoutSeconds}s'";
+
+    /// <summary>
+    /// Applies the settings where the session is the client's own. A pooler of transactions shares its sessions with others, whose settings they would become;
+    /// it shows by answering with another process id than the one it gave when the connection was opened.
+    /// </summary>
+    /// <returns>Whether the session is the client's own.</returns>
+    public static async Task<bool> ApplyAsync(NpgsqlConnection connection, string more, CancellationToken cancellationToken)
+    {
+        await using var backend = new NpgsqlCommand("select pg_backend_pid()", connection);
+        if ((int)(await backend.ExecuteScalarAsync(cancellationToken))! != connection.ProcessID)
+        {
+            return false;
+        }
+
+        await using var settings = new NpgsqlCommand($"{Sql}; {more}", connection);
+        await settings.ExecuteNonQueryAsync(cancellationToken);
+        return true;
+    }
+}

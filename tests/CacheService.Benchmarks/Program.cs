@@ -1,0 +1,3 @@
+using BenchmarkDotNet.Running;
+
+BenchmarkSwitcher.FromAssembly(typeof(CacheService.Benchmarks.ReadBenchmarks).Assembly).Run(args);

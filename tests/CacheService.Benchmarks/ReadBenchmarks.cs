@@ -1,0 +1,56 @@
+using BenchmarkDotNet.Attributes;
+using CacheService.Counts;
+using CacheService.Grpc;
+using Google.Protobuf;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using TweetCounts.V1;
+
+namespace CacheService.Benchmarks;
+
+/// <summary>What a read costs between the bytes of its request and those of its answer: all but the transport.</summary>
+[InProcess]
+[MemoryDiagnoser]
+public class ReadBenchmarks
+{
+    private const int Messages = 10_000;
+    private const int BatchSize = 1000;
+
+    private readonly byte[] _answer = new byte[100_000];
+    private byte[] _get = [];
+    private byte[] _batchGet = [];
+    private WebApplication _app = null!;
+    private TweetCountsGrpcService _service = null!;
+
+    [GlobalSetup]
+    public void SetUp()
+    {
+        _app = ServiceApp.Build(["--ConnectionStrings:Postgres=Host=127.0.0.1"]);
+        _service = _app.Services.GetRequiredService<TweetCountsGrpcService>();
+        var random = new Random(1);
+        _app.Services.GetRequiredService<CountsStore>().Load(
+            Enumerable.Range(1, Messages).Select(id => new CountedMessage(id, new MessageCounts(random.Next(10_000), random.Next(10_000), 0))), PgSnapshot.Parse("1:1:"), 0);
+        _get = new GetCountsRequest { MessageId = Messages / 2 }.ToByteArray();
+        _batchGet = new BatchGetCountsRequest { MessageIds = { Enumerable.Range(0, BatchSize).Select(_ => random.NextInt64(1, Messages + 1)) } }.ToByteArray();
+    }
+
+    [GlobalCleanup]
+    public Task CleanUpAsync() => _app.DisposeAsync().AsTask();
+
+    [Benchmark]
+    [AllocationBudget(600)]
+    public Task<int> GetCounts() => AnswerAsync(_service.GetCounts(GetCountsRequest.Parser.ParseFrom(_get), null!));
+
+    [Benchmark]
+    [AllocationBudget(150_000)]
+    public Task<int> BatchGetCountsOf1000() => AnswerAsync(_service.BatchGetCounts(BatchGetCountsRequest.Parser.ParseFrom(_batchGet), null!));
+
+    private async Task<int> AnswerAsync<TResponse>(Task<TResponse> answering)
+        where TResponse : IMessage
+    {
+        var response = await answering;
+        var size = response.CalculateSize();
+        response.WriteTo(_answer.AsSpan(0, size));
+        return size;
+    }
+}
