@@ -8,6 +8,7 @@ if [[ -r /proc/$$/status ]] && (($((16#$(awk '/^SigIgn/ { print $2 }' /proc/$$/s
   exec env --default-signal=INT "$BASH" "${BASH_SOURCE[0]}" "$@"
 fi
 
+loadtest="$root/tests/CacheService.LoadTests/bin/Release/net10.0/CacheService.LoadTests"
 service="$root/src/CacheService/bin/Release/net10.0/CacheService"
 tool="$root/src/CacheService.Tool/bin/Release/net10.0/tweetcounts"
 default_address=http://127.0.0.1:5080
@@ -18,6 +19,7 @@ help() {
   cat <<'TEXT'
 run.sh [setting …]               run the service in the foreground; Ctrl-C stops it
 run.sh tweetcounts [argument …]  run the command line, which talks to it
+run.sh loadtest [argument …]     measure it against direct SQL: speed, memory, and what the writers pay
 run.sh --help                    this text
 
 Without a connection string it is a demo: the service runs a PostgreSQL of its own, the cast of a play
@@ -28,6 +30,7 @@ Examples:
   ./run.sh tweetcounts top
   ./run.sh tweetcounts get 1 2 3
   ./run.sh tweetcounts watch --all
+  ./run.sh loadtest --quick
   ./run.sh --ConnectionStrings:Postgres='Host=db;Username=app;Password=secret;Database=tweets'
   ./run.sh --Embedded:DataDirectory=/tmp/demo --Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:6080
 
@@ -64,8 +67,9 @@ default_data_folder() {
 }
 
 # What goes into a build; not what it makes.
+source_folders=(src protos sql)
 sources() {
-  (cd "$root" && find src protos sql Directory.*.props global.json \( -name bin -o -name obj \) -prune -o -type f "$@" -print | LC_ALL=C sort)
+  (cd "$root" && find "${source_folders[@]}" Directory.*.props global.json \( -name bin -o -name obj \) -prune -o -type f "$@" -print | LC_ALL=C sort)
 }
 
 stamp() { printf '%s' "$root/artifacts/$(basename "$1").built"; }
@@ -194,6 +198,21 @@ Ctrl-C stops it all; the data is kept in $data_folder.
 TEXT
 }
 
+# The programs that the load test uses besides PostgreSQL: offered at a terminal, else only named. It runs without them, and says so.
+offer_tools() {
+  local missing=() answer="" package
+  command -v h2load >/dev/null || missing+=(nghttp2-client)
+  command -v etcd >/dev/null || missing+=(etcd-server)
+  ((${#missing[@]})) || return 0
+  say "The load test compares more with ${missing[*]} (Debian, Ubuntu: apt-get install ${missing[*]})."
+  [[ -t 0 && -t 2 ]] && command -v apt-get >/dev/null || return 0
+  read -r -p "Install now? [y/N] " answer || true
+  [[ $answer == [yY]* ]] || return 0
+  for package in "${missing[@]}"; do
+    apt_install_idle "$package" || say "$package could not be installed: going on without it"
+  done
+}
+
 arguments=("$@")
 service_pid="" helper_pid=""
 trap 'on_signal 130' INT
@@ -209,6 +228,18 @@ case "${1:-}" in
     build src/CacheService.Tool "$tool"
     trap - INT TERM HUP EXIT
     exec "$tool" "${@:2}"
+    ;;
+  loadtest)
+    shift
+    source_folders+=(tests/CacheService.LoadTests)
+    build tests/CacheService.LoadTests "$loadtest"
+    if [[ " $* " != *" --help "* && " $* " != *" -h "* && " $* " != *" -? "* ]]; then
+      require_postgres
+      offer_tools
+    fi
+    [[ " $* " == *" --output"* ]] || set -- --output "$root/artifacts/loadtest" "$@"
+    trap - INT TERM HUP EXIT
+    exec "$loadtest" "$@"
     ;;
 esac
 

@@ -48,6 +48,19 @@ apt_install() {
   as_root "${install[@]}" >/dev/null 2>&1 || { as_root apt-get update -qq && as_root "${install[@]}"; } >&2
 }
 
+# Installs Debian packages without starting the services that they bring.
+apt_install_idle() {
+  local policy=/usr/sbin/policy-rc.d code=0
+  if [[ -e $policy ]]; then
+    apt_install "$@"
+    return
+  fi
+  as_root sh -c "printf '#!/bin/sh\nexit 101\n' >'$policy' && chmod +x '$policy'" || return 1
+  apt_install "$@" || code=$?
+  as_root rm -f "$policy"
+  return "$code"
+}
+
 # The places where the service looks too.
 has_postgres() {
   local folder

@@ -1,0 +1,87 @@
+using System.Text.Json;
+using CacheService.LoadTests;
+using CacheService.LoadTests.Machine;
+using CacheService.LoadTests.Options;
+using CacheService.LoadTests.Reporting;
+
+namespace CacheService.IntegrationTests.LoadTests;
+
+/// <summary>The load test itself, with sizes so small that its figures mean nothing: whether it runs, reports, and finds a wrong cache.</summary>
+internal sealed class LoadTestRunTests
+{
+    private static readonly LoadTestOptions Tiny = new()
+    {
+        Round = TimeSpan.FromSeconds(0.05),
+        Rounds = 1,
+        Messages = 50,
+        Rows = 4,
+        ManyRowsMessages = 5,
+        ManyRows = 20,
+        Callers = [1, 4],
+        Writers = [2],
+        BulkRows = 500,
+        Rates = [10, 200],
+        LoadSizes = [2_000],
+    };
+
+    private string _folder = "";
+
+    [SetUp]
+    public void CreateFolder() => _folder = Directory.CreateTempSubdirectory("loadtest-").FullName;
+
+    [TearDown]
+    public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public async Task Run_OfAllParts_MeasuresAndFindsNothingWrong()
+    {
+        var (exitCode, output) = await RunAsync(Tiny);
+
+        Assert.That(exitCode, Is.Zero, output);
+        using var json = ReadJson();
+        Assert.That(json.RootElement.GetProperty("isVoid").GetBoolean(), Is.False);
+        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(14));
+        var parts = json.RootElement.GetProperty("parts").EnumerateArray().ToList();
+        Assert.That(parts.Select(part => part.GetProperty("name").GetString()), Is.EqualTo(PartNames.All));
+        foreach (var part in parts)
+        {
+            var name = part.GetProperty("name").GetString();
+            var notRun = part.GetProperty("notRun").EnumerateArray().Select(reason => reason.GetString()).ToList();
+            Assert.That(notRun, Is.All.Contain("missing"), name);
+            Assert.That(part.GetProperty("scenarios").GetArrayLength() > 0 || notRun.Count > 0, Is.True, name);
+            Assert.That(part.GetProperty("compared").GetInt64() > 0 || notRun.Count > 0, Is.True, name);
+        }
+
+        // What a missing program keeps from running is said wherever the results are read.
+        var isAnythingLeftOut = parts.Any(part => part.GetProperty("notRun").GetArrayLength() > 0);
+        Assert.That(output.Contains("NOT RUN", StringComparison.Ordinal), Is.EqualTo(isAnythingLeftOut));
+        Assert.That(ReadPage().Contains("Not run", StringComparison.Ordinal), Is.EqualTo(isAnythingLeftOut));
+
+        Assert.That(ReadPage(), Does.Contain("<svg").And.Contain("The cache equalled the view").And.Not.Contain("http"));
+    }
+
+    [Test]
+    public async Task Run_WithAWrongCache_IsVoidInAllReports()
+    {
+        var (exitCode, output) = await RunAsync(Tiny with { Parts = [PartNames.Reads], Callers = [1] }, database => database.ExecuteAsync(
+            // A change that no trigger sees.
+            "set session_replication_role = replica; insert into tweet.activity (messageid, action) values (3, 'rt'); reset session_replication_role", CancellationToken.None));
+
+        Assert.That(exitCode, Is.EqualTo(1), output);
+        Assert.That(output, Does.Contain("THIS RUN IS VOID").And.Contain("message 3: the cache says"));
+        using var json = ReadJson();
+        Assert.That(json.RootElement.GetProperty("isVoid").GetBoolean(), Is.True);
+        Assert.That(ReadPage(), Does.Contain("This run is void").And.Not.Contain("The cache equalled the view"));
+    }
+
+    private async Task<(int ExitCode, string Output)> RunAsync(LoadTestOptions options, Func<LoadDatabase, Task>? beforeComparison = null)
+    {
+        await using var output = new StringWriter();
+        var exitCode = await new LoadTestRun(options with { Output = _folder }, OutputConsole.Plain(output), beforeComparison).RunAsync(CancellationToken.None);
+        return (exitCode, output.ToString());
+    }
+
+    private JsonDocument ReadJson() => JsonDocument.Parse(File.ReadAllText(Directory.GetFiles(_folder, "*.json").Single()));
+
+    private string ReadPage() => File.ReadAllText(Directory.GetFiles(_folder, "*.html").Single());
+}

@@ -1,0 +1,58 @@
+using CacheService.LoadTests.Freshness;
+using CacheService.LoadTests.Options;
+using CacheService.LoadTests.Reads;
+using CacheService.LoadTests.Rpc;
+using CacheService.LoadTests.Startup;
+using CacheService.LoadTests.Writes;
+
+namespace CacheService.LoadTests.Goals;
+
+/// <summary>What the product wants to reach, on two processors.</summary>
+internal static class GoalList
+{
+    private const int Callers = 64;
+    private const int Writers = 32;
+    private const int ManyRows = 10_000;
+    private const int Rate = 1_000;
+    private const int Large = 10_000_000;
+
+    private static readonly string WritersSpread = WritesPart.ScenarioName(Writers, isHot: false);
+
+    public static IReadOnlyList<Goal> All { get; } =
+    [
+        AtLeast("GetCounts against an empty RPC on the same server", 0.90, run => run.Ratio(PartNames.Rpc, RpcPart.Scenario, RpcPart.GetCounts, RpcPart.EmptyCall)),
+        AtLeast("GetCounts against etcd's serializable Range", 6, run => run.Ratio(PartNames.Rpc, RpcPart.Scenario, RpcPart.GetCounts, RpcPart.Etcd)),
+        AtLeast("BatchGetCounts of 1,000: ids per second against GetCounts", 100,
+            run => run.LastRatio(PartNames.Reads, Reads(run, run.Options.Rows), Reader.BatchOf1000, Reader.GetCounts)),
+        AtLeast("GetCounts against the summary table by key, 64 callers", 3,
+            run => run.Ratio(PartNames.Reads, ReadsPart.ScenarioName(Callers, run.Options.Rows), Reader.GetCounts, Reader.Summary)),
+        AtLeast("GetCounts against the SQL aggregate at 10,000 rows per message", 200,
+            run => run.LastRatio(PartNames.Reads, Reads(run, ManyRows), Reader.GetCounts, Reader.Aggregate)),
+        AtLeast("32 writers, spread: ours with the cache running against no trigger", 0.70,
+            run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.NoTrigger)),
+        AtLeast("32 writers, spread: ours with the cache running against the NOTIFY trigger", 2.5,
+            run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.Notify)),
+        AtLeast("writers with no cache running against no trigger", 0.93,
+            run => run.LastRatio(PartNames.Writes, Writes(run, isHot: false), Writer.NoCache, Writer.NoTrigger)),
+        AtLeast("writers on one hot message: ours against the summary-table trigger", 4,
+            run => run.LastRatio(PartNames.Writes, Writes(run, isHot: true), Writer.CacheRunning, Writer.Summary)),
+        AtMost("commit to visible at 1,000 transactions a second: p50", 3, "ms",
+            run => run.Freshness(Rate, FreshnessPart.ReaderP50)),
+        AtMost("commit to visible at 1,000 transactions a second: p99", 15, "ms",
+            run => run.Freshness(Rate, FreshnessPart.ReaderP99)),
+        AtLeast("loading against the bare COPY", 0.7,
+            run => run.LastRatio(PartNames.Startup, [.. run.Options.LoadSizes.Order().Select(StartupPart.LoadName)], StartupPart.Load, StartupPart.Copy)),
+        AtMost("resident memory per message at 10 million, above an empty service", 64, "bytes",
+            run => run.AtSize(PartNames.Startup, Large, StartupPart.MemoryName, StartupPart.Resident, "bytes")),
+        AtMost("ListTopCounts over 10 million, uncached", 150, "ms",
+            run => run.AtSize(PartNames.Startup, Large, StartupPart.TopName, StartupPart.TopExpired, "ms")),
+    ];
+
+    private static Goal AtLeast(string name, double limit, Func<RunFigures, GoalValue> read) => new(name, IsLeast: true, limit, "", read);
+
+    private static Goal AtMost(string name, double limit, string unit, Func<RunFigures, GoalValue> read) => new(name, IsLeast: false, limit, unit, read);
+
+    private static string[] Reads(RunFigures run, int rows) => [.. run.Options.Callers.Order().Select(callers => ReadsPart.ScenarioName(callers, rows))];
+
+    private static string[] Writes(RunFigures run, bool isHot) => [.. run.Options.Writers.Order().Select(clients => WritesPart.ScenarioName(clients, isHot))];
+}

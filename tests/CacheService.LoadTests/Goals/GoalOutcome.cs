@@ -1,0 +1,8 @@
+namespace CacheService.LoadTests.Goals;
+
+internal enum GoalOutcome
+{
+    NotMeasured,
+    Missed,
+    Met,
+}

@@ -1,0 +1,58 @@
+using System.Diagnostics;
+using CacheService.LoadTests.Freshness;
+using CacheService.LoadTests.Goals;
+using CacheService.LoadTests.Machine;
+using CacheService.LoadTests.Measuring;
+using CacheService.LoadTests.Options;
+using CacheService.LoadTests.Reads;
+using CacheService.LoadTests.Reporting;
+using CacheService.LoadTests.Rpc;
+using CacheService.LoadTests.Startup;
+using CacheService.LoadTests.Truth;
+using CacheService.LoadTests.Writes;
+using Spectre.Console;
+
+namespace CacheService.LoadTests;
+
+/// <summary>A run: starts what it needs, lets the parts measure, reports, and leaves nothing but the report.</summary>
+/// <param name="options">What to measure.</param>
+/// <param name="console">Where progress and results go.</param>
+/// <param name="beforeComparison">Called before the cache is compared with the view: for tests, which make it wrong.</param>
+internal sealed class LoadTestRun(LoadTestOptions options, IAnsiConsole console, Func<LoadDatabase, Task>? beforeComparison = null)
+{
+    private static readonly ILoadPart[] Parts = [new ReadsPart(), new RpcPart(), new WritesPart(), new FreshnessPart(), new StartupPart()];
+
+    /// <summary>0; or 1 where the cache gave a wrong answer.</summary>
+    public async Task<int> RunAsync(CancellationToken cancellationToken)
+    {
+        var (started, start) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
+        var machine = MachineDescription.Read();
+        var progress = new ProgressLine(console);
+        progress.Show("starting PostgreSQL");
+        await TemporaryFolder.RemoveLeftoversAsync(cancellationToken);
+        using var folder = new TemporaryFolder();
+        await using var server = await LoadTestServer.StartAsync(folder.Database, cancellationToken);
+        var programs = ToolPrograms.Find(server.Programs);
+        var context = new LoadTestContext(options, server, programs, new CacheComparison(beforeComparison), folder, progress);
+
+        var terminal = new TerminalReport(console);
+        var results = new List<PartResult>();
+        ILoadPart[] chosen = [.. Parts.Where(part => options.Parts.Contains(part.Name))];
+        for (var i = 0; i < chosen.Length; i++)
+        {
+            var result = new PartResult(chosen[i].Name, chosen[i].Title);
+            progress.Part = $"{i + 1}/{chosen.Length} {chosen[i].Title}";
+            await chosen[i].RunAsync(context, result, cancellationToken);
+            results.Add(result);
+            progress.Clear();
+            terminal.PrintPart(result);
+        }
+
+        var figures = new RunFigures(options, results);
+        var report = new RunReport(
+            started, Stopwatch.GetElapsedTime(start), machine, await server.DescribeAsync(cancellationToken), options, results,
+            [.. GoalList.All.Select(goal => goal.Evaluate(figures))]);
+        terminal.PrintEnd(report, ReportFiles.Write(report, options.Output));
+        return report.IsVoid ? 1 : 0;
+    }
+}

@@ -1,0 +1,62 @@
+namespace CacheService.LoadTests.Options;
+
+/// <summary>What is measured, and for how long.</summary>
+internal sealed record LoadTestOptions
+{
+    /// <summary>About nine minutes.</summary>
+    public static LoadTestOptions Usual { get; } = new();
+
+    /// <summary>About two minutes: whether everything works; the figures are rough.</summary>
+    public static LoadTestOptions Quick { get; } = new()
+    {
+        Round = TimeSpan.FromSeconds(0.5),
+        Rounds = 2,
+        ManyRowsMessages = 100,
+        Callers = [1, 64],
+        Writers = [8, 32],
+        LoadSizes = [100_000],
+    };
+
+    /// <summary>Everything, an hour or so.</summary>
+    public static LoadTestOptions Full { get; } = new()
+    {
+        Round = TimeSpan.FromSeconds(3),
+        Rounds = 5,
+        ManyRowsMessages = 1_000,
+        IsEverythingReadFromManyRows = true,
+        LoadSizes = [100_000, 1_000_000, 10_000_000],
+    };
+
+    public IReadOnlyList<string> Parts { get; init; } = PartNames.All;
+
+    /// <summary>How long a candidate is measured before it is the next one's turn. pgbench counts in whole seconds, and gets at least one.</summary>
+    public TimeSpan Round { get; init; } = TimeSpan.FromSeconds(1);
+
+    public int Rounds { get; init; } = 3;
+
+    public int Messages { get; init; } = 10_000;
+
+    public int Rows { get; init; } = 100;
+
+    public int ManyRowsMessages { get; init; } = 300;
+
+    public int ManyRows { get; init; } = 10_000;
+
+    /// <summary>Whether the reads that never see a row of activity are measured with many rows too.</summary>
+    public bool IsEverythingReadFromManyRows { get; init; }
+
+    public IReadOnlyList<int> Callers { get; init; } = [1, 8, 64];
+
+    public IReadOnlyList<int> Writers { get; init; } = [1, 8, 32];
+
+    public int BulkRows { get; init; } = 100_000;
+
+    public IReadOnlyList<int> Rates { get; init; } = [10, 1_000, 5_000];
+
+    public IReadOnlyList<int> LoadSizes { get; init; } = [100_000, 1_000_000];
+
+    public string Output { get; init; } = "artifacts/loadtest";
+
+    /// <summary>The longest round, of those that need more samples or whole seconds.</summary>
+    public TimeSpan LongRound => TimeSpan.FromSeconds(Math.Ceiling(Round.TotalSeconds * 2));
+}

@@ -1,0 +1,15 @@
+using CacheService.LoadTests.Options;
+using CacheService.LoadTests.Reporting;
+using CacheService.LoadTests.Rpc;
+
+namespace CacheService.LoadTests;
+
+internal static class Program
+{
+    // What has been started still has to be stopped.
+    private static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(20);
+
+    public static Task<int> Main(string[] args) => args is [RpcHost.Verb, .. var settings]
+        ? RpcHost.RunAsync(settings)
+        : new LoadTestCommand(OutputConsole.Create()).Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeToEnd });
+}

@@ -1,0 +1,68 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using CacheService.LoadTests.Machine;
+using CacheService.LoadTests.Measuring;
+using Google.Protobuf;
+
+namespace CacheService.LoadTests.Rpc;
+
+/// <summary>Runs h2load, which sends one and the same call again and again.</summary>
+internal sealed partial class H2Load(string program, TemporaryFolder folder)
+{
+    public const string Load = "-c 8 -m 32";
+
+    // A byte that says "not compressed", then the length.
+    private const int FrameHeader = 5;
+
+    public Candidate Candidate(string name, Uri address, string method, IMessage request, ProcessTree server)
+    {
+        var body = folder.Write($"{method.Replace('/', '.')}.request", Frame(request));
+        return new Candidate(name, (duration, cancellationToken) => RunAsync(new Uri(address, method), body, server, duration, cancellationToken));
+    }
+
+    private async Task<RoundResult> RunAsync(Uri method, string body, ProcessTree server, TimeSpan duration, CancellationToken cancellationToken)
+    {
+        var cpu = new CpuMeter(ProcessTree.OfClient with { Name = "h2load" }, server);
+        string[] arguments =
+        [
+            .. Load.Split(' '), "-D", $"{duration.TotalMilliseconds:0}ms", "-d", body, "-H", "te: trailers", "-H", "content-type: application/grpc", method.ToString(),
+        ];
+        var output = await ChildProcess.RunAsync(program, arguments, environment: null, cancellationToken);
+        var details = new Dictionary<string, double>();
+        cpu.AddTo(details);
+        return new RoundResult(RequestsPerSecond(output), details);
+    }
+
+    private static byte[] Frame(IMessage request)
+    {
+        var message = request.ToByteArray();
+        var frame = new byte[FrameHeader + message.Length];
+        BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(1), message.Length);
+        message.CopyTo(frame, FrameHeader);
+        return frame;
+    }
+
+    private static double RequestsPerSecond(string output)
+    {
+        if (RateLine().Match(output) is not { Success: true } rate || RequestsLine().Match(output) is not { Success: true } requests || StatusLine().Match(output) is not { Success: true } statuses)
+        {
+            throw new LoadTestException($"h2load says nothing of use: {output}");
+        }
+
+        // A call that fails ends in HTTP status 200 too; each call has succeeded through a client before.
+        var failures = ((Group[])[.. requests.Groups.Values.Skip(1), .. statuses.Groups.Values.Skip(1)]).Sum(group => long.Parse(group.ValueSpan, CultureInfo.InvariantCulture));
+        return failures == 0
+            ? double.Parse(rate.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
+            : throw new LoadTestException($"h2load had failures: {output}");
+    }
+
+    [GeneratedRegex(@"finished in [0-9.a-z]+, ([0-9.]+) req/s")]
+    private static partial Regex RateLine();
+
+    [GeneratedRegex(@"(\d+) failed, (\d+) errored, (\d+) timeout")]
+    private static partial Regex RequestsLine();
+
+    [GeneratedRegex(@"status codes: \d+ 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx")]
+    private static partial Regex StatusLine();
+}
