@@ -2,7 +2,8 @@
 begin;
 select pg_advisory_xact_lock(1951, 1);
 
--- One row per message and statement, appended in the writer's transaction.
+-- What statements changed, appended in the writer's transaction: an insert's rows
+-- each by itself, of other statements a row per message.
 -- All columns add up, so the order within a transaction does not matter.
 -- Unlogged: a crash empties it, which every cache notices by change_identity.
 create unlogged table if not exists twcache.change (

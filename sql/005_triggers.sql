@@ -1,11 +1,18 @@
 -- The writers' side. Every trigger function first looks at the lease and, where
 -- it has lapsed, does nothing: no cache needs the change. The clock is read before
 -- the lease (operands are evaluated from the left): a lease that is renewed in
--- between is seen. Last it rings: a
--- cache that sleeps holds ASLEEP exclusively, so that the shared lock cannot be
--- had and the notification goes out at commit. Where the lock can be had, the
--- cache is awake, drains again, and cannot fall asleep before this transaction
--- has ended.
+-- between is seen. Last it rings: a cache that sleeps holds ASLEEP exclusively, so
+-- that the shared lock cannot be had and the notification goes out at commit. Where
+-- the lock can be had, the cache is awake, drains again, and cannot fall asleep
+-- before this transaction has ended.
+--
+-- What one inserted row costs decides the form, in microseconds of CPU next to 17
+-- for the insert itself. No cache: 5, where 12 were (8 with the condition in the
+-- trigger's WHEN, which is parsed anew for each statement). With a cache: 12, where
+-- 31 were: 9 less by one change per row in place of one per message, and 4 to 5 by
+-- names that say their schema in place of a search_path set for each call. A row
+-- trigger costs 11 for one row, and as much for each of many. So the functions for
+-- inserts set no search_path: whatever they name, operators too, has its schema.
 begin;
 select pg_advisory_xact_lock(1951, 1);
 -- Creating triggers waits for the tables' writers and holds up the next ones: for
@@ -13,19 +20,18 @@ select pg_advisory_xact_lock(1951, 1);
 set local lock_timeout = '40ms';
 
 create or replace function twcache.record_activity_insert() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer as $$
 begin
-    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
+    if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs)
     select messageid,
-           count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt'),
-           count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav')
-      from new_rows
-     group by messageid;
-    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
-        perform pg_notify('twcache', '');
+           case when action operator(pg_catalog.=) 'rt'  then 1 when action operator(pg_catalog.=) 'de-rt'  then -1 else 0 end,
+           case when action operator(pg_catalog.=) 'fav' then 1 when action operator(pg_catalog.=) 'de-fav' then -1 else 0 end
+      from new_rows;
+    if found and not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
+        perform pg_catalog.pg_notify('twcache', '');
     end if;
     return null;
 end
@@ -34,7 +40,7 @@ $$;
 create or replace function twcache.record_activity_delete() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs)
@@ -54,7 +60,7 @@ $$;
 create or replace function twcache.record_activity_update() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs)
@@ -76,14 +82,14 @@ end
 $$;
 
 create or replace function twcache.record_message_insert() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer as $$
 begin
-    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
+    if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, born) select messageid, 1 from new_rows;
-    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
-        perform pg_notify('twcache', '');
+    if found and not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
+        perform pg_catalog.pg_notify('twcache', '');
     end if;
     return null;
 end
@@ -92,7 +98,7 @@ $$;
 create or replace function twcache.record_message_delete() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, born) select messageid, -1 from old_rows;
@@ -108,7 +114,7 @@ $$;
 create or replace function twcache.record_message_key() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, born) values (old.messageid, -1), (new.messageid, 1);
@@ -122,7 +128,7 @@ $$;
 create or replace function twcache.record_truncate() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if extract(epoch from clock_timestamp()) > (select last_value from twcache.lease) then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid) values (null);

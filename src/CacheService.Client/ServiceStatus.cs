@@ -47,4 +47,16 @@ public sealed record ServiceStatus
 
     /// <summary>Since the server started; null where it does not say.</summary>
     public required TimeSpan? Uptime { get; init; }
+
+    /// <summary>Audits that came to their end since the server started.</summary>
+    public required ulong Audits { get; init; }
+
+    /// <summary>The messages that they found to differ from the database.</summary>
+    public required ulong AuditDifferences { get; init; }
+
+    /// <summary>When the last audit ended; null before the first.</summary>
+    public required DateTimeOffset? LastAuditAt { get; init; }
+
+    /// <summary>How long it took; null before the first.</summary>
+    public required TimeSpan? LastAuditDuration { get; init; }
 }

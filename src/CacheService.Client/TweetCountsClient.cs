@@ -94,6 +94,16 @@ public sealed class TweetCountsClient : IDisposable
         Wire.Of(await CallAsync(call => _reads.GetStatusAsync(new GetStatusRequest(), call), cancellationToken).ConfigureAwait(false));
 
     /// <summary>
+    /// Has a server compare all its counts with the database now, and correct what differs; of several servers, the next in turn. That holds up
+    /// nobody, and takes from a second to minutes, as there are messages and activity.
+    /// </summary>
+    /// <param name="timeout">How long to wait at most; the audit goes on nevertheless. Null: <see cref="TweetCountsClientOptions.DefaultDeadline"/>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="RpcException">UNAVAILABLE: the server's feed is not live, or did not stay so. Others: see <see cref="TweetCountsClient"/>.</exception>
+    public async Task<AuditAnswer> AuditNowAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        Wire.Of(await CallAsync(call => _reads.AuditNowAsync(new AuditNowRequest(), call), cancellationToken, timeout).ConfigureAwait(false));
+
+    /// <summary>
     /// Watches counts: the current ones, then what changes, until it is cancelled. It connects again by itself and goes on where it was;
     /// see <see cref="WatchUpdate"/>. Of changes that come faster than the caller takes them only the latest is told.
     /// </summary>
@@ -148,10 +158,10 @@ public sealed class TweetCountsClient : IDisposable
         _watchServers.Dispose();
     }
 
-    private async Task<TResponse> CallAsync<TResponse>(Func<CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken)
+    private async Task<TResponse> CallAsync<TResponse>(Func<CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null)
     {
         ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
-        var deadline = _time.GetUtcNow().UtcDateTime + _options.DefaultDeadline;
+        var deadline = _time.GetUtcNow().UtcDateTime + (timeout ?? _options.DefaultDeadline);
         try
         {
             using var call = method(new CallOptions(deadline: deadline, cancellationToken: cancellationToken));

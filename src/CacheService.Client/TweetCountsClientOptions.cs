@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Security.Cryptography.X509Certificates;
 using Grpc.Net.Client;
 
 namespace CacheService.Client;
@@ -30,7 +31,19 @@ public sealed class TweetCountsClientOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00.050", "00:05:00")]
     public TimeSpan MaxBackoff { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>A last hand on the options of every channel, for credentials, certificates or interceptors' settings; null for none.</summary>
+    /// <summary>The key that says who calls, sent with every call; null for none. Over http it goes to this machine only, unless <see cref="AllowPlaintextApiKey"/>.</summary>
+    public string? ApiKey { get; set; }
+
+    /// <summary>Whether <see cref="ApiKey"/> may go to other machines over http, where whoever listens reads it: for networks that encrypt by themselves.</summary>
+    public bool AllowPlaintextApiKey { get; set; }
+
+    /// <summary>The authorities of which one has to have signed the servers' certificates; null for those that this machine trusts.</summary>
+    public X509Certificate2Collection? CertificateAuthorities { get; set; }
+
+    /// <summary>The certificate, with its private key, that says who calls, for servers that ask for one; null for none.</summary>
+    public X509Certificate2? ClientCertificate { get; set; }
+
+    /// <summary>A last hand on the options of every channel, for what the other options do not say; null for none.</summary>
     public Action<GrpcChannelOptions>? ConfigureChannel { get; set; }
 
     IEnumerable<ValidationResult> IValidatableObject.Validate(ValidationContext validationContext)
@@ -50,6 +63,43 @@ public sealed class TweetCountsClientOptions : IValidatableObject
         if (Addresses.Where(IsServer).Select(address => address.Scheme).Distinct().Count() > 1)
         {
             yield return new ValidationResult("Addresses: some are http and some are https; they have to be all the same.", member);
+        }
+
+        foreach (var result in ValidateSecurity())
+        {
+            yield return result;
+        }
+    }
+
+    private IEnumerable<ValidationResult> ValidateSecurity()
+    {
+        var plaintext = Addresses.Where(address => IsServer(address) && address.Scheme == Uri.UriSchemeHttp).ToList();
+
+        // Never with its value: messages end up in logs.
+        if (ApiKey is not null && (ApiKey.Length == 0 || ApiKey.Any(c => c is <= ' ' or > '~')))
+        {
+            yield return new ValidationResult("ApiKey: a key is one word of printable ASCII characters.", [nameof(ApiKey)]);
+        }
+
+        if (ApiKey is not null && !AllowPlaintextApiKey && plaintext.Find(address => !address.IsLoopback) is { } open)
+        {
+            yield return new ValidationResult(
+                $"ApiKey: to {open} the key would cross the network in the clear: use https, or set AllowPlaintextApiKey if something else encrypts.", [nameof(ApiKey)]);
+        }
+
+        if ((CertificateAuthorities is not null || ClientCertificate is not null) && plaintext.Count > 0)
+        {
+            yield return new ValidationResult($"{plaintext[0]} is http, which knows no certificates: use https.", [nameof(Addresses)]);
+        }
+
+        if (CertificateAuthorities is { Count: 0 })
+        {
+            yield return new ValidationResult("CertificateAuthorities is empty: no server could be trusted.", [nameof(CertificateAuthorities)]);
+        }
+
+        if (ClientCertificate is { HasPrivateKey: false })
+        {
+            yield return new ValidationResult("ClientCertificate has no private key: load it with X509Certificate2.CreateFromPemFile(certificate, key).", [nameof(ClientCertificate)]);
         }
     }
 

@@ -19,6 +19,8 @@ internal static class Program
         new TopCommand(terminal, time),
         new WatchCommand(terminal, time),
         new StatusCommand(terminal, time),
+        new AuditCommand(terminal, time),
+        new NewApiKeyCommand(terminal),
 
         // its database
         new LoadCastCommand(terminal),

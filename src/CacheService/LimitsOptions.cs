@@ -3,7 +3,7 @@ using System.ComponentModel.DataAnnotations;
 
 namespace CacheService;
 
-/// <summary>What one request may cost: the section <c>Limits</c>.</summary>
+/// <summary>What requests, callers and connections may cost: the section <c>Limits</c>.</summary>
 internal sealed class LimitsOptions
 {
     /// <summary>The section's name.</summary>
@@ -43,4 +43,29 @@ internal sealed class LimitsOptions
     [Description("How many deleted messages are remembered, for subscriptions that resume: those that were away for longer begin anew.")]
     [Range(0, 10_000_000)]
     public int MaxTombstones { get; set; } = 100_000;
+
+    /// <summary>The most bytes in one request message: a longer one is refused unread.</summary>
+    [Description("The most bytes in one request message: a longer one is refused unread.")]
+    [Range(1_000, 100_000_000)]
+    public int MaxRequestBytes { get; set; } = 1_048_576;
+
+    /// <summary>The most connections to each endpoint.</summary>
+    [Description("The most connections to each endpoint.")]
+    [Range(1, 1_000_000)]
+    public int MaxConnections { get; set; } = 20_000;
+
+    /// <summary>The most calls at a time on one connection; clients open another for more.</summary>
+    [Description("The most calls at a time on one connection; clients open another for more.")]
+    [Range(1, 10_000)]
+    public int MaxStreamsPerConnection { get; set; } = 100;
+
+    /// <summary>The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.</summary>
+    [Description("The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.")]
+    [Range(0, 1_000_000)]
+    public int CallsPerSecond { get; set; }
+
+    /// <summary>A connection whose client answers no HTTP/2 ping for so long is ended.</summary>
+    [Description("A connection whose client answers no HTTP/2 ping for so long is ended.")]
+    [Range(typeof(TimeSpan), "00:00:02", "01:00:00")]
+    public TimeSpan DeadClientTimeout { get; set; } = TimeSpan.FromSeconds(30);
 }

@@ -1,8 +1,10 @@
+using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Grpc;
 using CacheService.Http;
 using CacheService.Postgres;
+using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Watching;
 
@@ -29,13 +31,16 @@ internal static class ServiceApp
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();
+        builder.AddAuditing();
         builder.AddWatching();
+        builder.AddSecurity();
         builder.AddGrpcApi();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         app.Services.CheckSettings();
         app.Services.GetRequiredService<WatchHub>().Start();
+        app.UseSecurity();
         app.MapGrpcApi();
         app.MapHealth();
         return app;

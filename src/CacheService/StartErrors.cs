@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using CacheService.Postgres.Embedded;
 using CacheService.Settings;
 using Microsoft.AspNetCore.Connections;
@@ -14,8 +15,11 @@ internal static class StartErrors
         EmbeddedPostgresException => [$"The embedded PostgreSQL cannot run: {error.Message}"],
         IOException { InnerException: AddressInUseException } =>
             [$"{error.Message} Stop what uses it, or choose another: --Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:PORT, --Kestrel:Endpoints:Http:Url=http://127.0.0.1:PORT"],
+        // The server's certificate: no PEM, a wrong password, a key that does not belong to it.
+        CryptographicException or InvalidOperationException { InnerException: CryptographicException or ArgumentException } =>
+            [$"Cannot start: the certificate of an https endpoint is of no use: {error.Message} {error.InnerException?.Message}".ReplaceLineEndings(" ").TrimEnd() + " See Kestrel:Endpoints:Grpc:Certificate:Path, KeyPath and Password"],
         // Kestrel's, for an endpoint that it cannot parse or may not open.
-        InvalidOperationException or FormatException or IOException or System.Net.Sockets.SocketException => [$"Cannot start: {error.Message.ReplaceLineEndings(" ")}"],
+        InvalidOperationException or FormatException or IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException => [$"Cannot start: {error.Message.ReplaceLineEndings(" ")}"],
         _ => null,
     };
 }

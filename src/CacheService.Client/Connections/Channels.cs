@@ -1,3 +1,5 @@
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Grpc.Net.Client.Configuration;
@@ -36,16 +38,18 @@ internal sealed class Channels(TweetCountsClientOptions options, ILoggerFactory 
 
     private GrpcChannelOptions Settings()
     {
+        var connections = new SocketsHttpHandler
+        {
+            ConnectTimeout = ConnectTimeout,
+            EnableMultipleHttp2Connections = true,
+            KeepAlivePingDelay = PingDelay,
+            KeepAlivePingTimeout = PingTimeout,
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
+            SslOptions = Tls(),
+        };
         var settings = new GrpcChannelOptions
         {
-            HttpHandler = new SocketsHttpHandler
-            {
-                ConnectTimeout = ConnectTimeout,
-                EnableMultipleHttp2Connections = true,
-                KeepAlivePingDelay = PingDelay,
-                KeepAlivePingTimeout = PingTimeout,
-                KeepAlivePingPolicy = HttpKeepAlivePingPolicy.Always,
-            },
+            HttpHandler = options.ApiKey is { } key ? new ApiKeyHandler(key, connections) : connections,
             DisposeHttpClient = true,
             InitialReconnectBackoff = RetryPauses.First,
             MaxReconnectBackoff = options.MaxBackoff,
@@ -53,6 +57,24 @@ internal sealed class Channels(TweetCountsClientOptions options, ILoggerFactory 
         };
         options.ConfigureChannel?.Invoke(settings);
         return settings;
+    }
+
+    private SslClientAuthenticationOptions Tls()
+    {
+        var tls = new SslClientAuthenticationOptions();
+        if (options.CertificateAuthorities is { } authorities)
+        {
+            tls.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            tls.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+
+        if (options.ClientCertificate is { } certificate)
+        {
+            // Sent whichever authorities the server names; offline: no search for the certificates between it and its authority.
+            tls.ClientCertificateContext = SslStreamCertificateContext.Create(certificate, additionalCertificates: null, offline: true);
+        }
+
+        return tls;
     }
 
     private static MethodConfig RetryUnavailable() => new()

@@ -49,10 +49,27 @@ internal static class Wire
         NotificationQueueUsage = status.NotificationQueueUsage,
         ServerVersion = status.ServerVersion,
         Uptime = status.Uptime?.ToTimeSpan(),
+        Audits = status.Audits,
+        AuditDifferences = status.AuditDifferences,
+        LastAuditAt = status.LastAuditAt?.ToDateTimeOffset(),
+        LastAuditDuration = status.LastAuditDuration?.ToTimeSpan(),
+    };
+
+    public static AuditAnswer Of(AuditNowResponse audit) => new()
+    {
+        Messages = audit.Messages,
+        Differences = audit.Differences,
+        Repaired = audit.Repaired,
+        FirstDifferences = [.. audit.FirstDifferences.Select(difference => new AuditDifference(difference.MessageId, Of(difference.Expected), Of(difference.Actual)))],
+        Duration = audit.Duration?.ToTimeSpan() ?? TimeSpan.Zero,
+        TriggersWarning = audit.TriggersWarning,
+        Freshness = Of(audit.Freshness),
     };
 
     public static TweetMessage Of(GetMessageResponse message) => new(
         message.MessageId, message.Author, message.Text, message.PostedAt?.ToDateTimeOffset(), Of(message.Counts ?? new Counts()), Of(message.Freshness));
+
+    private static AuditedCounts? Of(TweetCounts.V1.AuditedCounts? counts) => counts is null ? null : new AuditedCounts(counts.Retweets, counts.Likes);
 
     public static ReadOptions? To(ReadRequirement? requirement) => requirement switch
     {

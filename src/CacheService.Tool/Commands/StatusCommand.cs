@@ -52,9 +52,16 @@ internal sealed class StatusCommand : ToolCommand
         ("notifications", status.NotificationsWorking ? "working" : "not working"),
         ("ringer", status.Ringer ? "yes" : "no"),
         ("queue usage", status.NotificationQueueUsage.ToString("0.####%", CultureInfo.InvariantCulture)),
+        ("audits", status.Audits.ToString("N0", CultureInfo.InvariantCulture)),
+        ("audit differences", status.AuditDifferences.ToString("N0", CultureInfo.InvariantCulture)),
+        ("last audit", DescribeLastAudit(status)),
         ("PostgreSQL", status.ServerVersion),
         ("uptime", status.Uptime is { } uptime ? Durations.Format(uptime) : "unknown"),
     ];
+
+    private static string DescribeLastAudit(ServiceStatus status) => (status.LastAuditAt, status.LastAuditDuration) is ({ } endedAt, { } duration)
+        ? $"{endedAt:u}, took {Durations.Format(duration)}"
+        : "none yet";
 
     private void PrintGrid(ServiceStatus status)
     {
@@ -90,5 +97,9 @@ internal sealed class StatusCommand : ToolCommand
         status.NotificationQueueUsage,
         status.ServerVersion,
         UptimeSeconds = status.Uptime?.TotalSeconds,
+        status.Audits,
+        status.AuditDifferences,
+        status.LastAuditAt,
+        LastAuditSeconds = status.LastAuditDuration?.TotalSeconds,
     });
 }

@@ -15,6 +15,8 @@ internal sealed partial class CountsFeed(
     FeedStatus status,
     DrainRequests requests,
     WakeSignal wake,
+    SnapshotPin pin,
+    Repairs repairs,
     PostgresConnections connections,
     SchemaInstaller installer,
     IOptions<FeedOptions> options,
@@ -40,8 +42,7 @@ internal sealed partial class CountsFeed(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        var care = new ChangeLogCare(connections, _options);
-        var keeping = new LeaseKeeper(() => _registration, () => _isLoaded ? store.Version!.Snapshot : null, care, status, _options, time, logger).RunAsync(stopping.Token);
+        var keeping = new LeaseKeeper(() => _registration, () => _isLoaded ? pin.Reached : null, connections, status, _options, time, logger).RunAsync(stopping.Token);
         try
         {
             await ConnectRepeatedlyAsync(stoppingToken);
@@ -87,6 +88,7 @@ internal sealed partial class CountsFeed(
             catch (Exception e)
             {
                 var delay = DelayAfter(time.GetElapsedTime(started));
+                connections.ClearPool();
                 BeMorePatientAfter(e, hasDrained: status.Drains > drainsBefore);
                 ReportBroken(e, delay);
                 status.BeginStep(delay);
@@ -97,7 +99,7 @@ internal sealed partial class CountsFeed(
 
     private async Task FollowAsync(FeedSession session, CancellationToken cancellationToken)
     {
-        var loop = new DrainLoop(store, status, requests, wake, _options, time);
+        var loop = new DrainLoop(store, repairs, status, requests, wake, _options, time);
         while (true)
         {
             await SynchronizeAsync(session, cancellationToken);

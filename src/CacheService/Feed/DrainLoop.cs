@@ -9,7 +9,7 @@ namespace CacheService.Feed;
 /// Of several caches on a database one, the ringer, uses ASLEEP. It tells the others when it finds changes; they drain on that, and on their heartbeats.
 /// It has a thread of its own, so that no number of readers and subscribers in the thread pool's queue keeps the counts from being young.
 /// </summary>
-internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
+internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
 {
     private const int EmptyDrainsBeforeSleep = 2;
     private static readonly TimeSpan MinTellInterval = TimeSpan.FromMilliseconds(5);
@@ -38,6 +38,7 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
         var pause = options.MinDrainInterval;
         var asleep = false;
         status.IsRinger = false;
+        status.Consumer = registration.Consumer;
         (_lastRingerAttempt, _owesOthers) = (0, false);
         while (true)
         {
@@ -104,6 +105,7 @@ internal sealed class DrainLoop(CountsStore store, FeedStatus status, DrainReque
                 return (false, false, new ReloadReason("a table was truncated", RegisterAfresh: false));
             }
 
+            repairs.ApplyTo(store);
             store.Apply(drain.Changes, drain.Snapshot, drain.StartedAt);
             succeeded = true;
             return (drain.Changes.Count > 0, drain.Consumers > 1, null);

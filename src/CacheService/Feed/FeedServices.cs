@@ -17,6 +17,8 @@ internal static class FeedServices
         builder.Services.AddSingleton<FeedStatus>();
         builder.Services.AddSingleton<IServingStatus>(services => services.GetRequiredService<FeedStatus>());
         builder.Services.AddSingleton<ReadGate>();
+        builder.Services.AddSingleton<SnapshotPin>();
+        builder.Services.AddSingleton<Repairs>();
         builder.Services.AddHostedService<CountsFeed>();
         builder.Services.AddHostedService<StalenessMonitor>();
     }

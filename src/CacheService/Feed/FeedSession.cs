@@ -52,6 +52,7 @@ internal sealed class FeedSession : IAsyncDisposable
             status.ServerVersion = connection.PostgreSqlVersion.ToString();
             if (ownsSession)
             {
+                await connections.EndLeftSessionsAsync(connection, cancellationToken);
                 listener = await ListenAsync(connections, status, wake, cancellationToken);
                 await using var selfTest = new NpgsqlCommand("select pg_notify($1, '')", connection);
                 selfTest.Parameters.Add(new NpgsqlParameter<string> { TypedValue = listener.SelfTestChannel });

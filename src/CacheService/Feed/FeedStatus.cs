@@ -23,6 +23,9 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
     /// <summary>The server's version, as it names it; empty before the first connection.</summary>
     public string ServerVersion { get; internal set; } = "";
 
+    /// <summary>The name under which the drains of now are registered; empty before the first.</summary>
+    public string Consumer { get; internal set; } = "";
+
     /// <summary>Whether a notification of the listener's own came back.</summary>
     public bool NotificationsWorking { get; internal set; }
 

@@ -1,14 +1,16 @@
 using CacheService.Counts;
+using CacheService.Postgres;
 
 namespace CacheService.Feed;
 
 /// <summary>Renews the lease well before it lapses, and takes care of the change log. Independent of the drains, so that a broken session loses no changes.</summary>
 internal sealed partial class LeaseKeeper(
-    Func<Registration?> registration, Func<PgSnapshot?> reached, ChangeLogCare care, FeedStatus status, FeedOptions options, TimeProvider time, ILogger logger)
+    Func<Registration?> registration, Func<PgSnapshot?> reached, PostgresConnections connections, FeedStatus status, FeedOptions options, TimeProvider time, ILogger logger)
 {
     /// <summary>Renewals within one lease: the last but one may fail.</summary>
     private const int RenewalsPerLease = 6;
 
+    private readonly ChangeLogCare _care = new(connections, options);
     private bool _warnedOfQueue;
 
     /// <summary>Runs until cancelled.</summary>
@@ -33,23 +35,27 @@ internal sealed partial class LeaseKeeper(
 
     private async Task KeepAsync(Registration current, CancellationToken cancellationToken)
     {
+        // A connection that does not answer must not cost the lease: the next renewal takes another.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(options.LeaseDuration / RenewalsPerLease);
         try
         {
             // A registration that is lost is noticed by the next drain.
-            if (!await current.RenewAsync(reached()?.ToString(), cancellationToken))
+            if (!await current.RenewAsync(reached()?.ToString(), patience.Token))
             {
                 return;
             }
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            LogRenewalFailed(logger, DatabaseErrors.Describe(e));
+            connections.ClearPool();
+            LogRenewalFailed(logger, e is OperationCanceledException ? "the database does not answer" : DatabaseErrors.Describe(e));
             return;
         }
 
         try
         {
-            await care.TrimAsync(cancellationToken);
+            await _care.TrimAsync(cancellationToken);
             await EndSessionsOfTheGoneAsync(cancellationToken);
             await LookAtNotificationQueueAsync(cancellationToken);
         }
@@ -62,7 +68,7 @@ internal sealed partial class LeaseKeeper(
 
     private async Task EndSessionsOfTheGoneAsync(CancellationToken cancellationToken)
     {
-        if (await care.EndSessionsOfTheGoneAsync(cancellationToken) is > 0 and var ended)
+        if (await _care.EndSessionsOfTheGoneAsync(cancellationToken) is > 0 and var ended)
         {
             LogSessionsEnded(logger, ended, options.LeaseDuration.TotalSeconds);
         }
@@ -70,7 +76,7 @@ internal sealed partial class LeaseKeeper(
 
     private async Task LookAtNotificationQueueAsync(CancellationToken cancellationToken)
     {
-        var usage = status.NotificationQueueUsage = await care.NotificationQueueUsageAsync(cancellationToken);
+        var usage = status.NotificationQueueUsage = await _care.NotificationQueueUsageAsync(cancellationToken);
         var isHigh = usage >= options.NotificationQueueWarning;
         if (isHigh && !_warnedOfQueue)
         {

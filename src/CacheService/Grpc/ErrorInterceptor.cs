@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using CacheService.Auditing;
 using CacheService.Feed;
 using CacheService.Watching;
 using Grpc.Core;
@@ -41,7 +42,7 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
     {
         try
         {
-            await continuation(requestStream, responseStream, context);
+            await continuation(new SentMessages<TRequest>(requestStream), responseStream, context);
         }
         catch (Exception e) when (e is not RpcException)
         {
@@ -55,11 +56,12 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
         {
             case RequirementNotMetException unmet:
                 return new RpcException(new Status(CodeOf(unmet.Failure), unmet.Message));
+            case AuditUnavailableException:
+                return new RpcException(new Status(StatusCode.Unavailable, error.Message));
             case TooManySubscriptionsException:
                 return new RpcException(new Status(StatusCode.ResourceExhausted, error.Message));
-            // A caller that goes away: the token says so, but the stream may have said so first. To write to it then is an invalid operation.
-            case OperationCanceledException or InvalidOperationException when context.CancellationToken.IsCancellationRequested:
-            case IOException:
+            // A caller that has gone, or whose deadline has passed. To write to it then is an invalid operation.
+            case OperationCanceledException or InvalidOperationException or IOException when context.CancellationToken.IsCancellationRequested:
                 return new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled"));
             case NpgsqlException or SocketException or TimeoutException:
                 LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));

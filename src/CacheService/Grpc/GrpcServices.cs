@@ -1,7 +1,11 @@
 using CacheService.Grpc.Reflection;
 using CacheService.Health;
 using CacheService.Messages;
+using CacheService.Security;
+using Grpc.AspNetCore.Server;
 using Grpc.Reflection.V1;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 using HealthV1 = Grpc.Health.V1.Health;
 
@@ -14,6 +18,14 @@ internal static class GrpcServices
     public static void AddGrpcApi(this WebApplicationBuilder builder)
     {
         builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<ErrorInterceptor>());
+        builder.Services.AddOptions<GrpcServiceOptions>().Configure<IOptions<LimitsOptions>>((grpc, limits) =>
+        {
+            grpc.MaxReceiveMessageSize = limits.Value.MaxRequestBytes;
+            // ErrorInterceptor leaves no exception of a handler: what is left to detail is what is wrong with a message that could not be read.
+            grpc.EnableDetailedErrors = true;
+        });
+        builder.Services.AddSingleton<LoggerFactory>();
+        builder.Services.Replace(ServiceDescriptor.Singleton<ILoggerFactory, SenderFaultLogs>());
         builder.Services.AddSingleton<MessageTexts>();
         builder.Services.AddSingleton<Replies>();
         builder.Services.AddSingleton<WatchStreams>();
@@ -26,8 +38,8 @@ internal static class GrpcServices
     /// <summary>Maps the services.</summary>
     public static void MapGrpcApi(this WebApplication app)
     {
-        app.MapGrpcService<TweetCountsGrpcService>();
-        app.MapGrpcService<HealthService>();
-        app.MapGrpcService<ReflectionService>();
+        app.MapGrpcService<TweetCountsGrpcService>().RequireRights(app);
+        app.MapGrpcService<HealthService>().DisableRateLimiting().RequireRights(app);
+        app.MapGrpcService<ReflectionService>().RequireRights(app);
     }
 }

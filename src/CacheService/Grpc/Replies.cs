@@ -1,3 +1,4 @@
+using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using Google.Protobuf.WellKnownTypes;
@@ -27,6 +28,17 @@ internal sealed class Replies(FeedStatus status)
         Revision = counts.Revision,
     };
 
+    public AuditNowResponse Audit(AuditResult result) => new()
+    {
+        Messages = result.Messages,
+        Differences = result.Differences,
+        Repaired = result.Repaired,
+        FirstDifferences = { result.FirstDifferences.Select(Difference) },
+        Duration = Duration.FromTimeSpan(result.Duration),
+        TriggersWarning = result.TriggersWarning,
+        Freshness = Freshness(result.Version),
+    };
+
     public static TweetCounts.V1.FeedState State(Feed.FeedState state) => state switch
     {
         Feed.FeedState.Starting => TweetCounts.V1.FeedState.Starting,
@@ -39,4 +51,14 @@ internal sealed class Replies(FeedStatus status)
     public RpcException NotLoaded() => new(new Status(StatusCode.Unavailable, $"{status.Condition.Detail}; try again in a moment"));
 
     public static RpcException NoSuchMessage(long messageId) => new(new Status(StatusCode.NotFound, $"there is no message {messageId}"));
+
+    private static TweetCounts.V1.AuditDifference Difference(Auditing.AuditDifference difference) => new()
+    {
+        MessageId = difference.MessageId,
+        Expected = Audited(difference.Expected),
+        Actual = Audited(difference.Actual),
+    };
+
+    private static TweetCounts.V1.AuditedCounts? Audited(Auditing.AuditedCounts? counts) =>
+        counts is { } known ? new TweetCounts.V1.AuditedCounts { Retweets = known.Retweets, Likes = known.Likes } : null;
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Messages;
@@ -11,7 +12,7 @@ namespace CacheService.Grpc;
 
 /// <summary>The API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
-    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, WatchStreams watches, Replies replies,
+    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, WatchStreams watches, Replies replies, Auditor auditor,
     IOptions<LimitsOptions> limits, TimeProvider time)
     : TweetCountsService.TweetCountsServiceBase
 {
@@ -114,6 +115,7 @@ internal sealed class TweetCountsGrpcService(
     {
         var version = store.Version;
         var condition = status.ConditionOf(version);
+        var audits = auditor.Summary;
         return Task.FromResult(new GetStatusResponse
         {
             State = Replies.State(condition.State),
@@ -131,8 +133,15 @@ internal sealed class TweetCountsGrpcService(
             Ringer = status.IsRinger,
             NotificationQueueUsage = status.NotificationQueueUsage,
             Uptime = Duration.FromTimeSpan(status.Uptime),
+            Audits = (ulong)audits.Audits,
+            AuditDifferences = (ulong)audits.Differences,
+            LastAuditAt = audits.LastEndedAt is { } endedAt ? Timestamp.FromDateTimeOffset(endedAt) : null,
+            LastAuditDuration = audits.LastEndedAt is null ? null : Duration.FromTimeSpan(audits.LastDuration),
         });
     }
+
+    public override async Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) =>
+        replies.Audit(await auditor.AuditNowAsync(context.CancellationToken));
 
     private async Task PassAsync(ReadRequirement? requirement, ServerCallContext context)
     {

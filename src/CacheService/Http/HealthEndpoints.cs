@@ -11,9 +11,11 @@ internal static class HealthEndpoints
     /// </summary>
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet("/health", Ready);
-        endpoints.MapGet("/health/ready", Ready);
-        endpoints.MapGet("/health/live", (FeedStatus status) => status.IsCycling
+        // For everybody: see Security.MethodRights.
+        var health = endpoints.MapGroup("/health").AllowAnonymous().DisableRateLimiting();
+        health.MapGet("", Ready);
+        health.MapGet("/ready", Ready);
+        health.MapGet("/live", (FeedStatus status) => status.IsCycling
             ? Results.Text("the feed cycles\n")
             : Results.Text("the feed hangs\n", statusCode: StatusCodes.Status503ServiceUnavailable));
     }

@@ -78,6 +78,25 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
         }
     }
 
+    /// <summary>Forgets pooled connections that nobody uses: they may be as broken as another one was found to be.</summary>
+    public void ClearPool() => Pool.Clear();
+
+    /// <summary>
+    /// Ends sessions that earlier readers and listeners of this service have left on the server, which may not have noticed that they are gone: they would
+    /// keep their locks. To be called between two sessions, by the new reader.
+    /// </summary>
+    public async Task EndLeftSessionsAsync(NpgsqlConnection reader, CancellationToken cancellationToken)
+    {
+        const string Sql =
+            """
+            select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and usename = current_user and application_name ~ $1 and pid <> pg_backend_pid()
+            """;
+        await using var end = new NpgsqlCommand(Sql, reader);
+        end.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $" (reader|listener) {Instance}$" });
+        await end.ExecuteNonQueryAsync(cancellationToken);
+    }
+
     /// <summary>Runs statements in one READ COMMITTED transaction, whatever the role's default: what follows a lock in a function must see what was committed before it.</summary>
     public async Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
     {

@@ -112,10 +112,16 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
         }
     }
 
-    private static async Task CheckTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The triggers that are missing or disabled, in a line; null if none is.</summary>
+    public static async Task<string?> FindMissingTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(MissingTriggersSql, connection);
-        if (await command.ExecuteScalarAsync(cancellationToken) is string missing)
+        return await command.ExecuteScalarAsync(cancellationToken) as string;
+    }
+
+    private static async Task CheckTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (await FindMissingTriggersAsync(connection, cancellationToken) is { } missing)
         {
             throw new DatabaseSetupException(
                 $"Changes would go unrecorded: triggers are missing or disabled: {missing}. As the owner of the tables enable them, or run: psql -v ON_ERROR_STOP=1 -f sql/005_triggers.sql");

@@ -8,10 +8,10 @@ internal static class SessionSettings
     /// <summary>How long a statement on a pooled connection may take, in seconds.</summary>
     public const int StatementTimeoutSeconds = 10;
 
-    // Data that nobody acknowledges, a transaction that nobody goes on with, a client that vanished in mid-statement (not on every platform).
+    // A client that is silent for long or acknowledges nothing, a transaction that nobody goes on with, a client that vanished in mid-statement (not on every platform).
     private const string Sql =
         """
-        set tcp_user_timeout = '15s';
+        set tcp_keepalives_idle = 15; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s';
         set idle_in_transaction_session_timeout = '1min';
         do $$ begin
             set client_connection_check_interval = '5s';

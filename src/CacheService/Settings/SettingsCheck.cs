@@ -7,8 +7,7 @@ internal sealed class SettingsCheck<TOptions>(IConfigurationSection section, Fun
 {
     public IReadOnlyList<string> FindErrors()
     {
-        var known = typeof(TOptions).GetProperties().Select(property => property.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        var errors = section.GetChildren().Where(child => !known.Contains(child.Key)).Select(child => $"{child.Path} is no setting; --help lists them").ToList();
+        var errors = SettingsKeys.FindErrors(section, typeof(TOptions)).ToList();
         try
         {
             read();

@@ -2,8 +2,10 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
+using CacheService.Auditing;
 using CacheService.Feed;
 using CacheService.Postgres.Embedded;
+using CacheService.Security;
 using CacheService.Watching;
 
 namespace CacheService.Settings;
@@ -15,8 +17,10 @@ internal static class SettingsHelp
     public static IReadOnlyList<(string Section, Type Options)> Sections { get; } =
     [
         (FeedOptions.Section, typeof(FeedOptions)),
+        (AuditOptions.Section, typeof(AuditOptions)),
         (WatchOptions.Section, typeof(WatchOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
+        (SecurityOptions.Section, typeof(SecurityOptions)),
         (EmbeddedOptions.Section, typeof(EmbeddedOptions)),
     ];
 
@@ -30,11 +34,16 @@ internal static class SettingsHelp
           CacheService                                    with a PostgreSQL of its own
           CacheService --ConnectionStrings:Postgres="Host=db;Database=app;Username=counts;Password=..."
           CacheService --Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:6080
+          CacheService --Kestrel:Endpoints:Grpc:Url=https://*:5080 --Kestrel:Endpoints:Grpc:Certificate:Path=server.pem \
+            --Kestrel:Endpoints:Grpc:Certificate:KeyPath=server.key --Security:ClientCertificateAuthority=clients-ca.pem \
+            --Security:ApiKeys:0:Name=dashboard --Security:ApiKeys:0:Sha256=... --Security:ApiKeys:0:Rights=Read,Watch
 
         Settings, also as environment variables (Feed__HeartbeatInterval) or in appsettings.json:
           ConnectionStrings:Postgres       An Npgsql connection string. Default: an embedded PostgreSQL.
           Kestrel:Endpoints:Grpc:Url       Where gRPC is served (HTTP/2). Default: http://127.0.0.1:5080
-          Kestrel:Endpoints:Http:Url       Where /health is served (HTTP/1.1). Default: http://127.0.0.1:5081
+          Kestrel:Endpoints:Http:Url       Where /health is served, to everybody (HTTP/1.1). Default: http://127.0.0.1:5081
+          Kestrel:Endpoints:Grpc:Certificate:Path, KeyPath, Password
+                                           The server's certificate, for an https address: PEM with its key, or PFX.
 
         {string.Join(Environment.NewLine, Sections.SelectMany(section => Lines(section.Section, section.Options)))}
         """;
@@ -45,6 +54,17 @@ internal static class SettingsHelp
         foreach (var property in options.GetProperties(BindingFlags.Public | BindingFlags.Instance))
         {
             var name = $"{section}:{property.Name}";
+            if (SettingsKeys.ItemsOf(property) is { } item)
+            {
+                yield return $"  {name + ":0, :1 ...",-32} {property.GetCustomAttribute<DescriptionAttribute>()?.Description} Each has:";
+                foreach (var line in Lines($"{name}:0", item))
+                {
+                    yield return line;
+                }
+
+                continue;
+            }
+
             var description = property.GetCustomAttribute<DescriptionAttribute>()?.Description;
             var value = Convert.ToString(property.GetValue(defaults), CultureInfo.InvariantCulture);
             var range = property.GetCustomAttribute<RangeAttribute>() is { } limits ? $" Range: {limits.Minimum} to {limits.Maximum}." : "";

@@ -54,6 +54,36 @@ internal sealed class SchemaInstallerTests
     }
 
     [Test]
+    public async Task Writer_WithOperatorsOfItsOwnFirstInItsPath_HasThemNotRunByTheTriggers()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var writer = await database.OpenAsync();
+        await writer.ExecuteAsync("create schema evil");
+        foreach (var (name, types) in new[] { ("=", "tweet.action_t"), ("<=", "timestamptz"), (">=", "timestamptz"), ("=", "int8"), ("+", "int8"), ("-", "int8"), ("<>", "int8"), ("<>", "numeric") })
+        {
+            await writer.ExecuteAsync($"create or replace function evil.run({types}, {types}) returns bool language plpgsql as $$ begin raise 'run as %', current_user; end $$");
+            await writer.ExecuteAsync($"create operator evil.{name} (leftarg = {types}, rightarg = {types}, function = evil.run)");
+        }
+
+        await writer.ExecuteAsync(
+            """
+            create function evil.pg_notify(text, text) returns void language plpgsql as $$ begin raise 'run as %', current_user; end $$;
+            create function evil.pg_try_advisory_xact_lock_shared(int, int) returns bool language plpgsql as $$ begin raise 'run as %', current_user; end $$;
+            create function evil.clock_timestamp() returns timestamptz language plpgsql as $$ begin raise 'run as %', current_user; end $$;
+            set search_path = evil, pg_catalog;
+            insert into tweet.users (uname) values ('Puck');
+            insert into tweet.message (userid, message) select userid, 'message' from tweet.users;
+            insert into tweet.activity (messageid, action) values (1, 'rt'), (1, 'fav');
+            update tweet.activity set action = 'rt';
+            delete from tweet.activity;
+            insert into tweet.activity (messageid, action) values (1, 'de-rt');
+            """);
+
+        await service.AssertEqualsViewAsync(database);
+    }
+
+    [Test]
     public async Task Writer_WithTheWriterRoleOnly_ChangesTheCountsAndReadsNoPlumbing()
     {
         await using var database = await TestDatabase.CreateAsync();

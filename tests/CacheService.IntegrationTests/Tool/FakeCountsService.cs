@@ -20,6 +20,8 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
 
     public GetStatusResponse Status { get; set; } = new();
 
+    public AuditNowResponse Audit { get; set; } = new();
+
     public override Task<BatchGetCountsResponse> BatchGetCounts(BatchGetCountsRequest request, ServerCallContext context)
     {
         BatchRequest = request;
@@ -38,6 +40,8 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
             : throw new RpcException(new Status(StatusCode.NotFound, "there is no such message"));
 
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(Status);
+
+    public override Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) => Answer(Audit);
 
     private Task<T> Answer<T>(T answer) => Failure is null ? Task.FromResult(answer) : throw Failure;
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using CacheService.Client;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -42,6 +44,39 @@ public sealed class TweetCountsClientOptionsTests
         var options = new TweetCountsClientOptions { Addresses = [Local, new Uri("https://counts")] };
 
         Assert.That(() => new TweetCountsClient(options), Throws.TypeOf<OptionsValidationException>().With.Message.Contains("all the same"));
+    }
+
+    [TestCase("http://127.0.0.1:5080", "twc_secret", false, null)]
+    [TestCase("https://counts:5080", "twc_secret", false, null)]
+    [TestCase("http://counts:5080", "twc_secret", true, null)]
+    [TestCase("http://counts:5080", "twc_secret", false, "in the clear")]
+    [TestCase("https://counts:5080", "", false, "one word of printable ASCII")]
+    [TestCase("https://counts:5080", "twc_secret\n", false, "one word of printable ASCII")]
+    public void Constructor_WithAnApiKey_IsRefusedWhereItWouldLeak(string address, string key, bool allowPlaintext, string? words)
+    {
+        var options = new TweetCountsClientOptions { Addresses = [new Uri(address)], ApiKey = key, AllowPlaintextApiKey = allowPlaintext };
+        if (words is null)
+        {
+            using var client = new TweetCountsClient(options);
+            Assert.That(client, Is.Not.Null);
+        }
+        else
+        {
+            Assert.That(() => new TweetCountsClient(options), Throws.TypeOf<OptionsValidationException>().With.Message.Contains(words).And.Message.Not.Contains("secret"));
+        }
+    }
+
+    [Test]
+    public void Constructor_BadCertificates_AreNamed()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = new CertificateRequest("CN=a", key, HashAlgorithmName.SHA256).CreateSelfSigned(DateTimeOffset.UtcNow, DateTimeOffset.UtcNow.AddDays(1));
+        using var withoutKey = X509CertificateLoader.LoadCertificate(certificate.RawData);
+
+        Assert.That(() => new TweetCountsClient(new TweetCountsClientOptions { Addresses = [new Uri("https://counts")], CertificateAuthorities = [], ClientCertificate = withoutKey }),
+            Throws.TypeOf<OptionsValidationException>().With.Message.Contains("no private key").And.Message.Contains("CertificateAuthorities is empty"));
+        Assert.That(() => new TweetCountsClient(new TweetCountsClientOptions { Addresses = [Local], ClientCertificate = certificate }),
+            Throws.TypeOf<OptionsValidationException>().With.Message.Contains("use https"));
     }
 
     [Test]

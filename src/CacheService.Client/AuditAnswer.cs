@@ -1,0 +1,26 @@
+namespace CacheService.Client;
+
+/// <summary>What an audit found: a comparison of all counts of one server with the database.</summary>
+public sealed record AuditAnswer
+{
+    /// <summary>How many messages were compared.</summary>
+    public required long Messages { get; init; }
+
+    /// <summary>How many of them differed.</summary>
+    public required long Differences { get; init; }
+
+    /// <summary>How many of those were corrected. The rest, which changed unrecorded meanwhile, is left to the next audit.</summary>
+    public required long Repaired { get; init; }
+
+    /// <summary>The first thousand, by message id.</summary>
+    public required IReadOnlyList<AuditDifference> FirstDifferences { get; init; }
+
+    /// <summary>How long it took.</summary>
+    public required TimeSpan Duration { get; init; }
+
+    /// <summary>Which triggers are missing or disabled, in words; empty if none is.</summary>
+    public required string TriggersWarning { get; init; }
+
+    /// <summary>As of the end of the audit.</summary>
+    public required Freshness Freshness { get; init; }
+}

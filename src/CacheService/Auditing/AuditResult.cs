@@ -1,0 +1,31 @@
+using CacheService.Counts;
+
+namespace CacheService.Auditing;
+
+/// <summary>What an audit found.</summary>
+internal sealed record AuditResult
+{
+    /// <summary>How many of the differences are kept.</summary>
+    public const int KeptDifferences = 1000;
+
+    /// <summary>How many messages were compared.</summary>
+    public required long Messages { get; init; }
+
+    /// <summary>How many of them differed.</summary>
+    public required long Differences { get; init; }
+
+    /// <summary>How many of those were corrected.</summary>
+    public required long Repaired { get; init; }
+
+    /// <summary>The first differences, by message id.</summary>
+    public required IReadOnlyList<AuditDifference> FirstDifferences { get; init; }
+
+    /// <summary>How long it took, pauses included.</summary>
+    public required TimeSpan Duration { get; init; }
+
+    /// <summary>The triggers that are missing or disabled, in words; empty if none is.</summary>
+    public required string TriggersWarning { get; init; }
+
+    /// <summary>What the store held at the end.</summary>
+    public required CountsVersion Version { get; init; }
+}

@@ -1,0 +1,181 @@
+using CacheService.Counts;
+using CacheService.Feed;
+using CacheService.Postgres;
+
+namespace CacheService.Auditing;
+
+/// <summary>
+/// Compares the counts of one range of messages with the tables, exactly, while both change, and repairs what differs.
+/// <para>
+/// The tables are counted at a snapshot A. Then the store is let reach a snapshot S that includes A, and its counts are read, all at S. What the change log has
+/// between A and S, added to the counts at A, must be the counts at S. So a difference is something that the log does not have.
+/// </para>
+/// <para>
+/// That holds if the log is whole from A on. What A lacks is not trimmed, since for that time the feed reports a snapshot from before A
+/// (<see cref="SnapshotPin"/>); whatever else may take rows out of the log (a crash, a registration that is gone, a TRUNCATE, a restore) makes the feed load
+/// afresh at its next drain, under a new epoch: so there is one more drain after the log was read, and it must leave the epoch as it was before A.
+/// Otherwise nothing follows, and the range is compared again.
+/// </para>
+/// </summary>
+internal sealed class RangeAudit(
+    CountsStore store, FeedStatus status, DrainRequests requests, SnapshotPin pin, Repairs repairs, PostgresConnections connections, TimeProvider time)
+{
+    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(5);
+
+    /// <summary>Compares and repairs a range.</summary>
+    /// <param name="first">Its first id.</param>
+    /// <param name="size">How many messages it has at most.</param>
+    /// <param name="cachedIds">What the cache knew at some time, ascending: messages that the tables lack are among those.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="RangeNotComparedException">Nothing follows; try again.</exception>
+    public async Task<RangeComparison> CompareAsync(long first, RangeSize size, long[] cachedIds, CancellationToken cancellationToken)
+    {
+        var consumer = status.Consumer;
+        var began = pin.Pin();
+        try
+        {
+            if (began is null)
+            {
+                throw new RangeNotComparedException("nothing is loaded yet");
+            }
+
+            return await ComparePinnedAsync(first, size, cachedIds, began, consumer, cancellationToken);
+        }
+        finally
+        {
+            pin.Release();
+        }
+    }
+
+    private async Task<RangeComparison> ComparePinnedAsync(
+        long first, RangeSize size, long[] cachedIds, CountsVersion began, string consumer, CancellationToken cancellationToken)
+    {
+        // One connection for the tables and the log, so that both are of one server.
+        await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
+        var database = new RecountReader(connection);
+        var begin = IndexOf(cachedIds, first);
+        var end = begin + size.Messages < cachedIds.Length ? begin + size.Messages : cachedIds.Length;
+
+        var started = time.GetTimestamp();
+        var recount = await database.RecountAsync(consumer, first, size.Messages, end < cachedIds.Length ? cachedIds[end] - 1 : long.MaxValue, cancellationToken);
+        var databaseTime = time.GetElapsedTime(started);
+        size.Adapt(databaseTime);
+        if (!recount.IsOurs)
+        {
+            throw new RangeNotComparedException("the feed is not registered with the server that the audit asked");
+        }
+
+        await WaitForDrainAsync(cancellationToken);
+        var messageIds = new HashSet<long>(recount.Counts.Keys);
+        messageIds.UnionWith(new ArraySegment<long>(cachedIds, begin, IndexAfter(cachedIds, recount.Last) - begin));
+        var (pending, compared) = (messageIds.ToArray(), 0);
+        var differences = new List<AuditDifference>();
+        CountsVersion? found = null;
+
+        // A second time for the messages that have come since the tables were counted, of which only the log knows.
+        for (var pass = 0; pass < 2 && (pass == 0 || pending.Length > 0); pass++)
+        {
+            var actual = new MessageCounts?[pending.Length];
+            var version = store.ReadMany(pending, actual)!;
+            found ??= version;
+            RequireSame(began, consumer, version);
+
+            started = time.GetTimestamp();
+            var recorded = await database.ReadRecordedAsync(recount.Snapshot, version.Snapshot, first, recount.Last, cancellationToken);
+            databaseTime += time.GetElapsedTime(started);
+            compared += Compare(recount.Counts, recorded, pending, actual, differences);
+            pending = [.. recorded.Keys.Where(messageIds.Add)];
+        }
+
+        await WaitForDrainAsync(cancellationToken);
+        RequireSame(began, consumer, store.Version!);
+        differences.Sort((one, other) => one.MessageId.CompareTo(other.MessageId));
+        var repaired = differences.Count == 0 ? 0 : await RepairAsync(found!, differences, cancellationToken);
+        return new RangeComparison(recount.Last, compared, differences, repaired, databaseTime);
+    }
+
+    private static int Compare(
+        IReadOnlyDictionary<long, AuditedCounts> counted, Dictionary<long, CountChange> recorded, long[] messageIds, MessageCounts?[] actual, List<AuditDifference> differences)
+    {
+        var messages = 0;
+        for (var i = 0; i < messageIds.Length; i++)
+        {
+            var messageId = messageIds[i];
+            if (!Expectation.TryAdd(counted.TryGetValue(messageId, out var counts) ? counts : null, recorded.GetValueOrDefault(messageId), out var expected))
+            {
+                throw new RangeNotComparedException($"message {messageId} changed unrecorded meanwhile");
+            }
+
+            AuditedCounts? cached = actual[i] is { } known ? new AuditedCounts(known.Retweets, known.Likes) : null;
+            messages += expected is null && cached is null ? 0 : 1;
+            if (expected != cached)
+            {
+                differences.Add(new AuditDifference(messageId, expected, cached));
+            }
+        }
+
+        return messages;
+    }
+
+    private async Task<int> RepairAsync(CountsVersion found, List<AuditDifference> differences, CancellationToken cancellationToken)
+    {
+        var repair = new Repair(found, [.. differences.Select(difference => difference.Correction)]);
+        repairs.Submit(repair);
+        try
+        {
+            await WaitForDrainAsync(cancellationToken);
+        }
+        catch (RangeNotComparedException)
+        {
+            // The difference has been found all the same. The next audit finds it again, and must not find this repair pending.
+        }
+        finally
+        {
+            if (repairs.Withdraw(repair))
+            {
+                repair.Drop();
+            }
+        }
+
+        return await repair.Applied;
+    }
+
+    /// <summary>Waits for a drain that starts now or later, and succeeds.</summary>
+    private async Task WaitForDrainAsync(CancellationToken cancellationToken)
+    {
+        bool succeeded;
+        try
+        {
+            succeeded = await requests.NextDrainAsync().WaitAsync(LongestDrain, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            succeeded = false;
+        }
+
+        if (!succeeded)
+        {
+            throw new RangeNotComparedException(status.Condition.Detail is { Length: > 0 } detail ? $"the feed is {detail}" : "a read of the change log failed");
+        }
+    }
+
+    private void RequireSame(CountsVersion began, string consumer, CountsVersion now)
+    {
+        if (now.Epoch != began.Epoch || status.Consumer != consumer)
+        {
+            throw new RangeNotComparedException("the counts were loaded afresh meanwhile");
+        }
+    }
+
+    private static int IndexOf(long[] ascending, long messageId)
+    {
+        var index = Array.BinarySearch(ascending, messageId);
+        return index >= 0 ? index : ~index;
+    }
+
+    private static int IndexAfter(long[] ascending, long messageId)
+    {
+        var index = Array.BinarySearch(ascending, messageId);
+        return index >= 0 ? index + 1 : ~index;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Collections.Frozen;
+
+namespace CacheService.Security;
+
+/// <summary>Which right each gRPC method asks for.</summary>
+internal static class MethodRights
+{
+    private const string Counts = "/tweetcounts.v1.TweetCountsService";
+
+    private static readonly FrozenDictionary<string, Rights> Table = new Dictionary<string, Rights>
+    {
+        [$"{Counts}/GetCounts"] = Rights.Read,
+        [$"{Counts}/BatchGetCounts"] = Rights.Read,
+        [$"{Counts}/ListTopCounts"] = Rights.Read,
+        [$"{Counts}/GetMessage"] = Rights.Read,
+        [$"{Counts}/GetStatus"] = Rights.Read,
+        [$"{Counts}/WatchCounts"] = Rights.Watch,
+        [$"{Counts}/AuditNow"] = Rights.Admin,
+        ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = Rights.Read,
+        // Who balances load has no key, and learns nothing but whether to send calls here.
+        ["/grpc.health.v1.Health/Check"] = Rights.None,
+        ["/grpc.health.v1.Health/List"] = Rights.None,
+        ["/grpc.health.v1.Health/Watch"] = Rights.None,
+    }.ToFrozenDictionary();
+
+    /// <summary>Whether somebody has thought about this method.</summary>
+    public static bool Knows(string method) => Table.ContainsKey(method);
+
+    /// <summary>The right that a method asks for, <see cref="Rights.None"/> where anybody may call it; of a method that is not listed, the highest.</summary>
+    public static Rights Of(string method) => Table.GetValueOrDefault(method, Rights.Admin);
+}

@@ -1,0 +1,19 @@
+using CacheService.Security;
+using Google.Protobuf.Reflection;
+using Grpc.Reflection.V1;
+using TweetCounts.V1;
+
+namespace CacheService.Tests.Security;
+
+internal sealed class MethodRightsTests
+{
+    private static IEnumerable<string> Methods =>
+        new ServiceDescriptor[] { TweetCountsService.Descriptor, global::Grpc.Health.V1.Health.Descriptor, ServerReflection.Descriptor }
+            .SelectMany(service => service.Methods.Select(method => $"/{service.FullName}/{method.Name}"));
+
+    [TestCaseSource(nameof(Methods))]
+    public void Knows_EveryMethodOfTheService_IsListed(string method) => Assert.That(MethodRights.Knows(method), "decide which right it asks for");
+
+    [Test]
+    public void Of_AMethodThatIsNotListed_IsTheHighest() => Assert.That(MethodRights.Of("/tweetcounts.v1.TweetCountsService/DropAll"), Is.EqualTo(Rights.Admin));
+}
