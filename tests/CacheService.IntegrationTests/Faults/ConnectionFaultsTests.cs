@@ -18,7 +18,7 @@ internal sealed class ConnectionFaultsTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero, "the change log had everything");
+        Assert.That(run.Checker.States.Reloads, Is.Zero, "the change log had everything");
     }
 
     [Test]
@@ -39,6 +39,6 @@ internal sealed class ConnectionFaultsTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero, "the change log had everything");
+        Assert.That(run.Checker.States.Reloads, Is.Zero, "the change log had everything");
     }
 }

@@ -18,7 +18,7 @@ internal sealed class FailoverTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.GreaterThan(0), "the change log is not replicated");
+        Assert.That(run.Checker.States.Reloads, Is.GreaterThan(0), "the change log is not replicated");
     }
 
     [Test]
@@ -40,7 +40,7 @@ internal sealed class FailoverTests
         run.Checker.Tolerance = TimeSpan.Zero;
         await run.FinishAsync(servers.Standby);
         await TestContext.Progress.WriteLineAsync($"followed the demoted primary for {run.Checker.LongestLie.TotalSeconds:F1} s");
-        Assert.That(run.Checker.Reloads, Is.GreaterThan(0));
+        Assert.That(run.Checker.States.Reloads, Is.GreaterThan(0));
     }
 
     [Test]
@@ -57,6 +57,6 @@ internal sealed class FailoverTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.GreaterThan(0), "the change log is not replicated");
+        Assert.That(run.Checker.States.Reloads, Is.GreaterThan(0), "the change log is not replicated");
     }
 }

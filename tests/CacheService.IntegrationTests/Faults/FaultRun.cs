@@ -57,7 +57,7 @@ internal sealed class FaultRun : IAsyncDisposable
         var run = new FaultRun(fault, database, service, writers, new HonestyChecker(service, writers, DefaultStaleAfter));
         await service.WaitForStateAsync(FeedState.Live);
         await run.Writers.WriteMoreAsync(Some);
-        await run.Checker.WaitForLiveAsync(Stopwatch.GetTimestamp());
+        await run.Checker.States.WaitForLiveAsync(Stopwatch.GetTimestamp());
         run.BeginFault();
         return run;
     }
@@ -73,14 +73,14 @@ internal sealed class FaultRun : IAsyncDisposable
     /// <summary>From here on the table counts.</summary>
     public void BeginFault()
     {
-        Checker.ForgetStates();
+        Checker.States.Forget();
         _committedBefore = Writers.Committed;
     }
 
     /// <summary>The fault is over: waits until everything written until now is read as LIVE.</summary>
     public async Task EndFaultAsync()
     {
-        _exactAfter = await Checker.WaitForLiveAsync(Stopwatch.GetTimestamp());
+        _exactAfter = await Checker.States.WaitForLiveAsync(Stopwatch.GetTimestamp());
         await Writers.WriteMoreAsync(Some);
     }
 

@@ -18,10 +18,10 @@ internal static class FaultTable
     public static void Add(string fault, HonestyChecker observed, TimeSpan exactAfter, long transactions, int differences) => Rows.Enqueue(
     [
         fault,
-        Number($"{observed.NotLive.TotalSeconds:F2}"),
-        Number($"{observed.LongestNotLive.TotalSeconds:F2}"),
+        Number($"{observed.States.NotLive.TotalSeconds:F2}"),
+        Number($"{observed.States.LongestNotLive.TotalSeconds:F2}"),
         Number($"{exactAfter.TotalMilliseconds:F0}"),
-        Number($"{observed.Reloads}"),
+        Number($"{observed.States.Reloads}"),
         Number($"{transactions}"),
         Number($"{observed.Checked}"),
         Number($"{differences}"),

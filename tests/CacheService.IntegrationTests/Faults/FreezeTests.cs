@@ -25,8 +25,8 @@ internal sealed class FreezeTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero, "the lease has held");
-        Assert.That(run.Checker.LongestNotLive, Is.GreaterThan(TimeSpan.FromSeconds(6)));
+        Assert.That(run.Checker.States.Reloads, Is.Zero, "the lease has held");
+        Assert.That(run.Checker.States.LongestNotLive, Is.GreaterThan(TimeSpan.FromSeconds(6)));
     }
 
     [Test]
@@ -52,7 +52,7 @@ internal sealed class FreezeTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.GreaterThan(0), "nothing was recorded meanwhile");
+        Assert.That(run.Checker.States.Reloads, Is.GreaterThan(0), "nothing was recorded meanwhile");
     }
 
     [Test]
@@ -68,7 +68,7 @@ internal sealed class FreezeTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero, "the change log had everything");
+        Assert.That(run.Checker.States.Reloads, Is.Zero, "the change log had everything");
     }
 
     [Test]
@@ -84,6 +84,6 @@ internal sealed class FreezeTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.EqualTo(1));
+        Assert.That(run.Checker.States.Reloads, Is.EqualTo(1));
     }
 }

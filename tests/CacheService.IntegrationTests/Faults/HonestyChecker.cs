@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using CacheService.IntegrationTests.Infrastructure;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -24,16 +23,6 @@ internal sealed class HonestyChecker : IAsyncDisposable
     private readonly ConcurrentQueue<string> _violations = new();
     private readonly Task _running;
 
-    // Written by the one loop that reads without a requirement.
-    private readonly Lock _lock = new();
-    private readonly List<(long ReadAt, long IncludesUntil)> _live = [];
-    private readonly HashSet<string> _epochs = [];
-    private string _epoch = "";
-    private ulong _revision;
-    private long _notLiveSince = Stopwatch.GetTimestamp();
-    private bool _isLive;
-    private long _notLive;
-    private long _longestNotLive;
     private long _longestLie;
     private int _violationCount;
     private int _checked;
@@ -61,78 +50,14 @@ internal sealed class HonestyChecker : IAsyncDisposable
     /// <summary>How far the worst reply within the tolerance was from the truth.</summary>
     public TimeSpan LongestLie => Elapsed(Volatile.Read(ref _longestLie));
 
+    /// <summary>What the reads without a requirement saw of the service's state.</summary>
+    public ObservedStates States { get; } = new();
+
     public IReadOnlyCollection<string> Violations => _violations;
 
     public int ViolationCount => _violationCount;
 
     public int Checked => _checked;
-
-    /// <summary>How often counts were loaded afresh.</summary>
-    public int Reloads
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return Math.Max(_epochs.Count - 1, 0);
-            }
-        }
-    }
-
-    /// <summary>How long, in all, replies were not LIVE or did not come, since <see cref="ForgetStates"/>.</summary>
-    public TimeSpan NotLive
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return Elapsed(_notLive);
-            }
-        }
-    }
-
-    /// <summary>The longest such time.</summary>
-    public TimeSpan LongestNotLive
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return Elapsed(_longestNotLive);
-            }
-        }
-    }
-
-    /// <summary>Begins to measure the states and the reloads anew.</summary>
-    public void ForgetStates()
-    {
-        lock (_lock)
-        {
-            (_notLive, _longestNotLive, _notLiveSince) = (0, 0, Stopwatch.GetTimestamp());
-            _live.Clear();
-            _epochs.Clear();
-            _epochs.Add(_epoch);
-        }
-    }
-
-    /// <summary>Waits for the first LIVE reply that includes everything until a time.</summary>
-    /// <returns>How long after that time it came.</returns>
-    public async Task<TimeSpan> WaitForLiveAsync(long includingAllUntil)
-    {
-        long readAt = 0;
-        await Wait.UntilAsync(
-            () =>
-            {
-                lock (_lock)
-                {
-                    readAt = _live.Find(reply => reply.IncludesUntil > includingAllUntil).ReadAt;
-                    return readAt > 0;
-                }
-            },
-            RunningService.Patience,
-            "a LIVE reply is younger than the fault's end");
-        return Stopwatch.GetElapsedTime(includingAllUntil, readAt);
-    }
 
     public async ValueTask DisposeAsync()
     {
@@ -157,14 +82,12 @@ internal sealed class HonestyChecker : IAsyncDisposable
     {
         var sentAt = Stopwatch.GetTimestamp();
         var freshness = await TryReadAsync(null, TimeSpan.MaxValue);
-        lock (_lock)
+        if (freshness is not null && States.HasGoneBackTo(freshness))
         {
-            ObserveState(freshness?.State == FeedState.Live, sentAt);
-            if (freshness is not null)
-            {
-                ObserveVersion(freshness, sentAt);
-            }
+            Violate($"revision {freshness.Revision} was read after a later one");
         }
+
+        States.Observe(freshness, sentAt);
     }
 
     private async Task ReadOneAsync()
@@ -256,37 +179,6 @@ internal sealed class HonestyChecker : IAsyncDisposable
         {
             Violate($"message {message.Id}: a {freshness.State} reply of age {age} (promised: {(promised == TimeSpan.MaxValue ? "nothing" : promised)}) with {retweets?.ToString() ?? "no"} "
                 + $"retweets lacks what was committed {Elapsed(lie).TotalMilliseconds:F1} ms before that; {message.CommittedBefore(knownUntil)} were by then");
-        }
-    }
-
-    private void ObserveState(bool isLive, long sentAt)
-    {
-        if (isLive && !_isLive)
-        {
-            var lasted = Stopwatch.GetTimestamp() - _notLiveSince;
-            _notLive += lasted;
-            _longestNotLive = Math.Max(_longestNotLive, lasted);
-        }
-        else if (!isLive && _isLive)
-        {
-            _notLiveSince = sentAt;
-        }
-
-        _isLive = isLive;
-    }
-
-    private void ObserveVersion(Freshness freshness, long sentAt)
-    {
-        if (freshness.Epoch == _epoch && freshness.Revision < _revision)
-        {
-            Violate($"revision {freshness.Revision} was read after {_revision}");
-        }
-
-        (_epoch, _revision) = (freshness.Epoch, freshness.Revision);
-        _epochs.Add(_epoch);
-        if (freshness.State == FeedState.Live)
-        {
-            _live.Add((Stopwatch.GetTimestamp(), sentAt - Ticks(freshness.Age.ToTimeSpan())));
         }
     }
 

@@ -21,13 +21,13 @@ internal sealed class LogFaultsTests
         await run.Writers.WriteMoreAsync(500);
         var grown = await database.QueryAsync<long>("select count(*) from twcache.change");
         Assert.That(grown, Is.GreaterThan(500), "nothing is trimmed");
-        Assert.That(run.Checker.NotLive, Is.EqualTo(TimeSpan.Zero), "counts are as exact as before");
+        Assert.That(run.Checker.States.NotLive, Is.EqualTo(TimeSpan.Zero), "counts are as exact as before");
         await database.ExecuteAsync(trim);
 
         await run.EndFaultAsync();
         await Wait.UntilAsync(async () => await database.QueryAsync<long>("select count(*) from twcache.change where xid < (select pg_snapshot_xmin(pg_current_snapshot()))") < grown / 2, RunningService.Patience, "the log is trimmed again");
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero);
+        Assert.That(run.Checker.States.Reloads, Is.Zero);
     }
 
     [Test]
@@ -54,7 +54,7 @@ internal sealed class LogFaultsTests
         await server.ExecuteAsync(Large);
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero);
+        Assert.That(run.Checker.States.Reloads, Is.Zero);
     }
 
     [Test]
@@ -73,7 +73,7 @@ internal sealed class LogFaultsTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero);
+        Assert.That(run.Checker.States.Reloads, Is.Zero);
     }
 
     /// <summary>The largest file that a session can write: beyond it the kernel refuses, as a full disk does.</summary>

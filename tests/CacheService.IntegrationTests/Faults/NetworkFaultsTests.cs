@@ -36,7 +36,7 @@ internal sealed class NetworkFaultsTests
         await run.EndFaultAsync();
         await Wait.UntilAsync(async () => (await run.Service.GetStatusAsync()).Ringer, RunningService.Patience, "the sessions that the server still believes in have lost their locks");
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero, "the change log had everything");
+        Assert.That(run.Checker.States.Reloads, Is.Zero, "the change log had everything");
     }
 
     private static NetworkFault FaultOf(string how) => how switch

@@ -26,6 +26,6 @@ internal sealed class NotificationQueueTests
         await run.EndFaultAsync();
         await Wait.UntilAsync(async () => (await run.Service.GetStatusAsync()).NotificationQueueUsage < Threshold / 2, RunningService.Patience, "the queue is empty again, and the status says so");
         await run.FinishAsync();
-        Assert.That((run.Checker.Reloads, run.Checker.NotLive), Is.EqualTo((0, TimeSpan.Zero)));
+        Assert.That((run.Checker.States.Reloads, run.Checker.States.NotLive), Is.EqualTo((0, TimeSpan.Zero)));
     }
 }

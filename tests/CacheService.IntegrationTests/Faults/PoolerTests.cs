@@ -21,7 +21,7 @@ internal sealed class PoolerTests
 
             await run.EndFaultAsync();
             await run.FinishAsync();
-            Assert.That(run.Checker.Reloads, Is.Zero);
+            Assert.That(run.Checker.States.Reloads, Is.Zero);
             await AssertSessionsAreAsTheyWereAsync(pooler);
         }
 

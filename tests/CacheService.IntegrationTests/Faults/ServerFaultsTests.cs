@@ -20,7 +20,7 @@ internal sealed class ServerFaultsTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero, "a clean restart keeps the change log");
+        Assert.That(run.Checker.States.Reloads, Is.Zero, "a clean restart keeps the change log");
     }
 
     [Test]
@@ -35,7 +35,7 @@ internal sealed class ServerFaultsTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.EqualTo(1), "recovery empties the change log");
+        Assert.That(run.Checker.States.Reloads, Is.EqualTo(1), "recovery empties the change log");
         Assert.That(run.Service.HasLogged("emptied by a crash"), run.Service.LogText);
     }
 
@@ -53,6 +53,6 @@ internal sealed class ServerFaultsTests
         }
 
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.EqualTo(1));
+        Assert.That(run.Checker.States.Reloads, Is.EqualTo(1));
     }
 }

@@ -9,8 +9,4 @@ internal static class ServerSessions
     /// <returns>How many there were.</returns>
     public static Task<long> TerminateServiceAsync(this ITestDatabase database, string purpose = "") => database.QueryAsync<long>(
         $"select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and application_name like 'CacheService {purpose}%'");
-
-    /// <summary>Whether somebody holds the lock of the cache that is woken by bells.</summary>
-    public static Task<bool> HasRingerAsync(this ITestDatabase database) =>
-        database.QueryAsync<bool>("select exists (select from pg_locks where locktype = 'advisory' and classid = 1951 and objid = 3 and granted)");
 }

@@ -20,14 +20,14 @@ internal sealed class TransactionFaultsTests
         await run.Writers.WriteMoreAsync(300);
         await database.TerminateServiceAsync();
         await run.EndFaultAsync();
-        Assert.That(run.Checker.LongestNotLive, Is.LessThan(TimeSpan.FromSeconds(5)), "nobody waits for it");
+        Assert.That(run.Checker.States.LongestNotLive, Is.LessThan(TimeSpan.FromSeconds(5)), "nobody waits for it");
         await run.Writers.WriteMoreAsync(300);
         await open.ExecuteAsync("commit");
         await unrelated.ExecuteAsync("commit");
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero);
+        Assert.That(run.Checker.States.Reloads, Is.Zero);
     }
 
     [Test]
@@ -66,7 +66,7 @@ internal sealed class TransactionFaultsTests
 
         await run.EndFaultAsync();
         await run.FinishAsync();
-        Assert.That(run.Checker.Reloads, Is.Zero);
+        Assert.That(run.Checker.States.Reloads, Is.Zero);
     }
 
     private static async Task PrepareAsync(TestDatabase database, string name)

@@ -24,7 +24,7 @@ internal sealed class WriterWaitTests
         await database.ExecuteAsync($"insert into tweet.activity (messageid, action) select 1 + n % {Messages}, 'rt' from generate_series(1, {Activities}) n; analyze");
         var longest = new Dictionary<string, TimeSpan>();
 
-        await MeasureAsync("no cache", () => PauseAsync(TimeSpan.FromSeconds(1)));
+        await MeasureAsync("no cache", () => Pause.ForAsync(TimeSpan.FromSeconds(1)));
         await using var caches = new Caches(database);
         await MeasureAsync("start", () => caches.StartAfreshAsync());
         await caches.StartAnotherAsync();
@@ -90,12 +90,6 @@ internal sealed class WriterWaitTests
         }
 
         return longest;
-    }
-
-    private static async Task PauseAsync(TimeSpan time)
-    {
-        using var timer = new PeriodicTimer(time);
-        await timer.WaitForNextTickAsync();
     }
 
     /// <summary>Caches on one database.</summary>

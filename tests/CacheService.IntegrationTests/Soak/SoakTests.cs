@@ -50,8 +50,8 @@ internal sealed class SoakTests
             {
                 await faults.CauseOneAsync();
                 var over = Stopwatch.GetTimestamp();
-                await checker.WaitForLiveAsync(over);
-                await otherChecker.WaitForLiveAsync(over);
+                await checker.States.WaitForLiveAsync(over);
+                await otherChecker.States.WaitForLiveAsync(over);
                 await writers.WriteMoreAsync(200);
 
                 await writers.StopAsync();
@@ -65,8 +65,8 @@ internal sealed class SoakTests
                 // Else the tables, and the time that comparing takes, would grow.
                 await server.ExecuteAsync("delete from tweet.activity where messageid in (select messageid from tweet.message join tweet.users using (userid) where uname = 'Puck') and random() < 0.7");
                 await server.ExecuteAsync("delete from tweet.message where userid = (select userid from tweet.users where uname = 'Puck') and messageid < (select max(messageid) from tweet.message) - 1000");
-                checker.ForgetStates();
-                otherChecker.ForgetStates();
+                checker.States.Forget();
+                otherChecker.States.Forget();
                 writers.Start(server.ConnectionString);
                 await log.ReportEachMinuteAsync(faults.Count);
                 Assert.That(checker.Violations.Concat(otherChecker.Violations), Is.Empty, faults.Last);

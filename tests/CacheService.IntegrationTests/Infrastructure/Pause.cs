@@ -1,6 +1,6 @@
-namespace CacheService.IntegrationTests.Faults;
+namespace CacheService.IntegrationTests.Infrastructure;
 
-/// <summary>How long a fault lasts: time has to pass, and there is nothing to wait for.</summary>
+/// <summary>Lets time pass where it is the time that matters, as with a fault that lasts: there is nothing to wait for.</summary>
 internal static class Pause
 {
     public static async Task ForAsync(TimeSpan duration)
