@@ -101,8 +101,7 @@ begin
          where c.xid < (select xmax from passed)
            and c.xid <> all (array(select xid from open))
          order by c.xid
-         limit max_rows
-           for update skip locked));
+         limit max_rows));
     get diagnostics deleted = row_count;
     return deleted;
 end

@@ -1,14 +1,15 @@
 using CacheService.Counts;
+using CacheService.Postgres;
 using Npgsql;
 using NpgsqlTypes;
 
 namespace CacheService.Feed;
 
-/// <summary>The reader connection: reads the change log, and holds the ASLEEP and RINGER locks. Not thread-safe.</summary>
-/// <param name="connection">The connection.</param>
-/// <param name="ownsSession">Whether the connection has a session of its own. Behind a pooler of transactions it has none: locks, settings and prepared statements would be left to others.</param>
-/// <param name="time">The clock.</param>
-internal sealed class ChangeLogReader(NpgsqlConnection connection, bool ownsSession, TimeProvider time)
+/// <summary>
+/// The reader connection: reads the change log, and holds the ASLEEP and RINGER locks. Not thread-safe. It is opened and used by blocking calls
+/// only: one asynchronous call, and each later answer would come by way of two threads, which for a drain costs more than the drain.
+/// </summary>
+internal sealed class ChangeLogReader : IDisposable
 {
     // A snapshot for each statement: the one after a lock must not be from before it. Index scans only: the plan is made while the log is empty, and used when it is not. JIT costs more than it gives.
     // A notification need not wait for the disk: it is of no use after a crash.
@@ -35,55 +36,68 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, bool ownsSess
     private readonly NpgsqlParameter<ulong[]> _inProgress = new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 };
     private readonly Dictionary<DrainPrelude, NpgsqlBatch> _batches = [];
 
+    private readonly NpgsqlConnection _connection;
+    private readonly TimeProvider _time;
+
+    private ChangeLogReader(NpgsqlConnection connection, bool ownsSession, TimeProvider time)
+    {
+        _connection = connection;
+        _time = time;
+        OwnsSession = ownsSession;
+    }
+
     /// <summary>Whether this session holds the ASLEEP lock, so that writers ring.</summary>
     public bool HoldsAsleep { get; private set; }
 
-    /// <summary>Prepares the session and its statements.</summary>
-    public async Task PrepareAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Whether the connection has a session of its own. Behind a pooler of connections it has none: locks, settings and prepared statements would be left to
+    /// others.
+    /// </summary>
+    public bool OwnsSession { get; }
+
+    /// <summary>Opens the connection, and prepares the session and its statements.</summary>
+    public static Task<ChangeLogReader> OpenAsync(PostgresConnections connections, TimeSpan commandTimeout, TimeProvider time) => Task.Run(() =>
     {
-        if (ownsSession)
+        var connection = connections.OpenReader(commandTimeout);
+        try
         {
-            await using var settings = new NpgsqlCommand(Settings, connection);
-            await settings.ExecuteNonQueryAsync(cancellationToken);
-        }
-
-        foreach (var prelude in Enum.GetValues<DrainPrelude>())
-        {
-            var batch = connection.CreateBatch();
-            if (PreludeSql(prelude) is { } sql)
+            var reader = new ChangeLogReader(connection, SessionSettings.Apply(connection), time);
+            if (reader.OwnsSession)
             {
-                batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
+                connections.EndLeftSessions(connection);
+                using var settings = new NpgsqlCommand(Settings, connection);
+                settings.ExecuteNonQuery();
             }
 
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(DrainSql)
-            {
-                Parameters = { _xmax.Clone(), _inProgress.Clone(), new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text } },
-            });
-            if (ownsSession)
-            {
-                await batch.PrepareAsync(cancellationToken);
-            }
-
-            _batches[prelude] = batch;
+            reader.PrepareDrains();
+            return reader;
         }
-    }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    });
+
+    /// <inheritdoc/>
+    public void Dispose() => _connection.Dispose();
 
     /// <summary>Tries to become the cache that uses ASLEEP. Kept until the connection ends.</summary>
     public bool TryBecomeRinger()
     {
-        if (!ownsSession)
+        if (!OwnsSession)
         {
             return false;
         }
 
-        using var command = new NpgsqlCommand($"select pg_try_advisory_lock({AdvisoryLocks.Ringer})", connection);
+        using var command = new NpgsqlCommand($"select pg_try_advisory_lock({AdvisoryLocks.Ringer})", _connection);
         return (bool)command.ExecuteScalar()!;
     }
 
     /// <summary>Tells the other caches that there are changes.</summary>
     public void TellOthers()
     {
-        using var command = new NpgsqlCommand("select pg_notify('twcache_changed', '')", connection);
+        using var command = new NpgsqlCommand("select pg_notify('twcache_changed', '')", _connection);
         command.ExecuteNonQuery();
     }
 
@@ -97,7 +111,7 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, bool ownsSess
         parameters[1].Value = since.InProgress;
         parameters[2].Value = consumer;
 
-        var startedAt = time.GetTimestamp();
+        var startedAt = _time.GetTimestamp();
         using var reader = batch.ExecuteReader();
         if (prelude != DrainPrelude.None)
         {
@@ -108,6 +122,29 @@ internal sealed class ChangeLogReader(NpgsqlConnection connection, bool ownsSess
         }
 
         return Read(reader, startedAt);
+    }
+
+    private void PrepareDrains()
+    {
+        foreach (var prelude in Enum.GetValues<DrainPrelude>())
+        {
+            var batch = _connection.CreateBatch();
+            if (PreludeSql(prelude) is { } sql)
+            {
+                batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
+            }
+
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(DrainSql)
+            {
+                Parameters = { _xmax.Clone(), _inProgress.Clone(), new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text } },
+            });
+            if (OwnsSession)
+            {
+                batch.Prepare();
+            }
+
+            _batches[prelude] = batch;
+        }
     }
 
     private static Drain Read(NpgsqlDataReader reader, long startedAt)

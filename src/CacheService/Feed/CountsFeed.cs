@@ -102,7 +102,7 @@ internal sealed partial class CountsFeed(
         var loop = new DrainLoop(store, repairs, status, requests, wake, _options, time);
         while (true)
         {
-            await SynchronizeAsync(session, cancellationToken);
+            await SynchronizeAsync(cancellationToken);
             var synchronized = time.GetTimestamp();
             var reload = await loop.RunAsync(session, _registration!, _catchUpTimeout, cancellationToken);
             LogReload(logger, reload.Why);
@@ -152,7 +152,7 @@ internal sealed partial class CountsFeed(
         }
     }
 
-    private async Task SynchronizeAsync(FeedSession session, CancellationToken cancellationToken)
+    private async Task SynchronizeAsync(CancellationToken cancellationToken)
     {
         if (_registration is null)
         {
@@ -174,7 +174,11 @@ internal sealed partial class CountsFeed(
         status.BecomeNotLive(FeedState.Syncing, "loading all counts");
         status.BeginStep(_options.LoadTimeout);
         var started = time.GetTimestamp();
-        await CountsLoader.LoadAsync(session.Connection, store, _options.LoadWorkMemory, _options.LoadTimeout, time, cancellationToken);
+        await using (var loader = await connections.OpenLoaderAsync(_options.LoadTimeout, cancellationToken))
+        {
+            await CountsLoader.LoadAsync(loader, store, _options.LoadWorkMemory, _options.LoadTimeout, time, cancellationToken);
+        }
+
         _isLoaded = true;
         var version = store.Version!;
         var seconds = time.GetElapsedTime(started).TotalSeconds;
@@ -184,7 +188,7 @@ internal sealed partial class CountsFeed(
         if (!await _registration.RenewAsync(version.Snapshot.ToString(), cancellationToken))
         {
             _registration = null;
-            await SynchronizeAsync(session, cancellationToken);
+            await SynchronizeAsync(cancellationToken);
         }
     }
 

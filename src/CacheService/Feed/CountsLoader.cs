@@ -30,7 +30,7 @@ internal static class CountsLoader
         // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
         await RunAsync(
             connection,
-            $"begin isolation level repeatable read read only; set local enable_seqscan = on; set local statement_timeout = '{timeout.TotalMilliseconds:F0}'; set local work_mem = '{workMemoryMegabytes}MB'; lock table tweet.message, tweet.activity in access share mode",
+            $"begin isolation level repeatable read read only; set local statement_timeout = '{timeout.TotalMilliseconds:F0}'; set local work_mem = '{workMemoryMegabytes}MB'; lock table tweet.message, tweet.activity in access share mode",
             cancellationToken);
 
         var takenAt = time.GetTimestamp();

@@ -11,9 +11,8 @@ internal sealed class FeedSession : IAsyncDisposable
     private readonly WakeSignal _wake;
     private Exception? _broken;
 
-    private FeedSession(NpgsqlConnection connection, ChangeLogReader reader, BellListener? listener, WakeSignal wake)
+    private FeedSession(ChangeLogReader reader, BellListener? listener, WakeSignal wake)
     {
-        Connection = connection;
         Reader = reader;
         _listener = listener;
         _wake = wake;
@@ -27,10 +26,7 @@ internal sealed class FeedSession : IAsyncDisposable
         }
     }
 
-    /// <summary>The reader connection.</summary>
-    public NpgsqlConnection Connection { get; }
-
-    /// <summary>Reads the change log on it.</summary>
+    /// <summary>Reads the change log.</summary>
     public ChangeLogReader Reader { get; }
 
     /// <summary>Whether there is a listener. Behind a pooler of transactions there is none, since LISTEN would be left to others.</summary>
@@ -42,30 +38,30 @@ internal sealed class FeedSession : IAsyncDisposable
     {
         status.NotificationsWorking = false;
         await connections.ChoosePrimaryAsync(cancellationToken);
-        var connection = await connections.OpenReaderAsync(options.DrainTimeout, cancellationToken);
-        BellListener? listener = null;
-        try
+        await using (var connection = await connections.OpenLoaderAsync(options.LoadTimeout, cancellationToken))
         {
             await RequirePrimaryAsync(connection, cancellationToken);
-            var ownsSession = await SessionSettings.ApplyAsync(connection, "", cancellationToken);
             await installer.EnsureAsync(connection, cancellationToken);
             status.ServerVersion = connection.PostgreSqlVersion.ToString();
-            if (ownsSession)
+        }
+
+        BellListener? listener = null;
+        var reader = await ChangeLogReader.OpenAsync(connections, options.DrainTimeout, time);
+        try
+        {
+            if (reader.OwnsSession)
             {
-                await connections.EndLeftSessionsAsync(connection, cancellationToken);
                 listener = await ListenAsync(connections, status, wake, cancellationToken);
-                await using var selfTest = new NpgsqlCommand("select pg_notify($1, '')", connection);
+                await using var selfTest = connections.Pool.CreateCommand("select pg_notify($1, '')");
                 selfTest.Parameters.Add(new NpgsqlParameter<string> { TypedValue = listener.SelfTestChannel });
                 await selfTest.ExecuteNonQueryAsync(cancellationToken);
             }
 
-            var reader = new ChangeLogReader(connection, ownsSession, time);
-            await reader.PrepareAsync(cancellationToken);
-            return new FeedSession(connection, reader, listener, wake);
+            return new FeedSession(reader, listener, wake);
         }
         catch
         {
-            await connection.DisposeAsync();
+            reader.Dispose();
             if (listener is not null)
             {
                 await listener.DisposeAsync();
@@ -95,7 +91,7 @@ internal sealed class FeedSession : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // The reader first: its locks go with it, so that no writer rings for a cache that is gone.
-        await Connection.DisposeAsync();
+        Reader.Dispose();
         if (_listener is not null)
         {
             await _listener.DisposeAsync();
@@ -124,7 +120,6 @@ internal sealed class FeedSession : IAsyncDisposable
             onSelfTest: () => status.NotificationsWorking = true);
         try
         {
-            await SessionSettings.ApplyAsync(connection, "", cancellationToken);
             await listener.StartAsync(cancellationToken);
             return listener;
         }

@@ -85,16 +85,16 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
     /// Ends sessions that earlier readers and listeners of this service have left on the server, which may not have noticed that they are gone: they would
     /// keep their locks. To be called between two sessions, by the new reader.
     /// </summary>
-    public async Task EndLeftSessionsAsync(NpgsqlConnection reader, CancellationToken cancellationToken)
+    public void EndLeftSessions(NpgsqlConnection reader)
     {
         const string Sql =
             """
             select pg_terminate_backend(pid) from pg_stat_activity
              where datname = current_database() and usename = current_user and application_name ~ $1 and pid <> pg_backend_pid()
             """;
-        await using var end = new NpgsqlCommand(Sql, reader);
-        end.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $" (reader|listener) {Instance}$" });
-        await end.ExecuteNonQueryAsync(cancellationToken);
+        using var end = new NpgsqlCommand(Sql, reader);
+        end.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $" (reader|listener|loader) {Instance}$" });
+        end.ExecuteNonQuery();
     }
 
     /// <summary>Runs statements in one READ COMMITTED transaction, whatever the role's default: what follows a lock in a function must see what was committed before it.</summary>
@@ -111,11 +111,30 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
     public Task<NpgsqlConnection> OpenListenerAsync(CancellationToken cancellationToken) =>
         OpenUnpooledAsync(Builder("listener", builder => builder.KeepAlive = KeepAliveSeconds), cancellationToken);
 
-    /// <summary>Opens a connection that reads the change log and holds locks.</summary>
+    /// <summary>Opens a connection for long statements.</summary>
     /// <param name="commandTimeout">After it a statement counts as failed.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
-    public Task<NpgsqlConnection> OpenReaderAsync(TimeSpan commandTimeout, CancellationToken cancellationToken) =>
-        OpenUnpooledAsync(Builder("reader", builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds), cancellationToken);
+    public Task<NpgsqlConnection> OpenLoaderAsync(TimeSpan commandTimeout, CancellationToken cancellationToken) =>
+        OpenUnpooledAsync(Builder("loader", builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds), cancellationToken);
+
+    /// <summary>Opens a connection that reads the change log and holds locks. Blocks.</summary>
+    /// <param name="commandTimeout">After it a statement counts as failed.</param>
+    public NpgsqlConnection OpenReader(TimeSpan commandTimeout)
+    {
+        var builder = Builder("reader", builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds);
+        builder.Pooling = false;
+        var connection = new NpgsqlConnection(builder.ConnectionString);
+        try
+        {
+            connection.Open();
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -137,8 +156,8 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
         });
         var pool = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         pool.UsePhysicalConnectionInitializer(
-            connection => throw new NotSupportedException($"Open connections of the pool asynchronously ({connection.DataSource})."),
-            connection => SessionSettings.ApplyAsync(connection, SessionSettings.StatementTimeout, CancellationToken.None));
+            connection => SessionSettings.Apply(connection, SessionSettings.StatementTimeout),
+            connection => SessionSettings.ApplyAsync(connection, SessionSettings.StatementTimeout));
         return pool.Build();
     }
 
@@ -168,6 +187,7 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
         try
         {
             await connection.OpenAsync(cancellationToken);
+            await SessionSettings.ApplyAsync(connection);
             return connection;
         }
         catch

@@ -8,6 +8,8 @@ internal static class SessionSettings
     /// <summary>How long a statement on a pooled connection may take, in seconds.</summary>
     public const int StatementTimeoutSeconds = 10;
 
+    private const string BackendSql = "select pg_backend_pid()";
+
     // A client that is silent for long or acknowledges nothing, a transaction that nobody goes on with, a client that vanished in mid-statement (not on every platform).
     private const string Sql =
         """
@@ -27,17 +29,33 @@ internal static class SessionSettings
     /// Applies the settings where the session is the client's own. A pooler of transactions shares its sessions with others, whose settings they would become;
     /// it shows by answering with another process id than the one it gave when the connection was opened.
     /// </summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="more">Further settings, for this connection.</param>
     /// <returns>Whether the session is the client's own.</returns>
-    public static async Task<bool> ApplyAsync(NpgsqlConnection connection, string more, CancellationToken cancellationToken)
+    public static bool Apply(NpgsqlConnection connection, string more = "")
     {
-        await using var backend = new NpgsqlCommand("select pg_backend_pid()", connection);
-        if ((int)(await backend.ExecuteScalarAsync(cancellationToken))! != connection.ProcessID)
+        using var backend = new NpgsqlCommand(BackendSql, connection);
+        if ((int)backend.ExecuteScalar()! != connection.ProcessID)
+        {
+            return false;
+        }
+
+        using var settings = new NpgsqlCommand($"{Sql}; {more}", connection);
+        settings.ExecuteNonQuery();
+        return true;
+    }
+
+    /// <inheritdoc cref="Apply"/>
+    public static async Task<bool> ApplyAsync(NpgsqlConnection connection, string more = "")
+    {
+        await using var backend = new NpgsqlCommand(BackendSql, connection);
+        if ((int)(await backend.ExecuteScalarAsync())! != connection.ProcessID)
         {
             return false;
         }
 
         await using var settings = new NpgsqlCommand($"{Sql}; {more}", connection);
-        await settings.ExecuteNonQueryAsync(cancellationToken);
+        await settings.ExecuteNonQueryAsync();
         return true;
     }
 }
