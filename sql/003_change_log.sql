@@ -14,6 +14,10 @@ create unlogged table if not exists twcache.change (
     born      int    not null default 0   -- +1 the message was created, -1 it was deleted
 );
 create index if not exists change_xid_idx on twcache.change (xid);
+-- What is trimmed gives its room back at a vacuum: at each that comes, whatever the
+-- table's size, and without the lock that cutting the file short would take.
+alter table twcache.change set (
+    autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
 
 -- The epoch second until which changes are recorded. A sequence, because its
 -- value is outside every snapshot: a repeatable-read writer would see a table's

@@ -27,10 +27,19 @@ internal sealed class ScriptedWatch(WatchCountsRequest request)
 
     public async Task AnswerAsync(IServerStreamWriter<WatchCountsResponse> stream, CancellationToken clientGone)
     {
-        await using var gone = clientGone.Register(() => Gone.TrySetResult());
-        await foreach (var message in _messages.Reader.ReadAllAsync(clientGone))
+        try
         {
-            await stream.WriteAsync(message, clientGone);
+            await foreach (var message in _messages.Reader.ReadAllAsync(clientGone))
+            {
+                await stream.WriteAsync(message, clientGone);
+            }
+        }
+        finally
+        {
+            if (clientGone.IsCancellationRequested)
+            {
+                Gone.TrySetResult();
+            }
         }
     }
 }

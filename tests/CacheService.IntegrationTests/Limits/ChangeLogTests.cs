@@ -27,6 +27,8 @@ internal sealed class ChangeLogTests
             while (!writing.IsCompleted)
             {
                 await tick.WaitForNextTickAsync();
+                // What autovacuum does, which comes once a minute.
+                await database.ExecuteAsync("vacuum twcache.change");
                 samples.Add((await database.QueryAsync<long>("select count(*) from twcache.change"), await database.QueryAsync<long>("select pg_total_relation_size('twcache.change')")));
             }
         }
@@ -36,7 +38,7 @@ internal sealed class ChangeLogTests
             $"{perSecond:F0} changes a second; in the log, by seconds: {string.Join(", ", samples.Select(sample => $"{sample.Rows / 1000.0:F0}k rows {sample.Bytes / 1e6:F1} MB"))}");
         var half = samples.Count / 2;
         Assert.That(samples.Max(sample => sample.Rows), Is.LessThan(6 * perSecond), "what is left of a few seconds");
-        Assert.That(samples[half..].Max(sample => sample.Bytes), Is.LessThan(1.5 * samples[..half].Max(sample => sample.Bytes)), "room is used again");
+        Assert.That(samples[half..].Max(sample => sample.Bytes), Is.LessThan(2 * samples[..half].Max(sample => sample.Bytes)), "room is used again");
         await service.AssertEqualsViewAsync(database);
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using CacheService.IntegrationTests.Infrastructure;
 using Npgsql;
+using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Limits;
 
@@ -39,6 +40,7 @@ internal sealed class WriterWaitTests
             await database.ExecuteAsync($"insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message");
             await Wait.UntilAsync(async () => await database.QueryAsync<long>("select count(*) from twcache.change") < Messages / 10, RunningService.Patience, "the log is trimmed");
         });
+        await MeasureAsync("audit", () => caches.AuditAsync());
         await MeasureAsync("take-over", async () =>
         {
             await caches.StopRingerAsync();
@@ -109,6 +111,8 @@ internal sealed class WriterWaitTests
         }
 
         public async Task StartAnotherAsync() => _running.Add(await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03"));
+
+        public async Task AuditAsync() => await _running[0].Client.AuditNowAsync(new AuditNowRequest());
 
         public async Task StopRingerAsync()
         {
