@@ -2,7 +2,7 @@
 begin;
 select pg_advisory_xact_lock(1951, 1);
 
--- Extends the lease to at least lease_seconds from now. Where it had lapsed,
+-- Extends the lease to at least lease_seconds from now, an hour at most. Where it had lapsed,
 -- writers may have gone unrecorded, and that is counted: no consumer registered
 -- before may go on. The clock that decides is read after the lease is set: a
 -- writer that found the old lease lapsed read the clock before that. A lapse that
@@ -21,7 +21,7 @@ begin
     if lapsed then
         perform setval('twcache.lapse', last_value + 1) from twcache.lapse;
     end if;
-    perform setval('twcache.lease', greatest(old_lease, ceil(extract(epoch from clock_timestamp()))::bigint + lease_seconds));
+    perform setval('twcache.lease', greatest(old_lease, ceil(extract(epoch from clock_timestamp()))::bigint + least(lease_seconds, 3600)));
     if not lapsed and extract(epoch from clock_timestamp()) >= old_lease then
         perform setval('twcache.lapse', last_value + 1) from twcache.lapse;
     end if;

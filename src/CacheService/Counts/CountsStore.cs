@@ -96,13 +96,21 @@ internal sealed class CountsStore(int maxTombstones)
         lock (_writing)
         {
             BeginWrite();
-            for (var i = 0; i < messageIds.Length; i++)
+            try
             {
-                ApplyOne(changes[i], next.Revision);
+                for (var i = 0; i < messageIds.Length; i++)
+                {
+                    ApplyOne(changes[i], next.Revision);
+                }
+
+                Volatile.Write(ref _version, next);
+            }
+            finally
+            {
+                // Also where memory ran out in between. Then everything has to be loaded afresh.
+                EndWrite();
             }
 
-            Volatile.Write(ref _version, next);
-            EndWrite();
             if (messageIds.Length > 0)
             {
                 _scans.ForEach(scan => scan.Note(messageIds));
@@ -187,10 +195,18 @@ internal sealed class CountsStore(int maxTombstones)
         for (var attempt = 0; attempt < OptimisticScans; attempt++)
         {
             var scan = BeginScan(order, limit);
-            for (var segment = 0; segment < scan.Table.SegmentCount; segment++)
+            try
             {
-                ReadConsistently((scan, segment), static (_, read) => read.scan.Find(read.segment));
-                scan.Keep();
+                for (var segment = 0; segment < scan.Table.SegmentCount; segment++)
+                {
+                    ReadConsistently((scan, segment), static (_, read) => read.scan.Find(read.segment));
+                    scan.Keep();
+                }
+            }
+            catch
+            {
+                EndScan(scan, out _);
+                throw;
             }
 
             if (EndScan(scan, out var version) is { } found)

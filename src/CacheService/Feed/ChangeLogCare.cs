@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CacheService.Postgres;
 using Npgsql;
 
@@ -17,10 +18,11 @@ internal sealed class ChangeLogCare(PostgresConnections connections, FeedOptions
            and right(application_name, 8) not in (select instance from twcache.consumer)
         """;
 
-    /// <summary>Drops consumers whose time is over, and deletes changes that every consumer has passed.</summary>
-    public async Task TrimAsync(CancellationToken cancellationToken)
+    /// <summary>Drops consumers whose time is over, and deletes changes that every consumer has passed; what there is no time for is left to the next call.</summary>
+    public async Task TrimAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
         const int BatchSize = 5000;
+        var started = Stopwatch.GetTimestamp();
         int deleted;
         do
         {
@@ -33,7 +35,7 @@ internal sealed class ChangeLogCare(PostgresConnections connections, FeedOptions
                 },
                 cancellationToken);
         }
-        while (deleted == BatchSize);
+        while (deleted == BatchSize && Stopwatch.GetElapsedTime(started) < atMost);
     }
 
     /// <summary>Ends the sessions of caches that are registered no longer and have not stirred for the time of a lease.</summary>

@@ -98,7 +98,14 @@ internal sealed class ChangeLogReader : IDisposable
     public void TellOthers()
     {
         using var command = new NpgsqlCommand("select pg_notify('twcache_changed', '')", _connection);
-        command.ExecuteNonQuery();
+        try
+        {
+            command.ExecuteNonQuery();
+        }
+        catch (PostgresException)
+        {
+            // The queue is full, because of somebody else: heartbeats find the changes.
+        }
     }
 
     /// <summary>Reads what has changed since a snapshot. Blocks, for the drain loop's own thread.</summary>

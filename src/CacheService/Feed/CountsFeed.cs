@@ -111,7 +111,9 @@ internal sealed partial class CountsFeed(
             if (reload.RegisterAfresh)
             {
                 _registration = null;
-                await Task.Delay(DelayAfter(time.GetElapsedTime(synchronized)), time, cancellationToken);
+                var delay = DelayAfter(time.GetElapsedTime(synchronized));
+                status.BeginStep(delay);
+                await Task.Delay(delay, time, cancellationToken);
             }
         }
     }
@@ -234,6 +236,8 @@ internal sealed partial class CountsFeed(
         }
         else
         {
+            // Whatever it was, it may have come in the midst of a change to the counts.
+            _isLoaded = false;
             LogUnexpected(logger, delay.TotalSeconds, e);
         }
     }

@@ -12,6 +12,10 @@ namespace CacheService.Feed;
 internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
 {
     private const int EmptyDrainsBeforeSleep = 2;
+
+    /// <summary>From this share of the notification queue on no writer is made to ring: when the queue is full, its commit fails.</summary>
+    private const double FullQueue = 0.5;
+
     private static readonly TimeSpan MinTellInterval = TimeSpan.FromMilliseconds(5);
 
     private long _lastStart = time.GetTimestamp();
@@ -83,7 +87,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             return asleep && !reasons.HasFlag(WakeReasons.Bell) ? DrainPrelude.None : DrainPrelude.WakeUp;
         }
 
-        return emptyDrains >= EmptyDrainsBeforeSleep && status.IsRinger && !_owesOthers ? DrainPrelude.FallAsleep : DrainPrelude.None;
+        return emptyDrains >= EmptyDrainsBeforeSleep && status.IsRinger && !_owesOthers && status.NotificationQueueUsage < FullQueue ? DrainPrelude.FallAsleep : DrainPrelude.None;
     }
 
     private (bool FoundChanges, bool HasOthers, ReloadReason? Reload) Drain(ChangeLogReader reader, Registration registration, DrainPrelude prelude, TimeSpan timeout)

@@ -11,7 +11,7 @@ internal static class EarlierTransactions
     // pg_locks shows every running transaction's id to everybody. It has only 32 bits of it; age() orders those.
     private const string OldestSql =
         """
-        select coalesce(l.pid, 0), coalesce(a.datname, ''), coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::float8, coalesce(a.query, '')
+        select coalesce(l.pid, 0), coalesce(a.datname, ''), coalesce(extract(epoch from clock_timestamp() - a.xact_start), 0)::float8
           from pg_locks l left join pg_stat_activity a using (pid)
          where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
          order by age(l.transactionid) desc
@@ -43,7 +43,6 @@ internal static class EarlierTransactions
 
     private static async Task<string> DescribeOldestAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        const int ShownQueryLength = 80;
         await using var command = database.CreateCommand(OldestSql);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken))
@@ -57,8 +56,7 @@ internal static class EarlierTransactions
             return "waiting for a prepared transaction to end (see pg_prepared_xacts)";
         }
 
-        var query = reader.GetString(3).ReplaceLineEndings(" ").Trim();
-        query = query.Length > ShownQueryLength ? query[..ShownQueryLength] + "…" : query;
-        return $"waiting for an earlier transaction to end: pid {pid} on database {reader.GetString(1)}, open for {reader.GetDouble(2):F0} s, last statement: {query}";
+        // Not its statement: that is not for everybody who may read counts.
+        return $"waiting for an earlier transaction to end: pid {pid} on database {reader.GetString(1)}, open for {reader.GetDouble(2):F0} s (see pg_stat_activity)";
     }
 }

@@ -52,9 +52,7 @@ internal sealed class FeedSession : IAsyncDisposable
             if (reader.OwnsSession)
             {
                 listener = await ListenAsync(connections, status, wake, cancellationToken);
-                await using var selfTest = connections.Pool.CreateCommand("select pg_notify($1, '')");
-                selfTest.Parameters.Add(new NpgsqlParameter<string> { TypedValue = listener.SelfTestChannel });
-                await selfTest.ExecuteNonQueryAsync(cancellationToken);
+                await TestListenerAsync(connections, listener, cancellationToken);
             }
 
             return new FeedSession(reader, listener, wake);
@@ -95,6 +93,20 @@ internal sealed class FeedSession : IAsyncDisposable
         if (_listener is not null)
         {
             await _listener.DisposeAsync();
+        }
+    }
+
+    private static async Task TestListenerAsync(PostgresConnections connections, BellListener listener, CancellationToken cancellationToken)
+    {
+        await using var selfTest = connections.Pool.CreateCommand("select pg_notify($1, '')");
+        selfTest.Parameters.Add(new NpgsqlParameter<string> { TypedValue = listener.SelfTestChannel });
+        try
+        {
+            await selfTest.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (PostgresException)
+        {
+            // The queue is full, because of somebody else. The test has failed, which is said in a moment; heartbeats find every change.
         }
     }
 

@@ -53,16 +53,19 @@ internal sealed partial class LeaseKeeper(
             return;
         }
 
+        // Nor may all that is to be deleted, of which there can be much: the next renewal goes on with it.
+        using var leftover = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        leftover.CancelAfter(options.LeaseDuration * 2 / RenewalsPerLease);
         try
         {
-            await _care.TrimAsync(cancellationToken);
-            await EndSessionsOfTheGoneAsync(cancellationToken);
-            await LookAtNotificationQueueAsync(cancellationToken);
+            await _care.TrimAsync(options.LeaseDuration / RenewalsPerLease, leftover.Token);
+            await EndSessionsOfTheGoneAsync(leftover.Token);
+            await LookAtNotificationQueueAsync(leftover.Token);
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // The counts do not depend on it, and the next renewal tries again.
-            LogCareFailed(logger, DatabaseErrors.Describe(e));
+            LogCareFailed(logger, e is OperationCanceledException ? "the database does not answer" : DatabaseErrors.Describe(e));
         }
     }
 

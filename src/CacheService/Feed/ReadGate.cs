@@ -55,7 +55,8 @@ internal sealed class ReadGate(CountsStore store, FeedStatus status, DrainReques
     private bool IsMet(ReadRequirement requirement) => (requirement, store.Version) switch
     {
         (ReadRequirement.MaxAge { Age: var age }, { } version) => status.AgeOf(version) <= age,
-        (ReadRequirement.AtLeastXid { Xid: var xid }, { } version) => version.Snapshot.Includes(xid),
+        // While it is not LIVE, the server that assigned the id may be another one, or one that has crashed and assigns ids anew.
+        (ReadRequirement.AtLeastXid { Xid: var xid }, { } version) => status.ConditionOf(version).State == FeedState.Live && version.Snapshot.Includes(xid),
         _ => false,
     };
 

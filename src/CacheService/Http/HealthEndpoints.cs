@@ -6,7 +6,7 @@ namespace CacheService.Http;
 internal static class HealthEndpoints
 {
     /// <summary>
-    /// Maps <c>GET /health</c> and <c>GET /health/ready</c>: 200 while LIVE, else 503; the state in words either way.
+    /// Maps <c>GET /health</c> and <c>GET /health/ready</c>: 200 while LIVE, else 503, and the state's name. Anybody may ask: why it is not LIVE says GetStatus.
     /// And <c>GET /health/live</c>: 200 while the feed goes on from step to step, else 503: only a restart helps then. A database that is away is no reason for one.
     /// </summary>
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
@@ -22,9 +22,7 @@ internal static class HealthEndpoints
 
     private static IResult Ready(FeedStatus status)
     {
-        var condition = status.Condition;
-        return condition.State == FeedState.Live
-            ? Results.Text("live\n")
-            : Results.Text($"{condition.Detail}\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+        var state = status.Condition.State;
+        return Results.Text($"{state.ToString().ToLowerInvariant()}\n", statusCode: state == FeedState.Live ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }

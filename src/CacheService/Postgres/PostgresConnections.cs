@@ -71,7 +71,7 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
         {
             return IsLater(await PrimaryFinder.FindAsync(hosts, cancellationToken), than: _primary);
         }
-        catch (NpgsqlException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             // Whoever follows the chosen one finds out whether it still answers.
             return false;
@@ -156,8 +156,8 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
         });
         var pool = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         pool.UsePhysicalConnectionInitializer(
-            connection => SessionSettings.Apply(connection, SessionSettings.StatementTimeout),
-            connection => SessionSettings.ApplyAsync(connection, SessionSettings.StatementTimeout));
+            connection => SessionSettings.Apply(connection, SessionSettings.ShortStatements),
+            connection => SessionSettings.ApplyAsync(connection, SessionSettings.ShortStatements));
         return pool.Build();
     }
 

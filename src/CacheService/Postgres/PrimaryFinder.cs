@@ -38,7 +38,7 @@ internal static class PrimaryFinder
                 ? new Answer(new Primary(connectionString, timeline), "")
                 : new Answer(null, $"{builder.Host}:{builder.Port} is a standby");
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             return new Answer(null, $"{builder.Host}:{builder.Port}: {e.Message.ReplaceLineEndings(" ")}");
         }

@@ -19,6 +19,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('select on twcache.change',                has_table_privilege('twcache.change', 'select')),
                   ('select on twcache.change_identity',       has_table_privilege('twcache.change_identity', 'select')),
                   ('select on twcache.consumer',              has_table_privilege('twcache.consumer', 'select')),
+                  ('select on twcache.lapse',                 has_sequence_privilege('twcache.lapse', 'select')),
                   ('execute on function twcache.register',    has_function_privilege('twcache.register(text, text, int)', 'execute')),
                   ('execute on function twcache.renew',       has_function_privilege('twcache.renew(text, pg_snapshot, int)', 'execute')),
                   ('execute on function twcache.trim',        has_function_privilege('twcache.trim(int)', 'execute'))

@@ -22,8 +22,11 @@ internal static class SessionSettings
         end $$
         """;
 
-    /// <summary>Ends statements that take too long, on the server's side too.</summary>
-    public static string StatementTimeout { get; } = $"set statement_timeout = '{StatementTimeoutSeconds}s'";
+    /// <summary>
+    /// Ends statements that take too long, on the server's side too; and transactions of a service that is frozen between two statements, soon: it may hold
+    /// the lock that every cache needs to renew its lease.
+    /// </summary>
+    public static string ShortStatements { get; } = $"set statement_timeout = '{StatementTimeoutSeconds}s'; set idle_in_transaction_session_timeout = '3s'";
 
     /// <summary>
     /// Applies the settings where the session is the client's own. A pooler of transactions shares its sessions with others, whose settings they would become;

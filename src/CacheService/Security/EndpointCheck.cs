@@ -49,7 +49,7 @@ internal sealed class EndpointCheck(IConfiguration configuration, IOptions<Secur
 
         // The host's addresses count only where Kestrel has no endpoints, or where they are preferred.
         var urls = HostUrls().Select(url => ("urls", (string?)url, defaultProtocols)).ToList();
-        var chosen = endpoints.Count == 0 || (urls.Count > 0 && configuration[WebHostDefaults.PreferHostingUrlsKey] is "1" or "true" or "True") ? urls : endpoints;
+        var chosen = endpoints.Count == 0 || (urls.Count > 0 && configuration[WebHostDefaults.PreferHostingUrlsKey]?.ToUpperInvariant() is "1" or "TRUE") ? urls : endpoints;
         foreach (var (name, url, protocols) in chosen)
         {
             // What cannot be parsed Kestrel refuses, in its own words.

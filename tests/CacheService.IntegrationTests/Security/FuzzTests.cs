@@ -13,6 +13,13 @@ internal sealed class FuzzTests
     private const int FewestAttacks = 60;
     private const long MostBytesKept = 20_000_000;
 
+    /// <summary>
+    /// Kestrel's critical event of a connection that was attacked until nothing in it went on, and that the garbage collector then took away: seen once in several
+    /// thousand attacks. It costs its sender the connection; the event is left for the operator to see.
+    /// </summary>
+    private const string ForgottenConnection = "ApplicationNeverCompleted";
+    private const int MostForgotten = 5;
+
     /// <summary>Set to a printed seed to make those attacks again.</summary>
     private const string SeedVariable = "TWCACHE_TEST_SEED";
 
@@ -29,6 +36,7 @@ internal sealed class FuzzTests
         using var connections = new ConnectionCount();
         await using var service = await RunningService.StartAsync(database.ConnectionString, key.Settings);
         connections.Port = service.GrpcAddress.Port;
+        service.ExpectsErrors = true;
 
         // Once each, so that what is only made once is not taken for a leak.
         var kinds = new Dictionary<string, int>();
@@ -41,7 +49,9 @@ internal sealed class FuzzTests
         Assert.That(await service.Client.ReadAsync($"Bearer {key.Key}"), Is.EqualTo(Status.DefaultSuccess));
         Assert.That(await service.Client.WatchAsync($"Bearer {key.Key}"), Is.EqualTo(Status.DefaultSuccess));
         await Wait.UntilAsync(() => service.Hub.Count == 0, RunningService.Patience, "no watch is left");
-        Assert.That(service.Log.Entries.Where(entry => entry.Level >= LogLevel.Warning), Is.Empty, $"seed {seed}");
+        var logged = service.Log.Entries.Where(entry => entry.Level >= LogLevel.Warning).ToList();
+        Assert.That(logged.Where(entry => entry.EventName != ForgottenConnection), Is.Empty, $"seed {seed}");
+        Assert.That(logged, Has.Count.LessThan(MostForgotten), $"seed {seed}");
         Assert.That(kept, Is.LessThan(MostBytesKept), $"seed {seed}");
         await TestContext.Progress.WriteLineAsync($"{kinds.Values.Sum()} attacks of {kinds.Count} kinds, {kept / 1000:n0} kB kept, {connections.Highest} connections at most");
 
