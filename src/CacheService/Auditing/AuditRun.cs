@@ -77,7 +77,7 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
 
     private long[] SortedIds()
     {
-        var ids = store.ReadChangedAfter(0).Select(message => message.MessageId).ToArray();
+        var ids = store.MessageIds();
         Array.Sort(ids);
         return ids;
     }
