@@ -1,7 +1,6 @@
 using CacheService.Client.Connections;
 using CacheService.Client.Watching;
 using Grpc.Core;
-using Grpc.Net.Client;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using TweetCounts.V1;
@@ -21,11 +20,12 @@ namespace CacheService.Client;
 /// </remarks>
 public sealed class TweetCountsClient : IDisposable
 {
+    private const int MostAttempts = 4;
+
     private readonly TweetCountsClientOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly GrpcChannel _channel;
-    private readonly TweetCountsService.TweetCountsServiceClient _reads;
+    private readonly ReadConnections _reads;
     private readonly WatchServers _watchServers;
     private readonly CancellationTokenSource _disposed = new();
 
@@ -44,8 +44,7 @@ public sealed class TweetCountsClient : IDisposable
         loggers ??= NullLoggerFactory.Instance;
         _logger = loggers.CreateLogger<TweetCountsClient>();
         var channels = new Channels(options, loggers);
-        _channel = channels.ToAll();
-        _reads = new TweetCountsService.TweetCountsServiceClient(_channel);
+        _reads = new ReadConnections(channels, Environment.ProcessorCount);
         _watchServers = new WatchServers(options.Addresses, channels);
     }
 
@@ -54,7 +53,7 @@ public sealed class TweetCountsClient : IDisposable
     public async Task<CountsAnswer> GetCountsAsync(long messageId, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
     {
         var request = new GetCountsRequest { MessageId = messageId, Read = Wire.To(requirement) };
-        var answer = await CallAsync(call => _reads.GetCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
+        var answer = await CallAsync((reads, call) => reads.GetCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
         return new CountsAnswer(Wire.Of(answer.Counts), Wire.Of(answer.Freshness));
     }
 
@@ -64,7 +63,7 @@ public sealed class TweetCountsClient : IDisposable
         IEnumerable<long> messageIds, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
     {
         var request = new BatchGetCountsRequest { MessageIds = { messageIds }, Read = Wire.To(requirement) };
-        var answer = await CallAsync(call => _reads.BatchGetCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
+        var answer = await CallAsync((reads, call) => reads.BatchGetCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
         return new BatchAnswer(Wire.Of(answer.Counts), [.. answer.MissingMessageIds], Wire.Of(answer.Freshness));
     }
 
@@ -76,7 +75,7 @@ public sealed class TweetCountsClient : IDisposable
     public async Task<TopAnswer> ListTopCountsAsync(TopOrder order = TopOrder.Total, int limit = 10, CancellationToken cancellationToken = default)
     {
         var request = new ListTopCountsRequest { OrderBy = Wire.To(order), Limit = limit };
-        var answer = await CallAsync(call => _reads.ListTopCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
+        var answer = await CallAsync((reads, call) => reads.ListTopCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
         return new TopAnswer(Wire.Of(answer.Counts), Wire.Of(answer.Freshness));
     }
 
@@ -85,13 +84,13 @@ public sealed class TweetCountsClient : IDisposable
     public async Task<TweetMessage> GetMessageAsync(long messageId, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
     {
         var request = new GetMessageRequest { MessageId = messageId, Read = Wire.To(requirement) };
-        return Wire.Of(await CallAsync(call => _reads.GetMessageAsync(request, call), cancellationToken).ConfigureAwait(false));
+        return Wire.Of(await CallAsync((reads, call) => reads.GetMessageAsync(request, call), cancellationToken).ConfigureAwait(false));
     }
 
     /// <summary>How a server is doing; of several, how the next in turn is.</summary>
     /// <exception cref="RpcException">UNAVAILABLE or DEADLINE_EXCEEDED: none answers.</exception>
     public async Task<ServiceStatus> GetStatusAsync(CancellationToken cancellationToken = default) =>
-        Wire.Of(await CallAsync(call => _reads.GetStatusAsync(new GetStatusRequest(), call), cancellationToken).ConfigureAwait(false));
+        Wire.Of(await CallAsync((reads, call) => reads.GetStatusAsync(new GetStatusRequest(), call), cancellationToken).ConfigureAwait(false));
 
     /// <summary>
     /// Has a server compare all its counts with the database now, and correct what differs; of several servers, the next in turn. That holds up
@@ -101,7 +100,7 @@ public sealed class TweetCountsClient : IDisposable
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="RpcException">UNAVAILABLE: the server's feed is not live, or did not stay so. Others: see <see cref="TweetCountsClient"/>.</exception>
     public async Task<AuditAnswer> AuditNowAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
-        Wire.Of(await CallAsync(call => _reads.AuditNowAsync(new AuditNowRequest(), call), cancellationToken, timeout).ConfigureAwait(false));
+        Wire.Of(await CallAsync((reads, call) => reads.AuditNowAsync(new AuditNowRequest(), call), cancellationToken, timeout).ConfigureAwait(false));
 
     /// <summary>
     /// Watches counts: the current ones, then what changes, until it is cancelled. It connects again by itself and goes on where it was;
@@ -154,24 +153,46 @@ public sealed class TweetCountsClient : IDisposable
         }
 
         _disposed.Cancel();
-        _channel.Dispose();
+        _reads.Dispose();
         _watchServers.Dispose();
     }
 
-    private async Task<TResponse> CallAsync<TResponse>(Func<CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null)
+    // Tries again by itself: a channel that is told to allocates a sixth more for each call, tried again or not.
+    private async Task<TResponse> CallAsync<TResponse>(Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null)
     {
-        ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
         var deadline = _time.GetUtcNow().UtcDateTime + (timeout ?? _options.DefaultDeadline);
+        var options = new CallOptions(deadline: deadline, cancellationToken: cancellationToken);
+        var pauses = new RetryPauses(_options.MaxBackoff);
+        var connection = _reads.Choose();
+        connection.Begin();
         try
         {
-            using var call = method(new CallOptions(deadline: deadline, cancellationToken: cancellationToken));
-            return await call.ResponseAsync.ConfigureAwait(false);
+            for (var attempt = 1; ; attempt++)
+            {
+                ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
+                TimeSpan pause;
+                try
+                {
+                    using var call = method(connection.Client, options);
+                    return await call.ResponseAsync.ConfigureAwait(false);
+                }
+                catch (RpcException e) when (e.StatusCode == StatusCode.Cancelled)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
+                    throw;
+                }
+                catch (RpcException e) when (attempt < MostAttempts && pauses.After(e) is { } next && _time.GetUtcNow().UtcDateTime + next < deadline)
+                {
+                    pause = next;
+                }
+
+                await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(false);
+            }
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.Cancelled)
+        finally
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
-            throw;
+            connection.End();
         }
     }
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace CacheService.Client.Connections;
 
-/// <summary>Makes channels: one for reads, balanced over all servers, and one to each single server for watches.</summary>
+/// <summary>Makes channels: for reads, balanced over all servers; and to a single server, for watches.</summary>
 internal sealed class Channels(TweetCountsClientOptions options, ILoggerFactory loggers)
 {
     // HTTP/2 pings find a server whose machine is gone, which closes no connection, also while no call is waiting.
@@ -15,18 +15,17 @@ internal sealed class Channels(TweetCountsClientOptions options, ILoggerFactory 
     private static readonly TimeSpan PingTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>A channel to all servers in turn, on which a call that a server cannot take is tried again at the next.</summary>
+    /// <summary>A channel to all servers in turn.</summary>
     public GrpcChannel ToAll()
     {
         var settings = Settings();
-        settings.ServiceConfig = new ServiceConfig { MethodConfigs = { RetryUnavailable() }, LoadBalancingConfigs = { new RoundRobinConfig() } };
         if (options.Addresses is [var only])
         {
             // Without the balancer's pauses between attempts to connect: a server that is back is found by the next call.
-            settings.ServiceConfig.LoadBalancingConfigs.Clear();
             return GrpcChannel.ForAddress(only, settings);
         }
 
+        settings.ServiceConfig = new ServiceConfig { LoadBalancingConfigs = { new RoundRobinConfig() } };
         var isSecure = options.Addresses[0].Scheme == Uri.UriSchemeHttps;
         settings.Credentials ??= isSecure ? ChannelCredentials.SecureSsl : ChannelCredentials.Insecure;
         settings.ServiceProvider = new ResolverServices(options.Addresses, loggers);
@@ -76,17 +75,4 @@ internal sealed class Channels(TweetCountsClientOptions options, ILoggerFactory 
 
         return tls;
     }
-
-    private static MethodConfig RetryUnavailable() => new()
-    {
-        Names = { MethodName.Default },
-        RetryPolicy = new RetryPolicy
-        {
-            MaxAttempts = 4,
-            InitialBackoff = RetryPauses.First,
-            MaxBackoff = TimeSpan.FromSeconds(1),
-            BackoffMultiplier = 2,
-            RetryableStatusCodes = { StatusCode.Unavailable },
-        },
-    };
 }

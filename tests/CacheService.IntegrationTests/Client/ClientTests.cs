@@ -109,6 +109,46 @@ public sealed class ClientTests
     }
 
     [Test]
+    public async Task Read_ServerStaysUnavailable_IsTriedFourTimes()
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            _server.Service.Failures.Enqueue(new RpcException(new Status(StatusCode.Unavailable, "starting")));
+        }
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => _client.GetCountsAsync(1));
+
+        Assert.That(error!.StatusCode, Is.EqualTo(StatusCode.Unavailable));
+        Assert.That(_server.Service.Failures, Has.Count.EqualTo(1));
+        await _client.GetCountsAsync(1);
+        Assert.That(_server.Service.Failures, Is.Empty);
+    }
+
+    [Test]
+    public async Task Read_RefusedForAMoment_IsTriedAgainThen()
+    {
+        _server.Service.Failures.Enqueue(Refusal(StatusCode.ResourceExhausted, "1"));
+
+        await _client.GetCountsAsync(1);
+
+        Assert.That(_server.Service.Failures, Is.Empty);
+    }
+
+    [TestCase(StatusCode.ResourceExhausted, "3600000", TestName = "Read_RefusedBeyondTheDeadline_SaysWhyAtOnce")]
+    [TestCase(StatusCode.Unavailable, "3600000", TestName = "Read_UnavailableBeyondTheDeadline_SaysWhyAtOnce")]
+    [TestCase(StatusCode.Unavailable, "-1", TestName = "Read_RefusedForGood_SaysWhyAtOnce")]
+    public async Task Read_NotToBeTriedAgain_SaysWhyAtOnce(StatusCode code, string pushback)
+    {
+        _server.Service.Failures.Enqueue(Refusal(code, pushback));
+        _server.Service.Failures.Enqueue(Refusal(code, pushback));
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => _client.GetCountsAsync(1));
+
+        Assert.That((error!.StatusCode, error.Status.Detail), Is.EqualTo((code, "refused")));
+        Assert.That(_server.Service.Failures, Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task Read_Cancelled_ThrowsOperationCanceled() =>
         await Assert.CatchAsync<OperationCanceledException>(() => _client.GetCountsAsync(1, cancellationToken: new CancellationToken(canceled: true)));
 
@@ -179,4 +219,6 @@ public sealed class ClientTests
         await Wait.UntilAsync(() => mirror.Freshness?.Epoch == "b" && mirror.State == MirrorState.Live, RunningService.Patience, "the mirror follows the other server");
         Assert.That(mirror.TryGet(1, out var counts) && counts.Likes == 11);
     }
+
+    private static RpcException Refusal(StatusCode code, string pushback) => new(new Status(code, "refused"), new Metadata { { "grpc-retry-pushback-ms", pushback } });
 }
