@@ -10,9 +10,11 @@ internal static class SessionSettings
 
     private const string BackendSql = "select pg_backend_pid()";
 
+    // Whoever may create an operator in a schema of the search path could have it counted with, and called with the service's rights.
     // A client that is silent for long or acknowledges nothing, a transaction that nobody goes on with, a client that vanished in mid-statement (not on every platform).
     private const string Sql =
         """
+        set search_path = pg_catalog, pg_temp;
         set tcp_keepalives_idle = 15; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = '15s';
         set idle_in_transaction_session_timeout = '1min';
         do $$ begin

@@ -3,6 +3,7 @@ using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
 using Npgsql;
+using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Postgres;
 
@@ -51,6 +52,41 @@ internal sealed class SchemaInstallerTests
         await database.AddMessagesAsync(3);
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
         await service.AssertEqualsViewAsync(database);
+    }
+
+    [Test]
+    public async Task Start_OnAChangeLogWithoutTheAction_AddsItAndIsExact()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.ExecuteAsync("alter table twcache.change drop column action; delete from twcache.schema_file where name = '007_recorded_action.sql'");
+
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(2);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message");
+        await service.AssertEqualsViewAsync(database);
+    }
+
+    [Test]
+    public async Task Service_WithAnOperatorOfOthersInThePublicSchema_CountsWithoutIt()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.ExecuteAsync(
+            """
+            create function public.never(tweet.action_t, tweet.action_t) returns bool language plpgsql as $$ begin raise exception 'run by %', current_user; end $$;
+            create operator public.= (leftarg = tweet.action_t, rightarg = tweet.action_t, function = public.never)
+            """);
+        await database.AddMessagesAsync(2);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
+
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'de-fav' from tweet.message");
+
+        var counts = await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } });
+        Assert.That((counts.Counts.Retweets, counts.Counts.Likes), Is.EqualTo((1, -1)));
+        var audit = await service.Client.AuditNowAsync(new AuditNowRequest());
+        Assert.That((audit.Messages, audit.Differences), Is.EqualTo((2, 0)));
     }
 
     [Test]
