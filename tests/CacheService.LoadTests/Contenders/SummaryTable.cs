@@ -23,4 +23,6 @@ internal static class SummaryTable
         """;
 
     public const string ReadSql = "select rts, favs from loadtest.summary where messageid = $1";
+
+    public const string ReadManySql = "select messageid, rts, favs from loadtest.summary where messageid = any ($1)";
 }

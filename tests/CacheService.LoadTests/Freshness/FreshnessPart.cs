@@ -28,8 +28,8 @@ internal sealed class FreshnessPart : ILoadPart
     {
         var options = context.Options;
         result.Notes.Add($"From the moment at which a writer is told that its commit is done. A probe writes up to {PacedLoad.MostProbes} of the transactions; meanwhile a reader calls "
-            + "GetCounts of its message in a closed loop, begun before the commit, and a watcher watches that message over a connection of its own. So a figure of the reader contains "
-            + "one call (and up to one that came too early), as its user sees it. pgbench writes the other transactions, spread over all other messages.");
+            + "GetCounts of its message, begun before the commit and again a millisecond after each answer, and a watcher watches that message over a connection of its own. So a figure of "
+            + "the reader contains that pause and a call, as its user sees it. pgbench writes the other transactions, spread over all other messages.");
         var rates = context.Programs.Pgbench is null ? [.. options.Rates.Where(rate => rate <= PacedLoad.MostProbes)] : options.Rates;
         if (rates.Count < options.Rates.Count)
         {

@@ -2,8 +2,11 @@ using System.Globalization;
 
 namespace CacheService.LoadTests.Machine;
 
-/// <summary>A process with its children: the processor time that they have used, where the system tells it (Linux).</summary>
-internal sealed record ProcessTree(string Name, int Id)
+/// <summary>The processor time that a process and its children have used, where the system tells it (Linux).</summary>
+/// <param name="Name">As in the results.</param>
+/// <param name="Id">The process.</param>
+/// <param name="HasLiveChildren">Whether children that live count, or only those that have ended.</param>
+internal sealed record ProcessTree(string Name, int Id, bool HasLiveChildren = true)
 {
     // USER_HZ, which Linux has fixed for all programs.
     private const double TicksPerSecond = 100;
@@ -12,10 +15,10 @@ internal sealed record ProcessTree(string Name, int Id)
     private const int ParentField = 1;
     private const int FirstTimeField = 11;
 
-    /// <summary>This program, with the load generators that it has run to their end.</summary>
-    public static ProcessTree OfClient { get; } = new("client", Environment.ProcessId);
+    /// <summary>This program, with the load generators that it has run to their end; without the servers that it runs.</summary>
+    public static ProcessTree OfClient { get; } = new("client", Environment.ProcessId, HasLiveChildren: false);
 
-    /// <summary>Seconds since the start: of the process, its children that live, and those that it has buried. Null: not known.</summary>
+    /// <summary>Seconds since the start. Null: not known.</summary>
     public double? CpuSeconds()
     {
         if (!OperatingSystem.IsLinux())
@@ -28,7 +31,7 @@ internal sealed record ProcessTree(string Name, int Id)
         {
             if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var id) && Stat(id) is { } stat)
             {
-                ticks += id == Id ? Time(stat, 4) : stat[ParentField] == $"{Id}" ? Time(stat, 2) : 0;
+                ticks += id == Id ? Time(stat, 4) : HasLiveChildren && stat[ParentField] == $"{Id}" ? Time(stat, 2) : 0;
             }
         }
 

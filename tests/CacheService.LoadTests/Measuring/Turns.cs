@@ -23,8 +23,8 @@ internal sealed record Turns(TimeSpan WarmUp, TimeSpan Round, int Rounds)
         var results = candidates.ToDictionary(candidate => candidate, _ => new List<RoundResult>());
         for (var round = 0; round < Rounds; round++)
         {
-            // Each round begins with another one, so that nobody is always measured after the same neighbour has left its traces.
-            foreach (var candidate in candidates.Skip(round % candidates.Count).Concat(candidates.Take(round % candidates.Count)))
+            // In an order of its own, so that nobody is always measured after the same neighbour has left its traces.
+            foreach (var candidate in candidates.Shuffle())
             {
                 progress.Show($"{name}: round {round + 1} of {Rounds}: {candidate.Name}");
                 results[candidate].Add(await candidate.Measure(Round, cancellationToken));

@@ -11,9 +11,9 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
         """
         Examples:
           ./run.sh loadtest
-              Everything, in about nine minutes.
+              Everything, in about thirteen minutes.
           ./run.sh loadtest --quick
-              Two minutes: whether it works; the figures are rough.
+              Four minutes: whether it works; the figures are rough.
           ./run.sh loadtest --full
               An hour or so: longer rounds, and 10 million messages (about 10 GB of disk).
           ./run.sh loadtest --parts reads,rpc --callers 64 --rounds 5 --round 3

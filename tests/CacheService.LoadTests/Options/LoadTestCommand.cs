@@ -17,7 +17,7 @@ internal sealed class LoadTestCommand : RootCommand
     private static readonly TimeSpan Notice = TimeSpan.FromMilliseconds(500);
 
     private readonly IAnsiConsole _console;
-    private readonly Option<bool> _quick = new("--quick") { Description = "Two minutes: whether it works; the figures are rough." };
+    private readonly Option<bool> _quick = new("--quick") { Description = "Four minutes: whether it works; the figures are rough." };
     private readonly Option<bool> _full = new("--full") { Description = "An hour or so: longer rounds, everything, and 10 million messages." };
     private readonly Option<string?> _parts = new("--parts")
     {

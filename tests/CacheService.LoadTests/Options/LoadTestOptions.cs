@@ -3,10 +3,10 @@ namespace CacheService.LoadTests.Options;
 /// <summary>What is measured, and for how long.</summary>
 internal sealed record LoadTestOptions
 {
-    /// <summary>About nine minutes.</summary>
+    /// <summary>About thirteen minutes.</summary>
     public static LoadTestOptions Usual { get; } = new();
 
-    /// <summary>About two minutes: whether everything works; the figures are rough.</summary>
+    /// <summary>About four minutes: whether everything works; the figures are rough.</summary>
     public static LoadTestOptions Quick { get; } = new()
     {
         Round = TimeSpan.FromSeconds(0.5),

@@ -28,6 +28,12 @@ internal static class NumberListOption
             numbers.Add(number);
         }
 
+        if (numbers.Distinct().Count() < numbers.Count)
+        {
+            argument.AddError("a number is there twice");
+            return null;
+        }
+
         return numbers;
     }
 }

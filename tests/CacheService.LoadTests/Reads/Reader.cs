@@ -14,12 +14,14 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
     public const string View = "SQL: the view";
     public const string Materialized = "SQL: materialized view";
     public const string Summary = "SQL: summary table";
+    public const string SummaryOf1000 = "SQL: summary table, 1,000 keys";
     public const string GetCounts = "GetCounts";
     public const string GetCountsMaxAge = "GetCounts, max_age 1 s";
     public const string GetCountsStrong = "GetCounts, strong";
     public const string BatchOf1000 = "BatchGetCounts of 1,000";
     public const string Mirror = "CountsMirror, in process";
 
+    private const int LargeBatch = 1_000;
     private const int MirrorReadsPerCall = 1_000;
 
     public static IEnumerable<Reader> OfSql(NpgsqlDataSource source, SkewedKeys keys) =>
@@ -28,6 +30,7 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
         Sql(View, PlainTables.ViewSql, source, keys),
         Sql(Materialized, MaterializedView.ReadSql, source, keys),
         Sql(Summary, SummaryTable.ReadSql, source, keys),
+        SqlBatch(source, keys),
     ];
 
     public static Reader Plain(TweetCountsClient client, SkewedKeys keys) => Single(GetCounts, client, null, keys);
@@ -38,7 +41,7 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
         Single(GetCountsMaxAge, client, ReadRequirement.MaxAge(TimeSpan.FromSeconds(1)), keys),
         Single(GetCountsStrong, client, ReadRequirement.Strong, keys),
         Batch("BatchGetCounts of 100", 100, client, keys),
-        Batch(BatchOf1000, 1_000, client, keys),
+        Batch(BatchOf1000, LargeBatch, client, keys),
         Local(mirror, keys),
     ];
 
@@ -53,6 +56,17 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
         }
 
         _ = reader.GetInt64(0) + reader.GetInt64(1);
+    });
+
+    private static Reader SqlBatch(NpgsqlDataSource source, SkewedKeys keys) => new(SummaryOf1000, LargeBatch, async (number, cancellationToken) =>
+    {
+        await using var command = source.CreateCommand(SummaryTable.ReadManySql);
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. keys.Take(number, LargeBatch)] });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            _ = reader.GetInt64(0) + reader.GetInt64(1) + reader.GetInt64(2);
+        }
     });
 
     private static Reader Single(string name, TweetCountsClient client, ReadRequirement? requirement, SkewedKeys keys) => new(

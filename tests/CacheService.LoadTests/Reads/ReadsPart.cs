@@ -20,7 +20,7 @@ internal sealed class ReadsPart : ILoadPart
     {
         var options = context.Options;
         result.Notes.Add("Counts per second: a call that gets many counts is counted as many. All callers are in one process, which calls again at once. SQL goes "
-            + "through Npgsql, pooled and prepared; gRPC through one TweetCountsClient, over one connection. Keys follow Zipf's law. Times are those of a call; "
+            + "through Npgsql, pooled and prepared; gRPC through one TweetCountsClient. Keys follow Zipf's law. Times are those of a call; "
             + "for the mirror of 1,000 reads. CPU: 1.00 is one processor all the time.");
         await RunAsync(options.Messages, options.Rows, isEverythingRead: true, context, result, cancellationToken);
 

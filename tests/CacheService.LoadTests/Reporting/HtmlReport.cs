@@ -40,7 +40,7 @@ internal static class HtmlReport
             AppendLines(html, "wrong", report.WrongAnswers);
             html.Append("</div>\n");
         }
-        else
+        else if (report.Compared > 0)
         {
             html.Append(CultureInfo.InvariantCulture, $"<p class=\"met\">The cache equalled the view after every part: {report.Compared:N0} messages compared.</p>\n");
         }

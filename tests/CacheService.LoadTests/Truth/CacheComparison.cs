@@ -58,6 +58,13 @@ internal sealed class CacheComparison(Func<LoadDatabase, Task>? before = null)
 
             var answer = await client.BatchGetCountsAsync(truth.Select(each => each.MessageId), ReadRequirement.Strong, cancellationToken);
             var said = answer.Found.ToDictionary(counts => counts.MessageId, counts => (counts.Retweets, counts.Likes));
+            var sample = truth[0].MessageId;
+            if (said.TryGetValue(sample, out var expected)
+                && (await client.GetCountsAsync(sample, cancellationToken: cancellationToken)).Counts is var single && expected != (single.Retweets, single.Likes))
+            {
+                result.WrongAnswers.Add($"{when}: message {sample}: GetCounts and BatchGetCounts say different counts");
+            }
+
             foreach (var (messageId, retweets, likes) in truth)
             {
                 var known = said.TryGetValue(messageId, out var counts);

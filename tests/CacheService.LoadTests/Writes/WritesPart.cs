@@ -25,7 +25,8 @@ internal sealed class WritesPart : ILoadPart
     public async Task RunAsync(LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         result.Notes.Add("Each candidate has a database of its own, a copy of the same one. One transaction is one retweet. Tables are vacuumed, and a checkpoint is made, "
-            + "before each scenario; no checkpoint falls into a round. CPU: 1.00 is one processor all the time; the client's is pgbench's and, with NOTIFY, the listener's.");
+            + "before each scenario; no checkpoint falls into a round. pgbench connects anew for each round, and its first second is left out: new sessions read catalogs and compile "
+            + "triggers, which a pool's sessions have long done. CPU: 1.00 is one processor all the time; the client's is pgbench's and, with NOTIFY, the listener's.");
         context.Progress.Show("making a database for each candidate");
         await using var databases = await WritersDatabases.CreateAsync(context, cancellationToken);
         await LetLeasePassAsync(databases[Find(Writer.NoCache)], context, cancellationToken);
