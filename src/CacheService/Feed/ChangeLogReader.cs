@@ -102,9 +102,9 @@ internal sealed class ChangeLogReader : IDisposable
         {
             command.ExecuteNonQuery();
         }
-        catch (PostgresException)
+        catch (PostgresException e) when (DatabaseErrors.IsFullQueue(e))
         {
-            // The queue is full, because of somebody else: heartbeats find the changes.
+            // Because of somebody else; heartbeats find the changes.
         }
     }
 

@@ -14,6 +14,9 @@ internal static class DatabaseErrors
             or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.UndefinedColumn,
     };
 
+    /// <summary>Whether a statement that notifies failed since the server's notification queue is full.</summary>
+    public static bool IsFullQueue(PostgresException error) => error.SqlState == PostgresErrorCodes.ProgramLimitExceeded;
+
     /// <summary>One line that says what is wrong.</summary>
     public static string Describe(Exception error) => error switch
     {

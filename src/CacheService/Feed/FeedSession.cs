@@ -104,9 +104,9 @@ internal sealed class FeedSession : IAsyncDisposable
         {
             await selfTest.ExecuteNonQueryAsync(cancellationToken);
         }
-        catch (PostgresException)
+        catch (PostgresException e) when (DatabaseErrors.IsFullQueue(e))
         {
-            // The queue is full, because of somebody else. The test has failed, which is said in a moment; heartbeats find every change.
+            // Because of somebody else. The test has failed, which is said in a moment; heartbeats find every change.
         }
     }
 

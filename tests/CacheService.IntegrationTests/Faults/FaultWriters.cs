@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data;
 using System.Diagnostics;
 using CacheService.IntegrationTests.Infrastructure;
 using Npgsql;
@@ -91,9 +92,9 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
             {
                 await WriteOneAsync(connection, honest, random);
             }
-            catch (PostgresException e) when (e.SqlState[..2] is "23" or "40" or "55")
+            catch (PostgresException e) when (e.SqlState[..2] is "23" or "40" or "55" && connection.State == ConnectionState.Open)
             {
-                // Writers in each other's way: a deadlock, a message that is gone, a lock that is not to be had. Nothing is committed.
+                // Writers in each other's way: a deadlock, a message that is gone, a lock that is not to be had. Nothing is committed. A session can be ended right after it.
                 Note(e);
                 await connection.ExecuteAsync("rollback");
             }

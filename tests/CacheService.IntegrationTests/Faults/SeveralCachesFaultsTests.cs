@@ -62,7 +62,7 @@ internal sealed class SeveralCachesFaultsTests
 
         await Wait.UntilAsync(async () => (await Task.WhenAll(all.Select(cache => cache.GetStatusAsync()))).Count(status => status.Ringer) == 1, RunningService.Patience, "one of them rings");
         await run.FinishAsync();
-        Assert.That(run.Checker.States.Reloads, Is.Zero);
+        Assert.That(run.Checker.States.Reloads, Is.Zero, run.Service.LogText);
     }
 
     [Test]

@@ -1,0 +1,26 @@
+using CacheService.Feed;
+using CacheService.IntegrationTests.Faults;
+using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Postgres;
+using Npgsql;
+
+namespace CacheService.IntegrationTests.Feed;
+
+internal sealed class ChangeLogReaderTests
+{
+    [Test]
+    public async Task TellOthers_SessionWasEnded_SaysSo()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString));
+        await connections.ChoosePrimaryAsync(CancellationToken.None);
+        using var reader = await ChangeLogReader.OpenAsync(connections, TimeSpan.FromSeconds(10), TimeProvider.System);
+
+        await Wait.UntilAsync(async () => await database.TerminateServiceAsync("reader") == 0, RunningService.Patience, "the session has ended");
+
+        // Else the next drain would not know what happened, and load everything afresh.
+        var error = Assert.Catch<NpgsqlException>(reader.TellOthers);
+        Assert.That(DatabaseErrors.Describe(error!), Does.Contain("57P01").Or.Contain("stream"));
+    }
+}
