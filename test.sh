@@ -49,6 +49,23 @@ require_pgbouncer() {
 "
 }
 
+# Names the tests that failed, each with the beginning of what it says: the rest is far above.
+list_failed() {
+  find "$results" -name '*.trx' -exec cat {} + | awk '
+    function plain(text) {
+      gsub(/<[^>]*>/, "", text); gsub(/&#x[DA];/, "", text)
+      gsub(/&lt;/, "<", text); gsub(/&gt;/, ">", text); gsub(/&quot;/, "\"", text); gsub(/&apos;/, "\047", text); gsub(/&amp;/, "\\&", text)
+      return text
+    }
+    /<UnitTestResult / {
+      failed = / outcome="Failed"/
+      if (failed && match($0, / testName="[^"]*"/)) print "failed: " plain(substr($0, RSTART + 11, RLENGTH - 12))
+    }
+    failed && /<Message>/ { lines = 6 }
+    lines > 0 { lines--; if (plain($0) ~ /[^ \t\r]/) print "  " plain($0) }
+    /<\/Message>/ { lines = 0 }'
+}
+
 # Sums the result files up in one line; fails when a test has failed or none has run.
 summarize() {
   find "$results" -name '*.trx' -exec cat {} + | awk '
@@ -92,5 +109,6 @@ build_release command "$root/CacheService.sln" ${properties[@]+"${properties[@]}
 dotnet test "$root/CacheService.sln" -c Release --no-build -m:1 --logger "console;verbosity=normal" --logger trx --results-directory "$results" "$@" || code=$?
 counts="$(summarize)" || code=$((code > 0 ? code : 1))
 ((code == 0)) || [[ $counts != *", 0 failed"* ]] || say "error: no test ran, or something failed outside the tests (a crash, a fixture's set-up or tear-down): see above"
+((code == 0)) || list_failed
 printf '%s\n' "$counts"
 exit "$code"
