@@ -1,4 +1,4 @@
-namespace CacheService.Tests.Tool;
+namespace CacheService.Tests;
 
 /// <summary>A clock that stands still until the test moves it.</summary>
 internal sealed class ManualTime : TimeProvider

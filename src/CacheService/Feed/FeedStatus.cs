@@ -63,9 +63,14 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
         }
 
         var age = AgeOf(version);
-        return age <= options.Value.StaleAfter
-            ? condition
-            : new FeedCondition(FeedState.Stale, $"stale: the database has not answered for {age.TotalSeconds:F1} s");
+        return IsStale(age) ? new FeedCondition(FeedState.Stale, $"stale: the database has not answered for {age.TotalSeconds:F1} s") : condition;
+    }
+
+    /// <summary>The state in which counts of an age are served.</summary>
+    public FeedState StateOf(TimeSpan age)
+    {
+        var state = Volatile.Read(ref _condition).State;
+        return state == FeedState.Live && IsStale(age) ? FeedState.Stale : state;
     }
 
     internal void BecomeLive()
@@ -106,6 +111,8 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
     internal void CountDrain() => Interlocked.Increment(ref _drains);
 
     internal void CountBell() => Interlocked.Increment(ref _bells);
+
+    private bool IsStale(TimeSpan age) => age > options.Value.StaleAfter;
 
     private static string StateName(FeedState state) => state switch
     {

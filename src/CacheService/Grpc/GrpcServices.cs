@@ -1,8 +1,10 @@
 using CacheService.Grpc.Reflection;
+using CacheService.Grpc.Serialization;
 using CacheService.Health;
 using CacheService.Messages;
 using CacheService.Security;
 using Grpc.AspNetCore.Server;
+using Grpc.AspNetCore.Server.Model;
 using Grpc.Reflection.V1;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -28,8 +30,10 @@ internal static class GrpcServices
         builder.Services.Replace(ServiceDescriptor.Singleton<ILoggerFactory, SenderFaultLogs>());
         builder.Services.AddSingleton<MessageTexts>();
         builder.Services.AddSingleton<Replies>();
+        builder.Services.AddSingleton<EncodedReplies>();
         builder.Services.AddSingleton<WatchStreams>();
         builder.Services.AddSingleton<TweetCountsGrpcService>();
+        builder.Services.AddSingleton<IServiceMethodProvider<TweetCountsGrpcService>, TweetCountsMethods>();
         builder.Services.AddSingleton<HealthService>();
         builder.Services.AddSingleton(new DescriptorIndex(TweetCountsService.Descriptor, HealthV1.Descriptor, ServerReflection.Descriptor));
         builder.Services.AddSingleton<ReflectionService>();

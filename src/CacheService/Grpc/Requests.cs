@@ -1,5 +1,6 @@
 using CacheService.Feed;
 using CacheService.Watching;
+using Google.Protobuf.Collections;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -15,7 +16,7 @@ internal static class Requests
     public static long MessageId(long messageId) =>
         messageId >= 1 ? messageId : throw Invalid($"message_id is {messageId}; ids are 1 or more");
 
-    public static long[] MessageIds(IReadOnlyList<long> messageIds, int most)
+    public static long[] MessageIds(RepeatedField<long> messageIds, int most)
     {
         if (messageIds.Count == 0)
         {
@@ -28,9 +29,13 @@ internal static class Requests
         }
 
         var ids = new long[messageIds.Count];
+        messageIds.CopyTo(ids, 0);
         for (var i = 0; i < ids.Length; i++)
         {
-            ids[i] = messageIds[i] >= 1 ? messageIds[i] : throw Invalid($"message_ids[{i}] is {messageIds[i]}; ids are 1 or more");
+            if (ids[i] < 1)
+            {
+                throw Invalid($"message_ids[{i}] is {ids[i]}; ids are 1 or more");
+            }
         }
 
         return ids;

@@ -2,6 +2,7 @@ using System.Buffers;
 using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
+using CacheService.Grpc.Serialization;
 using CacheService.Messages;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -10,39 +11,20 @@ using TweetCounts.V1;
 
 namespace CacheService.Grpc;
 
-/// <summary>The API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
+/// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
-    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, WatchStreams watches, Replies replies, Auditor auditor,
-    IOptions<LimitsOptions> limits, TimeProvider time)
-    : TweetCountsService.TweetCountsServiceBase
+    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, WatchStreams watches, Replies replies, EncodedReplies encodedReplies,
+    Auditor auditor, IOptions<LimitsOptions> limits, TimeProvider time)
 {
     private readonly LimitsOptions _limits = limits.Value;
 
-    public override Task<GetCountsResponse> GetCounts(GetCountsRequest request, ServerCallContext context)
+    public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
     {
         var messageId = Requests.MessageId(request.MessageId);
-        return Requests.Requirement(request.Read) is { } requirement
-            ? ReadAfterAsync()
-            : Task.FromResult(Read());
-
-        async Task<GetCountsResponse> ReadAfterAsync()
-        {
-            await PassAsync(requirement, context);
-            return Read();
-        }
-
-        GetCountsResponse Read()
-        {
-            var version = store.Read(messageId, out var counts) ?? throw replies.NotLoaded();
-            return new GetCountsResponse
-            {
-                Counts = Replies.Counts(messageId, counts ?? throw Replies.NoSuchMessage(messageId)),
-                Freshness = replies.Freshness(version),
-            };
-        }
+        return Requests.Requirement(request.Read) is { } requirement ? ReadAfterAsync(requirement, messageId, context) : Task.FromResult(Read(messageId));
     }
 
-    public override async Task<BatchGetCountsResponse> BatchGetCounts(BatchGetCountsRequest request, ServerCallContext context)
+    public async Task<EncodedReply> BatchGetCounts(BatchGetCountsRequest request, ServerCallContext context)
     {
         var messageIds = Requests.MessageIds(request.MessageIds, _limits.MaxIdsPerRequest);
         await PassAsync(Requests.Requirement(request.Read), context);
@@ -50,28 +32,15 @@ internal sealed class TweetCountsGrpcService(
         // Pooled: for many messages it is among the large objects, which are dear to collect.
         var counts = ArrayPool<MessageCounts?>.Shared.Rent(messageIds.Length);
         var version = store.ReadMany(messageIds, counts) ?? throw replies.NotLoaded();
-        var response = new BatchGetCountsResponse { Freshness = replies.Freshness(version) };
-        response.Counts.Capacity = messageIds.Length;
-        for (var i = 0; i < messageIds.Length; i++)
-        {
-            if (counts[i] is { } found)
-            {
-                response.Counts.Add(Replies.Counts(messageIds[i], found));
-            }
-            else
-            {
-                response.MissingMessageIds.Add(messageIds[i]);
-            }
-        }
-
+        var reply = encodedReplies.Batch(messageIds, counts, version);
         ArrayPool<MessageCounts?>.Shared.Return(counts);
-        return response;
+        return reply;
     }
 
-    public override Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchCountsResponse> responseStream, ServerCallContext context) =>
+    public Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchCountsResponse> responseStream, ServerCallContext context) =>
         watches.RunAsync(request, responseStream, context);
 
-    public override async Task<ListTopCountsResponse> ListTopCounts(ListTopCountsRequest request, ServerCallContext context)
+    public async Task<ListTopCountsResponse> ListTopCounts(ListTopCountsRequest request, ServerCallContext context)
     {
         var order = Requests.TopOrder(request.OrderBy);
         var limit = Requests.TopLimit(request.Limit, _limits.MaxTopCounts);
@@ -85,7 +54,7 @@ internal sealed class TweetCountsGrpcService(
         };
     }
 
-    public override async Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context)
+    public async Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context)
     {
         var messageId = Requests.MessageId(request.MessageId);
         await PassAsync(Requests.Requirement(request.Read), context);
@@ -111,7 +80,7 @@ internal sealed class TweetCountsGrpcService(
         };
     }
 
-    public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context)
+    public Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context)
     {
         var version = store.Version;
         var condition = status.ConditionOf(version);
@@ -140,8 +109,20 @@ internal sealed class TweetCountsGrpcService(
         });
     }
 
-    public override async Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) =>
+    public async Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) =>
         replies.Audit(await auditor.AuditNowAsync(context.CancellationToken));
+
+    private EncodedReply Read(long messageId)
+    {
+        var version = store.Read(messageId, out var counts) ?? throw replies.NotLoaded();
+        return encodedReplies.Counts(messageId, counts ?? throw Replies.NoSuchMessage(messageId), version);
+    }
+
+    private async Task<EncodedReply> ReadAfterAsync(ReadRequirement requirement, long messageId, ServerCallContext context)
+    {
+        await PassAsync(requirement, context);
+        return Read(messageId);
+    }
 
     private async Task PassAsync(ReadRequirement? requirement, ServerCallContext context)
     {
