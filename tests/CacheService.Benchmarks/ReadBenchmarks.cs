@@ -39,11 +39,11 @@ public class ReadBenchmarks
     public Task CleanUpAsync() => _app.DisposeAsync().AsTask();
 
     [Benchmark]
-    [AllocationBudget(650)]
+    [AllocationBudget(420)]
     public Task<int> GetCounts() => SendAsync(_service.GetCounts(GetCountsRequest.Parser.ParseFrom(_get), null!));
 
     [Benchmark]
-    [AllocationBudget(95_000)]
+    [AllocationBudget(27_000)]
     public Task<int> BatchGetCountsOf1000() => SendAsync(_service.BatchGetCounts(BatchGetCountsRequest.Parser.ParseFrom(_batchGet), null!));
 
     private async Task<int> SendAsync(Task<EncodedReply> answering)

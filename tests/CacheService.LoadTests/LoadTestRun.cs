@@ -22,9 +22,13 @@ internal sealed class LoadTestRun(LoadTestOptions options, IAnsiConsole console,
 {
     private static readonly ILoadPart[] Parts = [new ReadsPart(), new RpcPart(), new WritesPart(), new FreshnessPart(), new StartupPart()];
 
+    /// <summary>The report, as far as it goes by now; none before the first part has ended.</summary>
+    public IReadOnlyList<string> Files { get; private set; } = [];
+
     /// <summary>0; or 1 where the cache gave a wrong answer.</summary>
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
+        ReportFiles.Prepare(options.Output);
         var (started, start) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
         var machine = MachineDescription.Read();
         var progress = new ProgressLine(console);
@@ -36,23 +40,25 @@ internal sealed class LoadTestRun(LoadTestOptions options, IAnsiConsole console,
         var context = new LoadTestContext(options, server, programs, new CacheComparison(beforeComparison), folder, progress);
 
         var terminal = new TerminalReport(console);
-        var results = new List<PartResult>();
+        var postgres = await server.DescribeAsync(cancellationToken);
+        var report = new RunReport(started, TimeSpan.Zero, machine, postgres, options, [], []);
         ILoadPart[] chosen = [.. Parts.Where(part => options.Parts.Contains(part.Name))];
         for (var i = 0; i < chosen.Length; i++)
         {
             var result = new PartResult(chosen[i].Name, chosen[i].Title);
             progress.Part = $"{i + 1}/{chosen.Length} {chosen[i].Title}";
             await chosen[i].RunAsync(context, result, cancellationToken);
-            results.Add(result);
             progress.Clear();
             terminal.PrintPart(result);
+
+            // After each part: what a later one runs into costs nothing that is measured already.
+            PartResult[] results = [.. report.Parts, result];
+            var figures = new RunFigures(options, results);
+            report = report with { Duration = Stopwatch.GetElapsedTime(start), Parts = results, Goals = [.. GoalList.All.Select(goal => goal.Evaluate(figures))] };
+            Files = ReportFiles.Write(report, options.Output);
         }
 
-        var figures = new RunFigures(options, results);
-        var report = new RunReport(
-            started, Stopwatch.GetElapsedTime(start), machine, await server.DescribeAsync(cancellationToken), options, results,
-            [.. GoalList.All.Select(goal => goal.Evaluate(figures))]);
-        terminal.PrintEnd(report, ReportFiles.Write(report, options.Output));
+        terminal.PrintEnd(report, Files);
         return report.IsVoid ? 1 : 0;
     }
 }

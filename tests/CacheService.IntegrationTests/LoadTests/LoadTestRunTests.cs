@@ -74,6 +74,35 @@ internal sealed class LoadTestRunTests
         Assert.That(ReadPage(), Does.Contain("This run is void").And.Not.Contain("The cache equalled the view"));
     }
 
+    [Test]
+    public async Task Run_ThatFailsInALaterPart_HasReportedTheEarlierOnes()
+    {
+        await using var output = new StringWriter();
+        var run = new LoadTestRun(
+            Tiny with { Parts = [PartNames.Reads, PartNames.Freshness], Callers = [1], Output = _folder }, OutputConsole.Plain(output),
+            _ => Directory.GetFiles(_folder).Length == 0 ? Task.CompletedTask : throw new LoadTestException("enough"));
+
+        await Assert.ThrowsAsync<LoadTestException>(() => run.RunAsync(CancellationToken.None));
+
+        Assert.That(run.Files, Is.EquivalentTo(Directory.GetFiles(_folder)));
+        using var json = ReadJson();
+        Assert.That(json.RootElement.GetProperty("parts").EnumerateArray().Select(part => part.GetProperty("name").GetString()), Is.EqualTo(new[] { PartNames.Reads }));
+        Assert.That(ReadPage(), Does.Contain("Not run: freshness: the run ended before it did"));
+    }
+
+    [Test]
+    public async Task Run_WithAFileWhereItsReportBelongs_SaysSoAtOnce()
+    {
+        var file = Path.Combine(_folder, "taken");
+        await File.WriteAllTextAsync(file, "");
+        await using var output = new StringWriter();
+
+        var error = await Assert.ThrowsAsync<LoadTestException>(() => new LoadTestRun(Tiny with { Output = file }, OutputConsole.Plain(output)).RunAsync(CancellationToken.None));
+
+        Assert.That(error!.Message, Does.Contain(file).And.Contain("--output"));
+        Assert.That(output.ToString(), Is.Empty);
+    }
+
     private async Task<(int ExitCode, string Output)> RunAsync(LoadTestOptions options, Func<LoadDatabase, Task>? beforeComparison = null)
     {
         await using var output = new StringWriter();

@@ -103,22 +103,19 @@ internal sealed class LoadTestCommand : RootCommand
             signal.Cancel = true;
             stopping.Cancel();
         });
+        var run = new LoadTestRun(Read(arguments), _console);
         try
         {
-            return await new LoadTestRun(Read(arguments), _console).RunAsync(stopping.Token);
+            return await run.RunAsync(stopping.Token);
         }
         catch (Exception e) when (e is OperationCanceledException or LoadTestException or EmbeddedPostgresException or NpgsqlException or RpcException or IOException)
         {
             // Ctrl-C reaches the programs that this one runs too, and they may be the first to notice.
             var interruption = Task.Delay(Timeout.Infinite, stopping.Token);
-            if (await Task.WhenAny(interruption, Task.Delay(Notice, CancellationToken.None)) == interruption)
-            {
-                await Console.Error.WriteLineAsync("\ninterrupted: nothing was written");
-                return Interrupted;
-            }
-
-            await Console.Error.WriteLineAsync($"\nerror: {e.Message}");
-            return Failure;
+            var isInterrupted = await Task.WhenAny(interruption, Task.Delay(Notice, CancellationToken.None)) == interruption;
+            await Console.Error.WriteLineAsync(isInterrupted ? "\ninterrupted" : $"\nerror: {e.Message}");
+            await Console.Error.WriteLineAsync(run.Files is [] ? "nothing was measured" : $"what was measured until then:\n{string.Join('\n', run.Files)}");
+            return isInterrupted ? Interrupted : Failure;
         }
     }
 }

@@ -21,5 +21,6 @@ internal sealed record RunReport(
 
     public IEnumerable<string> WrongAnswers => Parts.SelectMany(part => part.WrongAnswers.Select(wrong => $"{part.Title}: {wrong}"));
 
-    public IEnumerable<string> NotRun => Parts.SelectMany(part => part.NotRun.Select(reason => $"{part.Title}: {reason}"));
+    public IEnumerable<string> NotRun => Parts.SelectMany(part => part.NotRun.Select(reason => $"{part.Title}: {reason}"))
+        .Concat(Options.Parts.Except(Parts.Select(part => part.Name)).Select(name => $"{name}: the run ended before it did"));
 }
