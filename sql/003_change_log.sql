@@ -4,16 +4,14 @@ select pg_advisory_xact_lock(1951, 1);
 
 -- What statements changed, appended in the writer's transaction: an insert's rows
 -- each by itself, of other statements a row per message.
--- All columns add up, so the order within a transaction does not matter. An inserted
--- activity is recorded as it is: what it counts for, the caches work out.
+-- All columns add up, so the order within a transaction does not matter.
 -- Unlogged: a crash empties it, which every cache notices by change_identity.
 create unlogged table if not exists twcache.change (
     xid       xid8   not null default pg_current_xact_id(),
     messageid bigint,                     -- null: everything changed (TRUNCATE), load afresh
     rts       bigint not null default 0,
     favs      bigint not null default 0,
-    born      int    not null default 0,  -- +1 the message was created, -1 it was deleted
-    action    tweet.action_t              -- one activity, besides rts and favs
+    born      int    not null default 0   -- +1 the message was created, -1 it was deleted
 );
 create index if not exists change_xid_idx on twcache.change (xid);
 -- What is trimmed gives its room back at a vacuum: at each that comes, whatever the

@@ -7,14 +7,13 @@
 -- before this transaction has ended.
 --
 -- What one inserted row costs decides the form, in microseconds of CPU next to 17
--- for the insert itself. No cache: 3 to 5 (3 more with the condition in the trigger's
--- WHEN, which is parsed anew for each statement). With a cache: 10, where 31 were: 9 less
--- by one change per row in place of one per message, 4 to 5 by names that say their
--- schema in place of a search_path set for each call, 1 by leaving to the caches what
--- an action counts for. A row trigger would cost as much for one row, and again for
--- each of many. So the functions for inserts set no search_path: whatever they name,
--- operators too, has its schema. They return NEW, which nobody looks at, and which
--- PL/pgSQL need not evaluate.
+-- for the insert itself. No cache: 5, where 12 were (8 with the condition in the
+-- trigger's WHEN, which is parsed anew for each statement). With a cache: 12, where
+-- 31 were: 9 less by one change per row in place of one per message, and 4 to 5 by
+-- names that say their schema in place of a search_path set for each call. A row
+-- trigger costs 11 for one row, and as much for each of many. So the functions for
+-- inserts set no search_path: whatever they name, operators too, has its schema.
+-- They return NEW, which nobody looks at, and which PL/pgSQL need not evaluate.
 begin;
 select pg_advisory_xact_lock(1951, 1);
 -- Creating triggers waits for the tables' writers and holds up the next ones: for
@@ -25,7 +24,11 @@ create or replace function twcache.record_activity_insert() returns trigger
 language plpgsql security definer as $$
 begin
     if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.lease')) then
-        insert into twcache.change (messageid, action) select messageid, action from new_rows;
+        insert into twcache.change (messageid, rts, favs)
+        select messageid,
+               case when action operator(pg_catalog.=) 'rt'  then 1 when action operator(pg_catalog.=) 'de-rt'  then -1 else 0 end,
+               case when action operator(pg_catalog.=) 'fav' then 1 when action operator(pg_catalog.=) 'de-fav' then -1 else 0 end
+          from new_rows;
         if found and not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
             perform pg_catalog.pg_notify('twcache', '');
         end if;

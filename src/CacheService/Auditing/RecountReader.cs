@@ -1,6 +1,5 @@
 using System.Data;
 using CacheService.Counts;
-using CacheService.Feed;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -42,11 +41,11 @@ internal sealed class RecountReader(NpgsqlConnection connection)
 
     // What is visible in the later snapshot (xmax $3, in progress $4) and not in the earlier one ($1, $2).
     private const string RecordedSql =
-        $"""
-        select messageid, {ChangeSql.Sums}
-          from (select xid, messageid, rts, favs, born, action from twcache.change where xid >= $1 and xid < $3
+        """
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint
+          from (select xid, messageid, rts, favs, born from twcache.change where xid >= $1 and xid < $3
                 union all
-                select xid, messageid, rts, favs, born, action from twcache.change where xid = any ($2) and xid < $3) as since
+                select xid, messageid, rts, favs, born from twcache.change where xid = any ($2) and xid < $3) as since
          where xid <> all ($4) and messageid between $5 and $6
          group by messageid
         """;

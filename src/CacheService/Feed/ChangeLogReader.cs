@@ -19,16 +19,16 @@ internal sealed class ChangeLogReader : IDisposable
     // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot (xmax, in progress)
     // is what has happened since. The row of the log's state is the one with a snapshot.
     private const string DrainSql =
-        $"""
+        """
         select (select count(*) from twcache.consumer), null::bigint, null::bigint, null::bigint,
                pg_current_snapshot()::text, (select id from twcache.change_identity),
                exists (select from twcache.consumer where name = $3 and lapse = (select last_value from twcache.lapse)),
                exists (select from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot())), extract(epoch from clock_timestamp())::float8
         union all
-        select messageid, {ChangeSql.Sums}, null, null, null, null, null
-          from (select messageid, rts, favs, born, action from twcache.change where xid >= $1
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, null, null, null, null, null
+          from (select messageid, rts, favs, born from twcache.change where xid >= $1
                 union all
-                select messageid, rts, favs, born, action from twcache.change where xid = any ($2)) as since
+                select messageid, rts, favs, born from twcache.change where xid = any ($2)) as since
          group by messageid
         """;
 

@@ -55,19 +55,6 @@ internal sealed class SchemaInstallerTests
     }
 
     [Test]
-    public async Task Start_OnAChangeLogWithoutTheAction_AddsItAndIsExact()
-    {
-        await using var database = await TestDatabase.CreateAsync();
-        await database.ApplySchemaAsync();
-        await database.ExecuteAsync("alter table twcache.change drop column action; delete from twcache.schema_file where name = '007_recorded_action.sql'");
-
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
-        await database.AddMessagesAsync(2);
-        await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message");
-        await service.AssertEqualsViewAsync(database);
-    }
-
-    [Test]
     public async Task Service_WithAnOperatorOfOthersInThePublicSchema_CountsWithoutIt()
     {
         await using var database = await TestDatabase.CreateAsync();
