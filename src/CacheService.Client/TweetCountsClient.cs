@@ -187,7 +187,9 @@ public sealed class TweetCountsClient : IDisposable
                     pause = next;
                 }
 
-                await Task.Delay(pause, _time, cancellationToken).ConfigureAwait(false);
+                using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);
+                await Task.Delay(pause, _time, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                cancellationToken.ThrowIfCancellationRequested();
             }
         }
         finally

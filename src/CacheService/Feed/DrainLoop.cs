@@ -61,7 +61,6 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             }
 
             timeout = options.DrainTimeout;
-            status.BecomeLive();
             TellOthers(reader, drain.FoundChanges && drain.HasOthers);
             if (drain.FoundChanges || prelude == DrainPrelude.WakeUp)
             {
@@ -111,6 +110,8 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
 
             repairs.ApplyTo(store);
             store.Apply(drain.Changes, drain.Snapshot, drain.StartedAt);
+            // Before the reads that wait are answered: with LIVE.
+            status.BecomeLive();
             succeeded = true;
             return (drain.Changes.Count > 0, drain.Consumers > 1, null);
         }

@@ -5,7 +5,7 @@ namespace CacheService.Grpc;
 /// <summary>How long a call may wait.</summary>
 internal static class ReadDeadline
 {
-    private static readonly TimeSpan LongestMargin = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestMargin = TimeSpan.FromMilliseconds(250);
 
     /// <summary>The time to a call's deadline, less a margin in which the error that says why still reaches the caller; at most the given time.</summary>
     public static TimeSpan LimitOf(ServerCallContext context, TimeSpan atMost, TimeProvider time)

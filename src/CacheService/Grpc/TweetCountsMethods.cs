@@ -12,6 +12,9 @@ namespace CacheService.Grpc;
 /// </summary>
 internal sealed class TweetCountsMethods : IServiceMethodProvider<TweetCountsGrpcService>
 {
+    // As for generated services: other verbs are 405.
+    private static readonly object[] Metadata = [new HttpMethodMetadata(["POST"], acceptCorsPreflight: true)];
+
     public void OnServiceMethodDiscovery(ServiceMethodProviderContext<TweetCountsGrpcService> context)
     {
         Add<GetCountsRequest, EncodedReply>("GetCounts", EncodedReply.Marshaller, static (service, request, call) => service.GetCounts(request, call));
@@ -21,13 +24,13 @@ internal sealed class TweetCountsMethods : IServiceMethodProvider<TweetCountsGrp
         Add("GetStatus", Messages<GetStatusResponse>(), static (TweetCountsGrpcService service, GetStatusRequest request, ServerCallContext call) => service.GetStatus(request, call));
         Add("AuditNow", Messages<AuditNowResponse>(), static (TweetCountsGrpcService service, AuditNowRequest request, ServerCallContext call) => service.AuditNow(request, call));
         context.AddServerStreamingMethod(
-            Method(MethodType.ServerStreaming, "WatchCounts", Messages<WatchCountsRequest>(), Messages<WatchCountsResponse>()), [],
+            Method(MethodType.ServerStreaming, "WatchCounts", Messages<WatchCountsRequest>(), Messages<WatchCountsResponse>()), Metadata,
             static (service, request, stream, call) => service.WatchCounts(request, stream, call));
 
         void Add<TRequest, TResponse>(string name, Marshaller<TResponse> answers, UnaryServerMethod<TweetCountsGrpcService, TRequest, TResponse> handler)
             where TRequest : class, IMessage<TRequest>, new()
             where TResponse : class =>
-            context.AddUnaryMethod(Method(MethodType.Unary, name, Messages<TRequest>(), answers), [], handler);
+            context.AddUnaryMethod(Method(MethodType.Unary, name, Messages<TRequest>(), answers), Metadata, handler);
     }
 
     private static Method<TRequest, TResponse> Method<TRequest, TResponse>(MethodType type, string name, Marshaller<TRequest> requests, Marshaller<TResponse> answers) =>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CacheService.Client;
 using CacheService.IntegrationTests.Infrastructure;
 using Google.Protobuf.WellKnownTypes;
@@ -146,6 +147,21 @@ public sealed class ClientTests
 
         Assert.That((error!.StatusCode, error.Status.Detail), Is.EqualTo((code, "refused")));
         Assert.That(_server.Service.Failures, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Read_ClientDisposedWhileItPauses_ThrowsAtOnce()
+    {
+        const string Milliseconds = "9000";
+        _server.Service.Failures.Enqueue(Refusal(StatusCode.Unavailable, Milliseconds));
+        var reading = _client.GetCountsAsync(1);
+        await Wait.UntilAsync(() => _server.Service.Failures.Count == 0, RunningService.Patience, "the call was refused");
+        var disposed = Stopwatch.GetTimestamp();
+
+        _client.Dispose();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => reading);
+        Assert.That(Stopwatch.GetElapsedTime(disposed), Is.LessThan(TimeSpan.FromSeconds(5)));
     }
 
     [Test]

@@ -13,13 +13,14 @@ internal sealed class TweetCountsMethodsTests
     {
         await using var app = ServiceApp.Build(["--ConnectionStrings:Postgres=Host=127.0.0.1"]);
 
-        var bound = ((IEndpointRouteBuilder)app).DataSources
+        var endpoints = ((IEndpointRouteBuilder)app).DataSources
             .SelectMany(source => source.Endpoints)
-            .Select(endpoint => endpoint.Metadata.GetMetadata<GrpcMethodMetadata>())
-            .Where(method => method?.ServiceType == typeof(TweetCountsGrpcService))
-            .Select(method => (method!.Method.FullName, method.Method.Type));
+            .Where(endpoint => endpoint.Metadata.GetMetadata<GrpcMethodMetadata>()?.ServiceType == typeof(TweetCountsGrpcService))
+            .ToList();
 
-        Assert.That(bound, Is.EquivalentTo(TweetCountsService.Descriptor.Methods.Select(method => (
+        Assert.That(endpoints.Select(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods), Is.All.EqualTo(new[] { "POST" }));
+        var methods = endpoints.Select(endpoint => endpoint.Metadata.GetMetadata<GrpcMethodMetadata>()!.Method);
+        Assert.That(methods.Select(method => (method.FullName, method.Type)), Is.EquivalentTo(TweetCountsService.Descriptor.Methods.Select(method => (
             $"/{TweetCountsService.Descriptor.FullName}/{method.Name}", method.IsServerStreaming ? MethodType.ServerStreaming : MethodType.Unary))));
     }
 }
