@@ -4,4 +4,4 @@ namespace CacheService.LoadTests.Freshness;
 /// <param name="Reached">Transactions a second, all together.</param>
 /// <param name="Visible">Milliseconds from commit to GetCounts.</param>
 /// <param name="Watched">Milliseconds from commit to the watcher.</param>
-internal sealed record FreshnessRound(double Reached, IReadOnlyList<double> Visible, IReadOnlyList<double> Watched);
+internal readonly record struct FreshnessRound(double Reached, IReadOnlyList<double> Visible, IReadOnlyList<double> Watched);

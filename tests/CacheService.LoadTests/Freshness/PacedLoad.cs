@@ -18,23 +18,36 @@ internal sealed class PacedLoad(Pgbench? pgbench, string script, LoadDatabase da
     private const int ManyClients = 32;
     private const int RateOfManyClients = 2_000;
 
-    public async Task<FreshnessRound> RunAsync(int rate, TimeSpan duration, CancellationToken cancellationToken)
+    public Task<FreshnessRound> RunAsync(int rate, TimeSpan duration, CancellationToken cancellationToken) =>
+        Pgbench.MeasureAsync(duration, longer => TryRunAsync(rate, longer, cancellationToken));
+
+    private async Task<FreshnessRound?> TryRunAsync(int rate, TimeSpan duration, CancellationToken cancellationToken)
     {
         var probes = Math.Min(rate, MostProbes);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var others = rate == probes
-            ? Task.FromResult(0.0)
-            : pgbench!.RunAsync(database, script, rate > RateOfManyClients ? ManyClients : FewClients, duration, rate - probes, cancellationToken);
-        var (visible, watched) = (new List<double>(), new List<double>());
-        var start = Stopwatch.GetTimestamp();
-        using var tick = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / probes));
-        while (Stopwatch.GetElapsedTime(start) < duration && await tick.WaitForNextTickAsync(cancellationToken))
+            ? Task.FromResult<double?>(0)
+            : pgbench!.TryRunAsync(database, script, rate > RateOfManyClients ? ManyClients : FewClients, duration, rate - probes, ending.Token);
+        try
         {
-            var (toReader, toWatcher) = await probe.MeasureAsync(cancellationToken);
-            visible.Add(toReader);
-            watched.Add(toWatcher);
-        }
+            await Task.Delay(others.IsCompleted ? TimeSpan.Zero : Pgbench.First, cancellationToken);
+            var (visible, watched) = (new List<double>(), new List<double>());
+            var start = Stopwatch.GetTimestamp();
+            using var tick = new PeriodicTimer(TimeSpan.FromSeconds(1.0 / probes));
+            while (Stopwatch.GetElapsedTime(start) < duration && await tick.WaitForNextTickAsync(cancellationToken))
+            {
+                var (toReader, toWatcher) = await probe.MeasureAsync(cancellationToken);
+                visible.Add(toReader);
+                watched.Add(toWatcher);
+            }
 
-        var own = visible.Count / Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return new FreshnessRound(own + await others, visible, watched);
+            var own = visible.Count / Stopwatch.GetElapsedTime(start).TotalSeconds;
+            return await others is { } rest ? new FreshnessRound(own + rest, visible, watched) : null;
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            await ((Task)others).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 }

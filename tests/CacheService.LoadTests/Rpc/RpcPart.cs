@@ -43,17 +43,17 @@ internal sealed class RpcPart : ILoadPart
             ? await EtcdProcess.StartAsync(etcdProgram, Path.Combine(context.Folder.Path, "etcd"), cancellationToken)
             : null;
 
-        await CallOnceAsync(service.Address, cancellationToken);
+        var answerLength = await CallOnceAsync(service.Address, cancellationToken);
         var h2load = new H2Load(program, context.Folder);
         var server = service.Processes with { Name = "server" };
         List<Candidate> candidates =
         [
-            h2load.Candidate(EmptyCall, service.Address, EmptyMethod, new EmptyRequest(), server),
-            h2load.Candidate(GetCounts, service.Address, GetCountsMethod, new GetCountsRequest { MessageId = MessageId }, server),
+            h2load.Candidate(EmptyCall, service.Address, EmptyMethod, new EmptyRequest(), answerLength: 0, server),
+            h2load.Candidate(GetCounts, service.Address, GetCountsMethod, new GetCountsRequest { MessageId = MessageId }, answerLength, server),
         ];
         if (etcd is not null)
         {
-            candidates.Add(h2load.Candidate(Etcd, etcd.Address, EtcdMethod, EtcdProcess.Read, etcd.Processes));
+            candidates.Add(h2load.Candidate(Etcd, etcd.Address, EtcdMethod, EtcdProcess.Read, answerLength: 0, etcd.Processes));
         }
         else
         {
@@ -69,8 +69,8 @@ internal sealed class RpcPart : ILoadPart
         await context.Comparison.CompareAsync("after the calls", database, service.Client, result, cancellationToken);
     }
 
-    // h2load does not look into what it gets.
-    private static async Task CallOnceAsync(Uri address, CancellationToken cancellationToken)
+    /// <summary>Calls as h2load will, which does not look into what it gets; returns how long the answer to GetCounts is.</summary>
+    private static async Task<int> CallOnceAsync(Uri address, CancellationToken cancellationToken)
     {
         using var channel = GrpcChannel.ForAddress(address);
         await new Empty.EmptyClient(channel).CallAsync(new EmptyRequest(), cancellationToken: cancellationToken);
@@ -79,5 +79,7 @@ internal sealed class RpcPart : ILoadPart
         {
             throw new LoadTestException($"GetCounts answers with message {answer.Counts.MessageId} instead of {MessageId}");
         }
+
+        return answer.CalculateSize();
     }
 }

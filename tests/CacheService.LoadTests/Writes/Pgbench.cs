@@ -10,46 +10,50 @@ internal sealed partial class Pgbench(string program, TemporaryFolder folder)
 {
     public const string Missing = "pgbench is missing (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-contrib)";
 
-    private const int Threads = 2;
-    private const int MostSeconds = 1_200;
+    /// <summary>
+    /// Goes by before anything is counted. A new session reads catalogs and compiles triggers: with 32 of them that is some 5 % of two seconds, and nothing of the
+    /// hours that a pool's sessions live.
+    /// </summary>
+    public static readonly TimeSpan First = TimeSpan.FromSeconds(1);
 
-    // A new session reads catalogs and compiles triggers: with 32 of them that is some 5 % of two seconds, and nothing of the hours that a pool's sessions live.
-    private const int FirstSeconds = 1;
+    private const int Threads = 2;
+
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(20);
+
+    /// <summary>Measures for twice the time as long as it was too short: on a machine with much else to do, connecting alone can take most of it.</summary>
+    /// <param name="duration">For how long at first.</param>
+    /// <param name="tryAsync">Measures; null: it was too short.</param>
+    public static async Task<T> MeasureAsync<T>(TimeSpan duration, Func<TimeSpan, Task<T?>> tryAsync)
+        where T : struct
+    {
+        for (; duration <= Longest; duration *= 2)
+        {
+            if (await tryAsync(duration) is { } result)
+            {
+                return result;
+            }
+        }
+
+        throw new LoadTestException($"pgbench has hardly done a transaction within {duration / 2}");
+    }
 
     public string Script(string name, string text) => folder.Write($"{name}.sql", text + "\n");
 
-    /// <summary>Transactions a second, after the first second.</summary>
+    /// <summary>Transactions a second, after the first second; null: it was too short to tell.</summary>
     /// <param name="database">Where.</param>
     /// <param name="script">What each transaction does: a file.</param>
     /// <param name="clients">Connections.</param>
-    /// <param name="duration">For how long; pgbench knows whole seconds.</param>
+    /// <param name="duration">For how long, after the first second; pgbench knows whole seconds.</param>
     /// <param name="rate">Transactions a second to keep to; null: as many as there can be.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<double> RunAsync(LoadDatabase database, string script, int clients, TimeSpan duration, double? rate, CancellationToken cancellationToken)
+    public async Task<double?> TryRunAsync(LoadDatabase database, string script, int clients, TimeSpan duration, double? rate, CancellationToken cancellationToken)
     {
         var seconds = Math.Max(1, Math.Round(duration.TotalSeconds));
-        do
-        {
-            // On a machine with much else to do, connecting alone can take most of the time.
-            if (await TryRunAsync(database, script, clients, seconds, rate, cancellationToken) is { } transactions)
-            {
-                return transactions;
-            }
-
-            seconds *= 2;
-        }
-        while (seconds <= MostSeconds);
-
-        throw new LoadTestException($"pgbench has hardly done a transaction within {seconds / 2} seconds");
-    }
-
-    private async Task<double?> TryRunAsync(LoadDatabase database, string script, int clients, double seconds, double? rate, CancellationToken cancellationToken)
-    {
         var connection = new NpgsqlConnectionStringBuilder(database.ConnectionString);
         List<string> arguments =
         [
             "-n", "-M", "prepared", "-h", connection.Host!, "-p", $"{connection.Port}", "-U", connection.Username!,
-            "-c", $"{clients}", "-j", $"{Math.Min(clients, Threads)}", "-T", $"{FirstSeconds + seconds:0}", "-P", $"{FirstSeconds}", "-f", script, database.Name,
+            "-c", $"{clients}", "-j", $"{Math.Min(clients, Threads)}", "-T", $"{First.TotalSeconds + seconds:0}", "-P", $"{First.TotalSeconds:0}", "-f", script, database.Name,
         ];
         if (rate is { } limit)
         {

@@ -85,7 +85,7 @@ internal sealed class WritesPart : ILoadPart
         return new Candidate(writer.Name, async (duration, cancellationToken) =>
         {
             var cpu = new CpuMeter(processes);
-            var rate = await pgbench.RunAsync(database, script, clients, duration, rate: null, cancellationToken);
+            var rate = await Pgbench.MeasureAsync(duration, longer => pgbench.TryRunAsync(database, script, clients, longer, rate: null, cancellationToken));
             var details = new Dictionary<string, double>();
             cpu.AddTo(details);
             return new RoundResult(rate, details);
