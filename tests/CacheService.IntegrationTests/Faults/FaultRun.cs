@@ -10,6 +10,9 @@ namespace CacheService.IntegrationTests.Faults;
 /// </summary>
 internal sealed class FaultRun : IAsyncDisposable
 {
+    /// <summary>What a busy machine takes now and then, and no fault that lasts.</summary>
+    public static readonly TimeSpan AMoment = TimeSpan.FromSeconds(3);
+
     /// <summary>Transactions before and after the fault.</summary>
     private const int Some = 100;
 

@@ -20,7 +20,7 @@ internal sealed class FreezeTests
         await run.Service.WaitForStateAsync(FeedState.Stale);
         await run.Service.AssertStateIsToldAlikeAsync(FeedState.Stale);
         await Pause.ForAsync(TimeSpan.FromSeconds(8));
-        Assert.That(await run.Service.TryGetStateAsync(), Is.EqualTo(FeedState.Stale));
+        Assert.That((await run.Service.GetStatusAsync()).State, Is.EqualTo(FeedState.Stale));
         await server.ThawAsync();
 
         await run.EndFaultAsync();

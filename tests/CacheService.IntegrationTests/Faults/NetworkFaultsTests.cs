@@ -30,7 +30,7 @@ internal sealed class NetworkFaultsTests
         await run.Service.WaitForStateAsync(FeedState.Stale);
         await run.Service.AssertStateIsToldAlikeAsync(FeedState.Stale);
         await Pause.ForAsync(TimeSpan.FromSeconds(4));
-        Assert.That(await run.Service.TryGetStateAsync(), Is.EqualTo(FeedState.Stale), "nothing gets through");
+        Assert.That((await run.Service.GetStatusAsync()).State, Is.EqualTo(FeedState.Stale), "nothing gets through");
         proxy.Fault = NetworkFault.None;
 
         await run.EndFaultAsync();

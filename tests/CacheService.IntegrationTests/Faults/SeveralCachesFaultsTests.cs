@@ -36,7 +36,7 @@ internal sealed class SeveralCachesFaultsTests
 
         await ProcessSignals.FreezeAsync(ringer.Process!.Id);
         await WaitForRingerAsync(follower);
-        Assert.That(follower.HasLogged("Ended "), "the follower has ended the sessions");
+        await Wait.UntilAsync(() => follower.HasLogged("Ended "), RunningService.Patience, "the follower has ended the sessions");
         await run.Writers.WriteMoreAsync(100);
         Assert.That(await database.QueryAsync<double>("select pg_notification_queue_usage()"), Is.LessThan(0.0001), "a few pages of 8 GB");
         await ProcessSignals.ThawAsync(ringer.Process!.Id);
@@ -99,7 +99,7 @@ internal sealed class SeveralCachesFaultsTests
         var medians = delays.Select(all => all.Order().ElementAt(Samples / 2)).ToArray();
         await TestContext.Progress.WriteLineAsync(
             $"three caches, commit to visible: medians {string.Join(", ", medians.Select(median => $"{median:F1}"))} ms, longest {string.Join(", ", delays.Select(all => $"{all.Max():F1}"))} ms");
-        Assert.That(medians, Is.All.LessThan(30));
+        Assert.That(medians, Is.All.LessThan(200), "no heartbeat can have helped");
     }
 
     private static async Task<TimeSpan> SeenAfterAsync(FaultService cache, long retweets, long committed)

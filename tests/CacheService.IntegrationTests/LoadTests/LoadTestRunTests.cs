@@ -79,7 +79,7 @@ internal sealed class LoadTestRunTests
     {
         await using var output = new StringWriter();
         var run = new LoadTestRun(
-            Tiny with { Parts = [PartNames.Reads, PartNames.Freshness], Callers = [1], Output = _folder }, OutputConsole.Plain(output),
+            Tiny with { Parts = [PartNames.Reads, PartNames.Startup], Callers = [1], Output = _folder }, OutputConsole.Plain(output),
             _ => Directory.GetFiles(_folder).Length == 0 ? Task.CompletedTask : throw new LoadTestException("enough"));
 
         await Assert.ThrowsAsync<LoadTestException>(() => run.RunAsync(CancellationToken.None));
@@ -87,7 +87,7 @@ internal sealed class LoadTestRunTests
         Assert.That(run.Files, Is.EquivalentTo(Directory.GetFiles(_folder)));
         using var json = ReadJson();
         Assert.That(json.RootElement.GetProperty("parts").EnumerateArray().Select(part => part.GetProperty("name").GetString()), Is.EqualTo(new[] { PartNames.Reads }));
-        Assert.That(ReadPage(), Does.Contain("Not run: freshness: the run ended before it did"));
+        Assert.That(ReadPage(), Does.Contain("Not run: startup: the run ended before it did"));
     }
 
     [Test]

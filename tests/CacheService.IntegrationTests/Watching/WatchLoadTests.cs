@@ -57,8 +57,8 @@ internal sealed class WatchLoadTests
             ended.Dispose();
         }
 
-        Assert.That(transactions, Is.GreaterThan(0.8 * PerSecond * Duration.TotalSeconds));
-        Assert.That(sampled[(int)(sampled.Count * 0.99)], Is.LessThan(100), "the drain loop's age");
+        Assert.That(transactions, Is.GreaterThan(0.5 * PerSecond * Duration.TotalSeconds));
+        Assert.That(sampled[(int)(sampled.Count * 0.99)], Is.LessThan(250), "the drain loop's age");
         Assert.That(memoryAfter - memoryBefore, Is.LessThan(20 << 20), "memory grows");
     }
 
