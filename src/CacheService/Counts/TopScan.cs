@@ -26,7 +26,7 @@ internal sealed class TopScan(CountsTable table, TopOrder order, int limit)
         _best.TryPeek(out _, out var worst);
         foreach (ref readonly var entry in table.Segment(segment))
         {
-            if (!entry.IsFree && (isOpen || TopRank.ValueOf(entry.Counts, order) >= worst.Value))
+            if (!entry.IsFree && (isOpen || IsAbove(entry, worst)))
             {
                 _found.Add(new CountedMessage(entry.MessageId, entry.Counts));
             }
@@ -74,6 +74,13 @@ internal sealed class TopScan(CountsTable table, TopOrder order, int limit)
         }
 
         return isAll || (top.Count == limit && IsNotBelow(top[^1], dropped)) ? top : null;
+    }
+
+    // Called for every message: most are below, and where counts are small many are as high.
+    private bool IsAbove(in CountsEntry entry, in TopRank rank)
+    {
+        var value = TopRank.ValueOf(entry.Counts, order);
+        return value > rank.Value || (value == rank.Value && entry.MessageId < rank.MessageId);
     }
 
     private bool IsNotBelow(CountedMessage message, TopRank rank) => RankOf(message).CompareTo(rank) >= 0;

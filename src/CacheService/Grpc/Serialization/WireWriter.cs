@@ -21,9 +21,6 @@ internal ref struct WireWriter(Span<byte> memory)
     /// <summary>How many bytes a number takes.</summary>
     public static int SizeOf(ulong value) => (BitOperations.Log2(value | 1) / VarintBits) + 1;
 
-    /// <summary>How many bytes a field of a number below 16 takes.</summary>
-    public static int SizeOfField(ulong value) => value == 0 ? 0 : 1 + SizeOf(value);
-
     /// <summary>A field of the type int64, int32 or enum. A negative number takes ten bytes.</summary>
     public void Field(int number, long value) => Field(number, (ulong)value);
 
