@@ -15,7 +15,7 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
           ./run.sh loadtest --quick
               Four minutes: whether it works; the figures are rough.
           ./run.sh loadtest --full
-              An hour or so: longer rounds, and 10 million messages (about 10 GB of disk).
+              Longer rounds, everything, and 10 million messages (about 10 GB of disk).
           ./run.sh loadtest --parts reads,rpc --callers 64 --rounds 5 --round 3
               Two parts, with 64 callers only, five rounds of three seconds.
           ./run.sh loadtest --parts startup --load-sizes 10000000

@@ -18,7 +18,7 @@ internal sealed class LoadTestCommand : RootCommand
 
     private readonly IAnsiConsole _console;
     private readonly Option<bool> _quick = new("--quick") { Description = "Four minutes: whether it works; the figures are rough." };
-    private readonly Option<bool> _full = new("--full") { Description = "An hour or so: longer rounds, everything, and 10 million messages." };
+    private readonly Option<bool> _full = new("--full") { Description = "Longer rounds, everything, and 10 million messages." };
     private readonly Option<string?> _parts = new("--parts")
     {
         HelpName = "NAME,…",

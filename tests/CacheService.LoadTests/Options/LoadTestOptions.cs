@@ -17,7 +17,7 @@ internal sealed record LoadTestOptions
         LoadSizes = [100_000],
     };
 
-    /// <summary>Everything, an hour or so.</summary>
+    /// <summary>Everything, in longer rounds.</summary>
     public static LoadTestOptions Full { get; } = new()
     {
         Round = TimeSpan.FromSeconds(3),
