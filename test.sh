@@ -109,6 +109,7 @@ build_release command "$root/CacheService.sln" ${properties[@]+"${properties[@]}
 dotnet test "$root/CacheService.sln" -c Release --no-build -m:1 --logger "console;verbosity=normal" --logger trx --results-directory "$results" "$@" || code=$?
 counts="$(summarize)" || code=$((code > 0 ? code : 1))
 ((code == 0)) || [[ $counts != *", 0 failed"* ]] || say "error: no test ran, or something failed outside the tests (a crash, a fixture's set-up or tear-down): see above"
+# Where no test ran at all there are no results to list; the line of counts must come all the same.
 ((code == 0)) || list_failed || true
 printf '%s\n' "$counts"
 exit "$code"

@@ -19,10 +19,10 @@ internal sealed class TweetCountsMethods : IServiceMethodProvider<TweetCountsGrp
     {
         Add<GetCountsRequest, EncodedReply>("GetCounts", EncodedReply.Marshaller, static (service, request, call) => service.GetCounts(request, call));
         Add<BatchGetCountsRequest, EncodedReply>("BatchGetCounts", EncodedReply.Marshaller, static (service, request, call) => service.BatchGetCounts(request, call));
-        Add("ListTopCounts", Messages<ListTopCountsResponse>(), static (TweetCountsGrpcService service, ListTopCountsRequest request, ServerCallContext call) => service.ListTopCounts(request, call));
-        Add("GetMessage", Messages<GetMessageResponse>(), static (TweetCountsGrpcService service, GetMessageRequest request, ServerCallContext call) => service.GetMessage(request, call));
-        Add("GetStatus", Messages<GetStatusResponse>(), static (TweetCountsGrpcService service, GetStatusRequest request, ServerCallContext call) => service.GetStatus(request, call));
-        Add("AuditNow", Messages<AuditNowResponse>(), static (TweetCountsGrpcService service, AuditNowRequest request, ServerCallContext call) => service.AuditNow(request, call));
+        Add<ListTopCountsRequest, ListTopCountsResponse>("ListTopCounts", Messages<ListTopCountsResponse>(), static (service, request, call) => service.ListTopCounts(request, call));
+        Add<GetMessageRequest, GetMessageResponse>("GetMessage", Messages<GetMessageResponse>(), static (service, request, call) => service.GetMessage(request, call));
+        Add<GetStatusRequest, GetStatusResponse>("GetStatus", Messages<GetStatusResponse>(), static (service, request, call) => service.GetStatus(request, call));
+        Add<AuditNowRequest, AuditNowResponse>("AuditNow", Messages<AuditNowResponse>(), static (service, request, call) => service.AuditNow(request, call));
         context.AddServerStreamingMethod(
             Method(MethodType.ServerStreaming, "WatchCounts", Messages<WatchCountsRequest>(), Messages<WatchCountsResponse>()), Metadata,
             static (service, request, stream, call) => service.WatchCounts(request, stream, call));

@@ -46,6 +46,7 @@ internal sealed class PacedLoad(Pgbench? pgbench, string script, LoadDatabase da
         }
         finally
         {
+            // What was wrong with it, if anything, has been thrown above; or something else was, and it only has to end.
             await ending.CancelAsync();
             await ((Task)others).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
