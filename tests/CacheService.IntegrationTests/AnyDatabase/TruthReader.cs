@@ -55,8 +55,9 @@ internal sealed class TruthReader(ITestDatabase database) : IAsyncDisposable
 
             return new Truth(withView ? viewed : null, counted);
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        catch (Exception e) when (e is NpgsqlException or TimeoutException or InvalidCastException)
         {
+            // Nulls: pg_restore makes a view of them first, and the real one in the end.
             if (_connection is { State: not ConnectionState.Open })
             {
                 await _connection.DisposeAsync();
