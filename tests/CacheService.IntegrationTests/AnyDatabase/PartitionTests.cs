@@ -177,12 +177,12 @@ internal sealed class PartitionTests
 
         var (there, back) = shape switch
         {
-            Shapes.ActivityByList => ("action = case when action in ('rt', 'de-rt') then 'fav'::tweet.action_t else 'rt' end", "action = 'rt'"),
-            Shapes.ActivityByHash => ("messageid = 1 + messageid % 5", "messageid = 1 + (messageid + 1) % 5"),
+            Shapes.ActivityByList => ("action = case when a.action in ('rt', 'de-rt') then 'fav'::tweet.action_t else 'rt' end", "action = 'rt'"),
+            Shapes.ActivityByHash => ("messageid = 1 + a.messageid % 5", "messageid = 1 + (a.messageid + 1) % 5"),
             _ => ($"datetime = {Old}", "datetime = now()"),
         };
-        await trial.DoExactlyAsync($"update tweet.activity set {there} where id in (select id from tweet.activity order by id desc limit 5)");
-        await trial.DoExactlyAsync($"update tweet.activity set {back}");
+        await trial.DoExactlyAsync($"update tweet.activity a set {there} where id in (select id from tweet.activity order by id desc limit 5)");
+        await trial.DoExactlyAsync($"update tweet.activity a set {back}");
         if (await MayMergeAsync(database))
         {
             await trial.DoExactlyAsync(

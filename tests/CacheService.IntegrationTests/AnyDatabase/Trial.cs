@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using CacheService.IntegrationTests.Infrastructure;
+using Npgsql;
 using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.AnyDatabase;
@@ -66,7 +67,22 @@ internal sealed class Trial : IAsyncDisposable
         new(database, await RunningService.StartWithoutWaitingAsync(connectionString, settings));
 
     /// <summary>Runs statements as a superuser, in one transaction.</summary>
-    public Task DoAsync(string sql) => DoAsync(sql, () => _database.ExecuteAsync(sql));
+    public Task DoAsync(string sql) => DoAsync(sql, () => Wait.UntilAsync(
+        async () =>
+        {
+            try
+            {
+                await _database.ExecuteAsync(sql);
+                return true;
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected)
+            {
+                // With the readers, of the truth or of the service, who lock in another order.
+                return false;
+            }
+        },
+        RunningService.Patience,
+        sql));
 
     /// <summary>Does something to the database, which the readers are told of.</summary>
     /// <param name="what">In words, or in SQL.</param>
