@@ -1,5 +1,7 @@
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
+using Grpc.Core;
+using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.AnyDatabase;
 
@@ -140,6 +142,49 @@ internal sealed class ReplacedDatabaseTests
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
         await service.AssertEqualsViewAsync(database, "before");
         await AssertFollowsAsync(service, proxy, database, other);
+    }
+
+    [Test]
+    public async Task Twin_AnsweringNewConnectionsOnly_IsNeverMixedWithTheFirst()
+    {
+        await using var one = await PrivateServer.StartAsync();
+        await using var database = await TrialDatabase.CreateAsync(server: one);
+        await using var proxy = new SwallowingProxy(one.Port);
+        await using var service = await RunningService.StartAsync(database.ConnectionStringBy(proxy.Port, database.Counts));
+        await using var other = await one.StartTwinAsync(clean: true);
+        await Wait.UntilAsync(() => service.Status.Condition.State == CacheService.Feed.FeedState.Live, RunningService.Patience, "the service has come back");
+        var there = Elsewhere(database, other);
+        await there.ExecuteAsync("insert into tweet.activity (messageid, action) values (2, 'fav')");
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
+        await service.AssertEqualsViewAsync(database, "before");
+
+        // What is connected stays where it is; the load's connection is a new one.
+        proxy.Target = other.Port;
+        await database.ExecuteAsync("update twcache.change_identity set id = gen_random_uuid()");
+        await there.ExecuteAsync("insert into tweet.activity (messageid, action) values (3, 'fav')");
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (4, 'rt')");
+
+        var (here, elsewhere) = (await database.ReadViewAsync(), await there.ReadViewAsync());
+        var live = 0;
+        for (var n = 0; n < 200; n++)
+        {
+            try
+            {
+                var reply = await service.Client.BatchGetCountsAsync(
+                    new BatchGetCountsRequest { MessageIds = { 1, 2, 3, 4, 5 }, Read = new ReadOptions { Strong = true } }, deadline: DateTime.UtcNow.AddMilliseconds(300));
+                live += reply.Freshness.State == FeedState.Live ? 1 : 0;
+                var counts = reply.Counts.ToDictionary(one => one.MessageId, one => (one.Retweets, one.Likes));
+                Assert.That(
+                    reply.Freshness.State != FeedState.Live || counts.All(pair => here[pair.Key] == pair.Value) || counts.All(pair => elsewhere[pair.Key] == pair.Value),
+                    $"a LIVE reply is of neither server: {string.Join(", ", counts)}");
+            }
+            catch (RpcException e) when (e.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded)
+            {
+                // Not LIVE.
+            }
+        }
+
+        await TestContext.Progress.WriteLineAsync($"a twin behind new connections: {live} LIVE replies, all of one server");
     }
 
     [Test]

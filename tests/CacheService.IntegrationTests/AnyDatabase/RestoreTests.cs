@@ -93,10 +93,7 @@ internal sealed class RestoreTests
                 using var stopping = new CancellationTokenSource();
                 var writing = Task.Run(() => WriteAsync(database, stopping.Token));
                 // In one transaction, so that no writer sees half of it; where the writer and it lock each other out, again.
-                await Wait.UntilAsync(
-                    async () => (await PostgresTools.TryRunAsync("pg_restore", database.ConnectionString, "--clean", "--if-exists", "--single-transaction", file)).Succeeded,
-                    RunningService.Patience,
-                    "it is restored");
+                await PostgresTools.ReplaceAsync(database, file);
                 await stopping.CancelAsync();
                 await writing;
             });

@@ -39,4 +39,15 @@ internal static class PostgresTools
     /// <summary>Restores a file into a database.</summary>
     public static Task RestoreAsync(ITestDatabase database, string file, params string[] arguments) =>
         RunAsync("pg_restore", database.ConnectionString, [.. arguments, file]);
+
+    /// <summary>Replaces all of a database by what a file has, in one transaction; where it and others lock each other out, again.</summary>
+    public static Task ReplaceAsync(ITestDatabase database, string file) => Wait.UntilAsync(
+        async () =>
+        {
+            var result = await TryRunAsync("pg_restore", database.ConnectionString, "--clean", "--if-exists", "--single-transaction", file);
+            Assert.That(result.Succeeded || result.Output.Contains("deadlock detected", StringComparison.Ordinal), $"pg_restore: {result.Output}");
+            return result.Succeeded;
+        },
+        RunningService.Patience,
+        "it is restored");
 }

@@ -187,10 +187,7 @@ internal sealed class RandomHistory(PrivateServer server, TrialDatabase database
         {
             // What a restore would trip over.
             await database.ExecuteAsync("drop table if exists tweet.activity_old");
-            await Wait.UntilAsync(
-                async () => (await PostgresTools.TryRunAsync("pg_restore", database.ConnectionString, "--clean", "--if-exists", "--single-transaction", _dump)).Succeeded,
-                RunningService.Patience,
-                "it is restored");
+            await PostgresTools.ReplaceAsync(database, _dump);
         });
         _isOldAttached = true;
         await trial.ExactAsync("a restore", Trial.Mends);
