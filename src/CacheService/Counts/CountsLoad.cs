@@ -10,16 +10,20 @@ internal sealed class CountsLoad
 
     /// <param name="before">What the store holds, which stays as it is until the load is complete; null at the first load.</param>
     /// <param name="revision">That of messages that are new or have other counts than before. The others keep theirs.</param>
-    internal CountsLoad(CountsTable? before, ulong revision)
+    /// <param name="keepsOrphans">Whether there may be activity on messages that do not exist.</param>
+    internal CountsLoad(CountsTable? before, ulong revision, bool keepsOrphans)
     {
         _before = before;
         _revision = revision;
+        Orphans = keepsOrphans ? [] : null;
     }
 
     internal CountsTable Table { get; } = new();
 
+    internal Dictionary<long, (long Retweets, long Likes)>? Orphans { get; }
+
     /// <summary>Adds a message.</summary>
-    /// <exception cref="ArgumentException">It was added before.</exception>
+    /// <exception cref="DuplicateMessageException">It was added before.</exception>
     public void Add(long messageId, long retweets, long likes)
     {
         var counts = new MessageCounts(retweets, likes, _revision);
@@ -39,9 +43,13 @@ internal sealed class CountsLoad
 
         if (!Table.Set(messageId, counts))
         {
-            throw new ArgumentException($"message {messageId} is there twice", nameof(messageId));
+            throw new DuplicateMessageException(messageId);
         }
     }
+
+    /// <summary>Adds counts of a message that does not exist. Only where the load keeps orphans.</summary>
+    /// <exception cref="ArgumentException">They were added before.</exception>
+    public void AddOrphan(long messageId, long retweets, long likes) => Orphans!.Add(messageId, (retweets, likes));
 
     /// <summary>Ends the load.</summary>
     /// <param name="gone">The messages that went.</param>

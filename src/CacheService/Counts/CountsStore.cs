@@ -18,6 +18,9 @@ internal sealed class CountsStore(int maxTombstones)
 
     private readonly Lock _writing = new();
     private readonly List<TopScan> _scans = [];
+
+    /// <summary>Counts of messages that do not exist; they count once the message comes. Null where a foreign key keeps them out. Only for the writer.</summary>
+    private Dictionary<long, (long Retweets, long Likes)>? _orphans;
     private CountsTable _table = new();
     private CountsVersion? _version;
     private long _sequence;
@@ -35,7 +38,8 @@ internal sealed class CountsStore(int maxTombstones)
     public Tombstones Tombstones { get; } = new(maxTombstones);
 
     /// <summary>Begins to replace everything, which shows when the load is put in. Only for the writer, which must not apply changes meanwhile.</summary>
-    public CountsLoad BeginLoad() => new(_version is null ? null : _table, NextRevision);
+    /// <param name="keepsOrphans">Whether there may be activity on messages that do not exist.</param>
+    public CountsLoad BeginLoad(bool keepsOrphans = false) => new(_version is null ? null : _table, NextRevision, keepsOrphans);
 
     /// <summary>Replaces everything by a load, under a new epoch. What it did not change keeps its revision. Only for the writer.</summary>
     /// <param name="load">Every message.</param>
@@ -53,6 +57,8 @@ internal sealed class CountsStore(int maxTombstones)
             Volatile.Write(ref _version, version);
             EndWrite();
         }
+
+        _orphans = load.Orphans;
 
         Changed?.Invoke(version, changed);
     }
@@ -78,29 +84,32 @@ internal sealed class CountsStore(int maxTombstones)
     {
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
         var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
-        var messages = version.Messages;
-        for (var i = 0; i < messageIds.Length; i++)
+        var (messages, shown) = (version.Messages, 0);
+        foreach (var change in changes)
         {
-            var change = changes[i];
             var known = _table.TryGet(change.MessageId, out _);
-            if ((known ? 1 : 0) + change.Born is not (0 or 1) || (!known && change.Born == 0 && (change.Retweets | change.Likes) != 0))
+            if ((known ? 1 : 0) + change.Born is not (0 or 1) || (!known && change.Born == 0 && (change.Retweets | change.Likes) != 0 && _orphans is null))
             {
                 throw new InconsistentChangeException(change, known);
             }
 
-            messageIds[i] = change.MessageId;
             messages += change.Born;
+            if (known || change.Born != 0)
+            {
+                messageIds[shown++] = change.MessageId;
+            }
         }
 
-        var next = version with { Revision = changes.Count == 0 ? version.Revision : NextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt };
+        Array.Resize(ref messageIds, shown);
+        var next = version with { Revision = shown == 0 ? version.Revision : NextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt };
         lock (_writing)
         {
             BeginWrite();
             try
             {
-                for (var i = 0; i < messageIds.Length; i++)
+                foreach (var change in changes)
                 {
-                    ApplyOne(changes[i], next.Revision);
+                    ApplyOne(change, next.Revision);
                 }
 
                 Volatile.Write(ref _version, next);
@@ -302,14 +311,46 @@ internal sealed class CountsStore(int maxTombstones)
 
     private void ApplyOne(CountChange change, ulong revision)
     {
-        if (change.Born < 0)
+        var isKnown = _table.TryGet(change.MessageId, out var counts);
+        var (retweets, likes) = (counts.Retweets + change.Retweets, counts.Likes + change.Likes);
+        if (isKnown && change.Born < 0)
         {
             Tombstones.Add(change.MessageId, revision);
             _table.Remove(change.MessageId);
+            AddOrphan(change.MessageId, retweets, likes);
         }
-        else if (_table.TryGet(change.MessageId, out var counts) || change.Born > 0)
+        else if (isKnown)
         {
-            _table.Set(change.MessageId, new MessageCounts(counts.Retweets + change.Retweets, counts.Likes + change.Likes, revision));
+            _table.Set(change.MessageId, new MessageCounts(retweets, likes, revision));
+        }
+        else if (change.Born > 0)
+        {
+            var orphan = default((long Retweets, long Likes));
+            _orphans?.Remove(change.MessageId, out orphan);
+            _table.Set(change.MessageId, new MessageCounts(retweets + orphan.Retweets, likes + orphan.Likes, revision));
+        }
+        else
+        {
+            AddOrphan(change.MessageId, retweets, likes);
+        }
+    }
+
+    private void AddOrphan(long messageId, long retweets, long likes)
+    {
+        if (_orphans is null || (retweets | likes) == 0)
+        {
+            return;
+        }
+
+        var before = _orphans.GetValueOrDefault(messageId);
+        var after = (Retweets: before.Retweets + retweets, Likes: before.Likes + likes);
+        if (after == (0, 0))
+        {
+            _orphans.Remove(messageId);
+        }
+        else
+        {
+            _orphans[messageId] = after;
         }
     }
 
