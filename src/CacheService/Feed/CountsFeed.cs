@@ -113,7 +113,7 @@ internal sealed partial class CountsFeed(
             var synchronized = time.GetTimestamp();
             var reload = await loop.RunAsync(session, _registration!, _catchUpTimeout, cancellationToken);
             LogReload(logger, reload.Why);
-            status.BecomeNotLive(FeedState.Syncing, $"loading all counts, since {reload.Why}");
+            status.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {reload.Why}");
             _isLoaded = false;
             if (reload.RegisterAfresh)
             {
@@ -180,9 +180,17 @@ internal sealed partial class CountsFeed(
                 _registration.Baseline = baseline;
             }
 
-            if (_isLoaded || await LoadAsync(_registration, cancellationToken))
+            // A renewal for each session: the files of a server that was stopped and is put back to that state lack it.
+            var isReady = _isLoaded ? await _registration.RenewAsync(pin.Reached?.ToString(), cancellationToken) : await LoadAsync(_registration, cancellationToken);
+            if (isReady)
             {
                 return;
+            }
+
+            if (_isLoaded)
+            {
+                LogReload(logger, "the database does not know this service's registration any more");
+                (_registration, _isLoaded) = (null, false);
             }
         }
     }
@@ -204,7 +212,7 @@ internal sealed partial class CountsFeed(
         }
 
         var started = time.GetTimestamp();
-        string? whyNot;
+        ReloadReason? whyNot;
         await using (var loader = await connections.OpenLoaderAsync(_options.LoadTimeout, cancellationToken))
         {
             whyNot = await CountsLoader.LoadAsync(loader, store, registration, _options, time, cancellationToken);
@@ -212,7 +220,13 @@ internal sealed partial class CountsFeed(
 
         if (whyNot is not null)
         {
-            WaitFor($"loading again, because {whyNot}");
+            WaitFor($"loading again, because {whyNot.Why}");
+            if (whyNot.RegisterAfresh)
+            {
+                _registration = null;
+                connections.ClearPool();
+            }
+
             await Task.Delay(ProblemsInterval, time, cancellationToken);
             return false;
         }

@@ -53,7 +53,7 @@ internal static class CountsLoader
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>Null; or why nothing was loaded: what the counts were to stand on is not there any more.</returns>
-    public static async Task<string?> LoadAsync(
+    public static async Task<ReloadReason?> LoadAsync(
         NpgsqlConnection connection, CountsStore store, Registration registration, FeedOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
@@ -66,12 +66,12 @@ internal static class CountsLoader
         var takenAt = time.GetTimestamp();
         if (await ReadSnapshotAsync(connection, registration, cancellationToken) is not { } snapshot)
         {
-            return "this is not the server, or not the state of it, that the service is registered with";
+            return new ReloadReason("this is not the server, or not the state of it, that the service is registered with", RegisterAfresh: true);
         }
 
         if (registration.Baseline.DescribeChangeTo(await ReadBaselineAsync(connection, cancellationToken)) is { } change)
         {
-            return change;
+            return new ReloadReason(change, RegisterAfresh: false);
         }
 
         var load = store.BeginLoad(keepsOrphans: !registration.Baseline.HasForeignKey);

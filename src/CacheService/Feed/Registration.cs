@@ -124,20 +124,21 @@ internal sealed class Registration
 
     private async Task<bool> RenewAsync(string? reached, bool? isWaiting, CancellationToken cancellationToken)
     {
-        long number;
+        long number, confirmed;
         bool waits;
         lock (_renewing)
         {
             _isWaiting = isWaiting ?? (_isWaiting && reached is null);
-            (number, waits) = (++_sent, _isWaiting);
+            (number, confirmed, waits) = (++_sent, _proven.Renewal, _isWaiting);
         }
 
         var renewed = await _connections.RunAsync(
             async connection =>
             {
-                await using var renew = new NpgsqlCommand("select twcache.renew($1, $2, $3::pg_snapshot, $4, $5)", connection);
+                await using var renew = new NpgsqlCommand("select twcache.renew($1, $2, $3, $4::pg_snapshot, $5, $6)", connection);
                 renew.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Consumer });
                 renew.Parameters.Add(new NpgsqlParameter<long> { TypedValue = number });
+                renew.Parameters.Add(new NpgsqlParameter<long> { TypedValue = confirmed });
                 renew.Parameters.Add(new NpgsqlParameter { Value = (object?)reached ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
                 renew.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = waits });
                 renew.Parameters.Add(new NpgsqlParameter<int> { TypedValue = _leaseSeconds });
