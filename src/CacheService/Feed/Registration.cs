@@ -35,7 +35,7 @@ internal sealed class Registration
     public static Task<Registration> RegisterAsync(PostgresConnections connections, int leaseSeconds, CancellationToken cancellationToken)
     {
         var consumer = NewConsumerName(connections.Instance);
-        return connections.RunAsync(
+        return connections.RunForLeaseAsync(
             async connection =>
             {
                 await using var register = new NpgsqlCommand("select recorded, proven_until, identity from twcache.register($1, $2, $3)", connection);
@@ -64,7 +64,7 @@ internal sealed class Registration
     /// <returns>False: not registered any more.</returns>
     public async Task<bool> RenewAsync(string? reached, CancellationToken cancellationToken)
     {
-        var renewed = await _connections.RunAsync(
+        var renewed = await _connections.RunForLeaseAsync(
             async connection =>
             {
                 await using var renew = new NpgsqlCommand("select twcache.renew($1, $2::pg_snapshot, $3)", connection);

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Reflection;
 using CacheService.Auditing;
 using CacheService.Feed;
+using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
 using CacheService.Security;
 using CacheService.Watching;
@@ -16,6 +17,7 @@ internal static class SettingsHelp
     /// <summary>Every section, with the class that holds it.</summary>
     public static IReadOnlyList<(string Section, Type Options)> Sections { get; } =
     [
+        (DatabaseOptions.Section, typeof(DatabaseOptions)),
         (FeedOptions.Section, typeof(FeedOptions)),
         (AuditOptions.Section, typeof(AuditOptions)),
         (WatchOptions.Section, typeof(WatchOptions)),
@@ -39,7 +41,8 @@ internal static class SettingsHelp
             --Security:ApiKeys:0:Name=dashboard --Security:ApiKeys:0:Sha256=... --Security:ApiKeys:0:Rights=Read,Watch
 
         Settings, also as environment variables (Feed__HeartbeatInterval) or in appsettings.json:
-          ConnectionStrings:Postgres       An Npgsql connection string. Default: an embedded PostgreSQL.
+          ConnectionStrings:Postgres       Npgsql's form, or a URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full
+                                           Where it is and who the service is there; how connections are used the service sets itself. Default: an embedded PostgreSQL.
           Kestrel:Endpoints:Grpc:Url       Where gRPC is served (HTTP/2). Default: http://127.0.0.1:5080
           Kestrel:Endpoints:Http:Url       Where /health is served, to everybody (HTTP/1.1). Default: http://127.0.0.1:5081
           Kestrel:Endpoints:Grpc:Certificate:Path, KeyPath, Password
