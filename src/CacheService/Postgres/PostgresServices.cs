@@ -15,7 +15,8 @@ internal static class PostgresServices
         builder.Services.AddSingleton(new DatabaseAddress(ConfiguredAddress(builder.Configuration)));
         builder.Services.AddSingleton<PostgresConnections>();
         builder.Services.AddSingleton<SchemaInstaller>();
-        builder.Services.AddHostedService<EmbeddedPostgresHost>();
+        builder.Services.AddSingleton<EmbeddedPostgresHost>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<EmbeddedPostgresHost>());
     }
 
     // Here, before the other settings are checked: what the other services are made with depends on it.

@@ -7,6 +7,7 @@ using CacheService.Feed;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
 using CacheService.Security;
+using CacheService.Shutdown;
 using CacheService.Watching;
 
 namespace CacheService.Settings;
@@ -23,6 +24,7 @@ internal static class SettingsHelp
         (WatchOptions.Section, typeof(WatchOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (SecurityOptions.Section, typeof(SecurityOptions)),
+        (ShutdownOptions.Section, typeof(ShutdownOptions)),
         (EmbeddedOptions.Section, typeof(EmbeddedOptions)),
     ];
 
@@ -46,7 +48,8 @@ internal static class SettingsHelp
           Kestrel:Endpoints:Grpc:Url       Where gRPC is served (HTTP/2). Default: http://127.0.0.1:5080
           Kestrel:Endpoints:Http:Url       Where /health is served, to everybody (HTTP/1.1). Default: http://127.0.0.1:5081
           Kestrel:Endpoints:Grpc:Certificate:Path, KeyPath, Password
-                                           The server's certificate, for an https address: PEM with its key, or PFX.
+                                           The server's certificate, for an https address: PEM with its key, or PFX. May be replaced at any time.
+          Logging:Console:FormatterName    The form of the log: simple, json or systemd. Default: simple
 
         {string.Join(Environment.NewLine, Sections.SelectMany(section => Lines(section.Section, section.Options)))}
         """;
