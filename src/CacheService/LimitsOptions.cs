@@ -39,6 +39,11 @@ internal sealed class LimitsOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "1.00:00:00")]
     public TimeSpan MessageExpiration { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>The most bytes of a message's author and text together.</summary>
+    [Description("The most bytes of a message's author and text together, as GetMessage answers with them; clients of gRPC take no answer beyond 4 MB unless told to.")]
+    [Range(1_000, 1_000_000_000)]
+    public int MaxTextBytes { get; set; } = 4_000_000;
+
     /// <summary>How many deleted messages are remembered, for subscriptions that resume.</summary>
     [Description("How many deleted messages are remembered, for subscriptions that resume: those that were away for longer begin anew.")]
     [Range(0, 10_000_000)]

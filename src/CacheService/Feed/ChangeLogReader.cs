@@ -11,12 +11,6 @@ namespace CacheService.Feed;
 /// </summary>
 internal sealed class ChangeLogReader : IDisposable
 {
-    // A snapshot for each statement: the one after a lock must not be from before it. Index scans only, by one process: the plan is made while the log is empty, and used
-    // when it is not. JIT costs more than it gives. A notification need not wait for the disk: it is of no use after a crash.
-    private const string Settings =
-        "set default_transaction_isolation = 'read committed'; set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan; set synchronous_commit = off;"
-        + " set max_parallel_workers_per_gather = 0; set row_security = off; set lock_timeout = 0";
-
     // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot is what has happened since: transactions from its
     // xmax on, and those that were in progress and have ended. Rows of transactions that are still open are not even looked at, because there may be millions.
     // A transaction's rows are not older than it is: where they are, a restore brought them.
@@ -69,12 +63,10 @@ internal sealed class ChangeLogReader : IDisposable
         var connection = connections.OpenReader(options.DrainTimeout);
         try
         {
-            var reader = new ChangeLogReader(connection, SessionSettings.Apply(connection), time);
+            var reader = new ChangeLogReader(connection, SessionSettings.Apply(connection, SessionSettings.Reader), time);
             if (reader.OwnsSession)
             {
                 connections.EndLeftSessions(connection);
-                using var settings = new NpgsqlCommand(Settings, connection);
-                settings.ExecuteNonQuery();
             }
 
             reader.MaySleep = options.Doorbell == Doorbell.Always || (options.Doorbell == Doorbell.Auto && !reader.AllowsPreparedTransactions());

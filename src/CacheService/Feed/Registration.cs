@@ -54,7 +54,7 @@ internal sealed class Registration
         PostgresConnections connections, Baseline baseline, int leaseSeconds, bool trustsOthers, CancellationToken cancellationToken)
     {
         var consumer = NewConsumerName(connections.Instance);
-        return connections.RunAsync(
+        return connections.RunForLeaseAsync(
             async connection =>
             {
                 await using var register = new NpgsqlCommand("select recorded, proven_until, identity from twcache.register($1, $2, $3)", connection);
@@ -132,7 +132,7 @@ internal sealed class Registration
             (number, confirmed, waits) = (++_sent, _proven.Renewal, _isWaiting);
         }
 
-        var renewed = await _connections.RunAsync(
+        var renewed = await _connections.RunForLeaseAsync(
             async connection =>
             {
                 await using var renew = new NpgsqlCommand("select twcache.renew($1, $2, $3, $4::pg_snapshot, $5, $6)", connection);

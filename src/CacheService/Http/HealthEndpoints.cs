@@ -1,4 +1,5 @@
 using CacheService.Feed;
+using CacheService.Shutdown;
 
 namespace CacheService.Http;
 
@@ -6,7 +7,7 @@ namespace CacheService.Http;
 internal static class HealthEndpoints
 {
     /// <summary>
-    /// Maps <c>GET /health</c> and <c>GET /health/ready</c>: 200 while LIVE, else 503, and the state's name. Anybody may ask: why it is not LIVE says GetStatus.
+    /// Maps <c>GET /health</c> and <c>GET /health/ready</c>: 200 while LIVE, else 503, and the state's name; or 503 and "stopping" from the signal to stop on. Anybody may ask: why it is not LIVE says GetStatus.
     /// And <c>GET /health/live</c>: 200 while the feed goes on from step to step, else 503: only a restart helps then. A database that is away is no reason for one.
     /// </summary>
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
@@ -20,8 +21,13 @@ internal static class HealthEndpoints
             : Results.Text("the feed hangs\n", statusCode: StatusCodes.Status503ServiceUnavailable));
     }
 
-    private static IResult Ready(FeedStatus status)
+    private static IResult Ready(FeedStatus status, Readiness readiness)
     {
+        if (readiness.IsEnding)
+        {
+            return Results.Text("stopping\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+
         var state = status.Condition.State;
         return Results.Text($"{state.ToString().ToLowerInvariant()}\n", statusCode: state == FeedState.Live ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }

@@ -2,6 +2,8 @@ using CacheService.Feed;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Postgres;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace CacheService.IntegrationTests.Feed;
@@ -13,7 +15,7 @@ internal sealed class ChangeLogReaderTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
-        await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString));
+        await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString), Options.Create(new DatabaseOptions()), NullLogger<PostgresConnections>.Instance);
         await connections.ChoosePrimaryAsync(CancellationToken.None);
         using var reader = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), TimeProvider.System);
 
