@@ -1,3 +1,4 @@
+using CacheService.Grpc;
 using CacheService.Settings;
 using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Authentication;
@@ -20,6 +21,8 @@ internal static class SecurityServices
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<ClientCertificates>();
         services.AddSingleton<ISettingsCheck>(provider => provider.GetRequiredService<ClientCertificates>());
+        services.AddOptions<KestrelServerOptions>().Configure<ClosedConnections>((kestrel, closed) =>
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(next => connection => closed.ServeAsync(connection, next))));
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitsOptions>, ClientCertificates>((kestrel, limits, certificates) =>
         {
             try
