@@ -59,10 +59,10 @@ internal sealed class LimitsOptions
     [Range(1, 1_000_000)]
     public int MaxConnections { get; set; } = 20_000;
 
-    /// <summary>The most calls at a time on one connection; clients open another for more.</summary>
-    [Description("The most calls at a time on one connection; clients open another for more.")]
-    [Range(1, 10_000)]
-    public int MaxStreamsPerConnection { get; set; } = 100;
+    /// <summary>The most calls at a time on one connection: beyond it clients open another, or wait without a word.</summary>
+    [Description("The most calls at a time on one connection. Beyond it some clients open another connection, and the others wait without a word: keep it above Watch:MaxSubscriptions, which is refused in words.")]
+    [Range(1, 1_000_000)]
+    public int MaxStreamsPerConnection { get; set; } = 12_000;
 
     /// <summary>The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.</summary>
     [Description("The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.")]

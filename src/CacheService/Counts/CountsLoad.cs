@@ -6,6 +6,7 @@ internal sealed class CountsLoad
     private readonly CountsTable? _before;
     private readonly ulong _revision;
     private readonly List<long> _changed = [];
+    private readonly List<long> _came = [];
     private long _known;
 
     /// <param name="before">What the store holds, which stays as it is until the load is complete; null at the first load.</param>
@@ -21,6 +22,9 @@ internal sealed class CountsLoad
     internal CountsTable Table { get; } = new();
 
     internal Dictionary<long, (long Retweets, long Likes)>? Orphans { get; }
+
+    /// <summary>The messages that were not there before; none at the first load.</summary>
+    internal IReadOnlyCollection<long> Came => _came;
 
     /// <summary>Adds a message.</summary>
     /// <exception cref="DuplicateMessageException">It was added before.</exception>
@@ -38,6 +42,10 @@ internal sealed class CountsLoad
             else
             {
                 _changed.Add(messageId);
+                if (!isKnown)
+                {
+                    _came.Add(messageId);
+                }
             }
         }
 
@@ -60,7 +68,7 @@ internal sealed class CountsLoad
         gone = [];
         if (_before is not null && _before.Count > _known)
         {
-            for (var segment = 0; segment < _before.SegmentCount; segment++)
+            for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
             {
                 foreach (ref readonly var entry in _before.Segment(segment))
                 {

@@ -31,6 +31,9 @@ internal sealed class CountsStore(int maxTombstones)
     /// </summary>
     public event Action<CountsVersion, IReadOnlyList<long>>? Changed;
 
+    /// <summary>Which of the messages that <see cref="Changed"/> tells of were not there before, and came. Only for its handlers.</summary>
+    public IReadOnlyCollection<long> Came { get; private set; } = [];
+
     /// <summary>What the store holds; null before the first load. Thread-safe.</summary>
     public CountsVersion? Version => Volatile.Read(ref _version);
 
@@ -48,6 +51,7 @@ internal sealed class CountsStore(int maxTombstones)
     public void Load(CountsLoad load, PgSnapshot snapshot, long takenAt)
     {
         var changed = load.Complete(out var gone);
+        Came = load.Came;
         var version = new CountsVersion(Guid.NewGuid().ToString("N"), NextRevision, load.Table.Count, snapshot, takenAt);
         gone.ForEach(messageId => Tombstones.Add(messageId, version.Revision));
         lock (_writing)
@@ -85,6 +89,7 @@ internal sealed class CountsStore(int maxTombstones)
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
         var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
         var (messages, shown) = (version.Messages, 0);
+        List<long>? came = null;
         foreach (var change in changes)
         {
             var known = _table.TryGet(change.MessageId, out _);
@@ -97,6 +102,11 @@ internal sealed class CountsStore(int maxTombstones)
             if (known || change.Born != 0)
             {
                 messageIds[shown++] = change.MessageId;
+            }
+
+            if (change.Born > 0)
+            {
+                (came ??= []).Add(change.MessageId);
             }
         }
 
@@ -126,6 +136,7 @@ internal sealed class CountsStore(int maxTombstones)
             }
         }
 
+        Came = (IReadOnlyCollection<long>?)came ?? [];
         Changed?.Invoke(next, messageIds);
     }
 
@@ -159,27 +170,34 @@ internal sealed class CountsStore(int maxTombstones)
     /// </summary>
     public IEnumerable<CountedMessage> ReadChangedAfter(ulong revision)
     {
-        var table = Volatile.Read(ref _table);
         var changed = new List<CountedMessage>();
-        for (var segment = 0; segment < table.SegmentCount; segment++)
+        for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
         {
-            ReadConsistently((table, segment, revision, changed), static (_, read) =>
-            {
-                read.changed.Clear();
-                foreach (ref readonly var entry in read.table.Segment(read.segment))
-                {
-                    if (entry.Counts.Revision > read.revision)
-                    {
-                        read.changed.Add(new CountedMessage(entry.MessageId, entry.Counts));
-                    }
-                }
-            });
+            ReadSegment(segment, revision, changed);
             foreach (var message in changed)
             {
                 yield return message;
             }
         }
     }
+
+    /// <summary>The messages of one segment whose counts changed after a revision, all of one version. Thread-safe.</summary>
+    /// <param name="segment">Which of the <see cref="CountsTable.SegmentCount"/>; a message stays in its segment, also when everything is loaded afresh.</param>
+    /// <param name="revision">The revision.</param>
+    /// <param name="changed">Receives the messages, in place of what it has.</param>
+    /// <returns>The version; null before the first load.</returns>
+    public CountsVersion? ReadSegment(int segment, ulong revision, List<CountedMessage> changed) =>
+        ReadConsistently((segment, revision, changed), static (store, read) =>
+        {
+            read.changed.Clear();
+            foreach (ref readonly var entry in store._table.Segment(read.segment))
+            {
+                if (entry.Counts.Revision > read.revision)
+                {
+                    read.changed.Add(new CountedMessage(entry.MessageId, entry.Counts));
+                }
+            }
+        });
 
     /// <summary>
     /// All messages, each once, in no order. Thread-safe, and holds up nobody: a message that comes or goes meanwhile may be among them or not.
@@ -206,7 +224,7 @@ internal sealed class CountsStore(int maxTombstones)
             var scan = BeginScan(order, limit);
             try
             {
-                for (var segment = 0; segment < scan.Table.SegmentCount; segment++)
+                for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
                 {
                     ReadConsistently((scan, segment), static (_, read) => read.scan.Find(read.segment));
                     scan.Keep();
@@ -228,7 +246,7 @@ internal sealed class CountsStore(int maxTombstones)
         lock (_writing)
         {
             var scan = new TopScan(_table, order, limit);
-            for (var segment = 0; segment < _table.SegmentCount; segment++)
+            for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
             {
                 scan.Find(segment);
                 scan.Keep();

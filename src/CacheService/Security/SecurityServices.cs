@@ -1,3 +1,4 @@
+using CacheService.Grpc;
 using CacheService.Settings;
 using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Authentication;
@@ -22,6 +23,8 @@ internal static class SecurityServices
         services.AddSingleton<ServerCertificates>();
         services.AddHostedService(provider => provider.GetRequiredService<ServerCertificates>());
         services.AddSingleton<ISettingsCheck>(provider => provider.GetRequiredService<ClientCertificates>());
+        services.AddOptions<KestrelServerOptions>().Configure<ClosedConnections>((kestrel, closed) =>
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(next => connection => closed.ServeAsync(connection, next))));
         services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitsOptions>, ClientCertificates, ServerCertificates>((kestrel, limits, clients, servers) =>
         {
             try
