@@ -39,14 +39,14 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
 
     /// <summary>Applies the files that the database lacks, in order, and checks the triggers and the role's rights.</summary>
     /// <exception cref="DatabaseSetupException">A file, a trigger or a right is missing, and the role may not mend it.</exception>
-    public async Task EnsureAsync(NpgsqlConnection connection, bool mayInstall, CancellationToken cancellationToken)
+    public async Task EnsureAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         if (connection.PostgreSqlVersion.Major < OldestServer)
         {
             throw new DatabaseSetupException($"PostgreSQL {connection.PostgreSqlVersion} is too old: version {OldestServer} or newer is needed.");
         }
 
-        if (mayInstall && (await MissingFilesAsync(connection, cancellationToken)).Count > 0)
+        if ((await MissingFilesAsync(connection, cancellationToken)).Count > 0)
         {
             await ApplyMissingAsync(connection, cancellationToken);
         }
@@ -74,13 +74,6 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
 
             LogApplied(logger, file);
         }
-    }
-
-    /// <summary>Creates the triggers that new tables lack.</summary>
-    public static async Task InstallTriggersAsync(PostgresConnections connections, CancellationToken cancellationToken)
-    {
-        await using var command = connections.Pool.CreateCommand("select twcache.install_triggers()");
-        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static async Task<List<string>> MissingFilesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
