@@ -41,7 +41,7 @@ internal sealed class FeedSession : IAsyncDisposable
         await using (var connection = await connections.OpenLoaderAsync(options.LoadTimeout, cancellationToken))
         {
             await RequirePrimaryAsync(connection, cancellationToken);
-            await installer.EnsureAsync(connection, cancellationToken);
+            await installer.EnsureAsync(connection, mayInstall: true, cancellationToken);
             status.ServerVersion = connection.PostgreSqlVersion.ToString();
         }
 
