@@ -273,7 +273,8 @@ internal sealed partial class CountsFeed(
             if (_sound is null || !_sound.Tables.AsSpan().SequenceEqual(baseline.Tables))
             {
                 // New tables may only lack their triggers. Where one was taken away from a table that had it, somebody meant it.
-                await SchemaInstaller.InstallTriggersAsync(connections, cancellationToken);
+                await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
+                await SchemaInstaller.MendTriggersAsync(connection, cancellationToken);
             }
 
             await Task.Delay(ProblemsInterval, time, cancellationToken);
