@@ -20,6 +20,12 @@ internal static class FaultStatements
     public static async Task PrepareAsync(ITestDatabase database)
     {
         await database.ApplySchemaAsync();
+        await FillAsync(database);
+    }
+
+    /// <summary>As above, where the tables are there.</summary>
+    public static async Task FillAsync(ITestDatabase database)
+    {
         await database.AddMessagesAsync(Messages);
         await database.ExecuteAsync(
             $"""

@@ -13,7 +13,7 @@ internal sealed class SwallowingProxy : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentBag<Task> _connections = [];
-    private readonly int _target;
+    private volatile int _target;
     private readonly Task _accepting;
     private volatile NetworkFault _fault;
     private volatile TaskCompletionSource _passing = NewGate(open: true);
@@ -29,6 +29,13 @@ internal sealed class SwallowingProxy : IAsyncDisposable
     }
 
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>The port that new connections lead to.</summary>
+    public int Target
+    {
+        get => _target;
+        set => _target = value;
+    }
 
     /// <summary>What is wrong with the network.</summary>
     public NetworkFault Fault

@@ -28,10 +28,12 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
 
     private int Postmaster => PostmasterPid.Read(Layout.Cluster)?.Pid ?? throw new InvalidOperationException("The server does not run.");
 
-    public static async Task<PrivateServer> StartAsync()
+    /// <summary>Starts one.</summary>
+    /// <param name="settings">Settings of postgresql.conf besides those of all test servers.</param>
+    public static async Task<PrivateServer> StartAsync(params (string Name, string Value)[] settings)
     {
         var folder = TestFolders.NewPath();
-        return new PrivateServer(folder, await TestServer.StartEmbeddedAsync(folder));
+        return new PrivateServer(folder, await TestServer.StartEmbeddedAsync(folder, settings));
     }
 
     /// <summary>Stops it; its port and its data stay. Immediately: as a crash, after which it recovers and unlogged tables are empty.</summary>
@@ -70,9 +72,7 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
         var layout = new DataLayout(folder);
         OwnedFile.CreateFolder(folder, passable: !user.IsSelf);
         await StopAsync(immediate: false);
-        // A copy by the system's own means: not every installation brings pg_basebackup.
-        var copy = await Command.RunAsync(["cp", "-a", Layout.Cluster, layout.Cluster], CopyTimeout, CancellationToken.None);
-        Assert.That(copy.Succeeded, copy.Output);
+        await CopyAsync(Layout.Cluster, layout.Cluster);
         await StartAgainAsync();
 
         File.Copy(Layout.PassFile, layout.PassFile);
@@ -84,6 +84,60 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
         return new PrivateServer(folder, await TestServer.StartEmbeddedAsync(folder));
     }
 
+    /// <summary>Copies its data beside it, as it is at one moment: whole if it does not run, else as the snapshot of a disk, from which it recovers as from a crash.</summary>
+    /// <returns>The copy, for <see cref="PutBackAsync"/>.</returns>
+    public async Task<string> CopyDataAsync()
+    {
+        var copy = Path.Combine(_folder, $"copy-{Guid.NewGuid():N}");
+        var isRunning = PostmasterPid.Read(Layout.Cluster) is not null;
+        if (isRunning)
+        {
+            await FreezeAsync();
+        }
+
+        try
+        {
+            await CopyAsync(Layout.Cluster, copy);
+        }
+        finally
+        {
+            await ThawAsync();
+        }
+
+        File.Delete(Path.Combine(copy, "postmaster.pid"));
+        return copy;
+    }
+
+    /// <summary>Replaces its data by a copy; it must not run.</summary>
+    public async Task PutBackAsync(string copy)
+    {
+        Directory.Delete(Layout.Cluster, recursive: true);
+        await CopyAsync(copy, Layout.Cluster);
+    }
+
+    /// <summary>Starts another server on a copy of its data, as it is now: with the same roles, and the same system identifier.</summary>
+    /// <param name="clean">Whether it is stopped for the copy; else the twin recovers as from a crash.</param>
+    public async Task<PrivateServer> StartTwinAsync(bool clean)
+    {
+        var folder = TestFolders.NewPath();
+        var layout = new DataLayout(folder);
+        OwnedFile.CreateFolder(folder, passable: !ServerUser.Current().IsSelf);
+        if (clean)
+        {
+            await StopAsync(immediate: false);
+        }
+
+        var copy = await CopyDataAsync();
+        if (clean)
+        {
+            await StartAgainAsync();
+        }
+
+        Directory.Move(copy, layout.Cluster);
+        File.Copy(Layout.PassFile, layout.PassFile);
+        return new PrivateServer(folder, await TestServer.StartEmbeddedAsync(folder));
+    }
+
     /// <summary>Ends the recovery: a standby becomes a primary.</summary>
     public Task PromoteAsync() => this.ExecuteAsync("select pg_promote()");
 
@@ -92,6 +146,13 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
         await ThawAsync();
         await _server.StopAsync();
         TestFolders.Delete(_folder);
+    }
+
+    // By the system's own means: not every installation brings pg_basebackup.
+    private static async Task CopyAsync(string from, string to)
+    {
+        var copy = await Command.RunAsync(["cp", "-a", from, to], CopyTimeout, CancellationToken.None);
+        Assert.That(copy.Succeeded, copy.Output);
     }
 
     private static async Task BecomeStandbyAsync(DataLayout layout)

@@ -54,9 +54,17 @@ internal static class TestServer
     internal static Task StopAsync() => _stop();
 
     /// <summary>A private server for a test that must stop, crash or look into its own. The caller stops it and deletes the folder.</summary>
-    internal static Task<EmbeddedPostgres> StartEmbeddedAsync(string folder)
+    /// <param name="folder">Its data folder.</param>
+    /// <param name="settings">Settings of postgresql.conf besides those that make it fast.</param>
+    internal static Task<EmbeddedPostgres> StartEmbeddedAsync(string folder, params (string Name, string Value)[] settings)
     {
         var options = new EmbeddedOptions { DataDirectory = folder };
-        return EmbeddedPostgres.StartAsync(options, FastSettings, NullLogger.Instance, CancellationToken.None);
+        var all = new Dictionary<string, string>(FastSettings);
+        foreach (var (name, value) in settings)
+        {
+            all[name] = value;
+        }
+
+        return EmbeddedPostgres.StartAsync(options, all, NullLogger.Instance, CancellationToken.None);
     }
 }

@@ -1,0 +1,108 @@
+using System.Diagnostics;
+using System.Globalization;
+using CacheService.IntegrationTests.Faults;
+using CacheService.IntegrationTests.Infrastructure;
+using Npgsql;
+
+namespace CacheService.IntegrationTests.AnyDatabase.Histories;
+
+/// <summary>Random histories with changes to the footing of the counts among them: never LIVE and wrong.</summary>
+internal sealed class RandomHistoryTests
+{
+    /// <summary>Set to a printed seed to run that history again.</summary>
+    private const string SeedVariable = "TWCACHE_TEST_SEED";
+
+    /// <summary>How many steps a run has; a longer one on request.</summary>
+    private const string StepsVariable = "TWCACHE_TEST_STEPS";
+
+
+    [Test]
+    public async Task Counts_ThroughARandomHistory_AreNeverLiveAndWrong()
+    {
+        var (seed, steps) = (Setting(SeedVariable, Random.Shared.Next()), Setting(StepsVariable, 300));
+        await TestContext.Progress.WriteLineAsync($"{SeedVariable}={seed} {StepsVariable}={steps}");
+        await using var server = await PrivateServer.StartAsync();
+        await using var database = await TrialDatabase.CreateAsync(Shapes.ActivityByRange, server);
+        await using var trial = await Trial.StartAsync(database);
+        var started = Stopwatch.GetTimestamp();
+        var history = new RandomHistory(server, database, trial, seed);
+
+        try
+        {
+            await history.RunAsync(steps);
+        }
+        finally
+        {
+            await TestContext.Progress.WriteLineAsync(
+                $"{SeedVariable}={seed}: {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s; {history.Summary}; {trial.Service.Log.Count("CountsLoaded")} loads, {trial.Service.Status.Drains} drains");
+        }
+
+        await trial.FinishAsync();
+    }
+
+    [Test]
+    public async Task Counts_BesideWritersAndChangesOfTheFooting_AreNeverTooYoung()
+    {
+        var (seed, steps) = (Setting(SeedVariable, Random.Shared.Next()), Setting(StepsVariable, 300) / 10);
+        await TestContext.Progress.WriteLineAsync($"{SeedVariable}={seed} {StepsVariable}={steps * 10}");
+        var random = new Random(seed);
+        await using var database = await TrialDatabase.CreateEmptyAsync();
+        await database.ExecuteAsync(Shapes.ActivityByRange);
+        await FaultStatements.PrepareAsync(database);
+        await database.GrantReaderAsync();
+        await using var run = await FaultRun.StartPreparedAsync("30 changes of what the counts stand on", database, () => FaultService.StartHereAsync(database.AsCounts));
+
+        for (var step = 1; step <= steps; step++)
+        {
+            var (change, mend) = Change(random);
+            await RunUntilDoneAsync(database, change);
+            await run.Writers.WriteMoreAsync(random.Next(30));
+            if (mend.Length > 0)
+            {
+                await RunUntilDoneAsync(database, mend);
+            }
+
+            await run.EndFaultAsync();
+            Assert.That(run.Checker.Violations, Is.Empty, $"step {step}: {change}");
+        }
+
+        await run.FinishAsync();
+    }
+
+    /// <summary>A change that loses no row, and what mends it.</summary>
+    private static (string Change, string Mend) Change(Random random)
+    {
+        string[] triggers = ["activity_insert", "activity_delete", "activity_update", "message_insert", "message_delete"];
+        var trigger = triggers[random.Next(triggers.Length)];
+        var table = trigger.Split('_')[0];
+        return random.Next(8) switch
+        {
+            0 => ($"alter table tweet.{table} disable trigger twcache_{trigger}", $"alter table tweet.{table} enable always trigger twcache_{trigger}"),
+            1 => ($"alter table tweet.{table} enable replica trigger twcache_{trigger}", $"alter table tweet.{table} enable always trigger twcache_{trigger}"),
+            2 => ($"alter table tweet.{table} disable trigger twcache_{trigger}; insert into tweet.activity (messageid, action) select min(messageid), 'rt' from tweet.message; alter table tweet.{table} enable always trigger twcache_{trigger}", ""),
+            3 => ($"alter table tweet.{table} enable row level security", $"alter table tweet.{table} disable row level security"),
+            4 => ("alter table tweet.activity detach partition tweet.activity_old", "alter table tweet.activity attach partition tweet.activity_old for values from (minvalue) to ('2020-01-01')"),
+            5 => ("create table tweet.activity_2000 (like tweet.activity including all); drop table tweet.activity_2000", ""),
+            6 => ("alter table tweet.activity rename to activity_kept; alter table tweet.activity_kept rename to activity", ""),
+            _ => ("update twcache.change_identity set id = gen_random_uuid()", ""),
+        };
+    }
+
+    private static Task RunUntilDoneAsync(TrialDatabase database, string sql) => Wait.UntilAsync(
+        async () =>
+        {
+            try
+            {
+                await database.ExecuteAsync(sql);
+                return true;
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected)
+            {
+                return false;
+            }
+        },
+        RunningService.Patience,
+        sql);
+
+    private static int Setting(string name, int otherwise) => int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out var given) ? given : otherwise;
+}

@@ -1,0 +1,41 @@
+-- Two group roles: grant them to the roles that log in. Roles belong to the
+-- whole cluster; whoever may not create them is told, and grants by hand.
+begin;
+select pg_advisory_xact_lock(1951, 1);
+
+do $$
+declare
+    role_name text;
+begin
+    foreach role_name in array array['twcache_reader', 'twcache_writer'] loop
+        if not exists (select from pg_roles where rolname = role_name) then
+            begin
+                execute format('create role %I nologin', role_name);
+            exception
+                when insufficient_privilege then
+                    raise warning 'role % was not created: % may not create roles', role_name, current_user;
+                when duplicate_object or unique_violation then
+                    raise notice 'role % was created by another session', role_name;
+            end;
+        end if;
+    end loop;
+
+    -- What the service does, and no more.
+    if exists (select from pg_roles where rolname = 'twcache_reader') then
+        grant usage on schema tweet, twcache to twcache_reader;
+        grant select on tweet.users, tweet.message, tweet.activity, tweet.message_with_counters to twcache_reader;
+        grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lapse, twcache.schema_file to twcache_reader;
+        grant execute on function twcache.register(text, text, int), twcache.renew(text, pg_snapshot, int), twcache.trim(int) to twcache_reader;
+    end if;
+
+    -- The application. It needs nothing of twcache: the triggers run as their owner.
+    if exists (select from pg_roles where rolname = 'twcache_writer') then
+        grant usage on schema tweet to twcache_writer;
+        grant select, insert, update, delete on all tables in schema tweet to twcache_writer;
+        grant usage on all sequences in schema tweet to twcache_writer;
+    end if;
+end
+$$;
+
+insert into twcache.schema_file (name) values ('006_roles.sql') on conflict do nothing;
+commit;
