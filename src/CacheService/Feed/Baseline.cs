@@ -13,9 +13,11 @@ namespace CacheService.Feed;
 /// </summary>
 internal sealed record Baseline
 {
-    /// <summary>Reads the baseline, in one row.</summary>
-    public static string Sql { get; } =
-        $"""
+    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; and the tables. Of the service's own tables it reads none.</summary>
+    public const string ProblemsSql = $"{TablesSql} select array_to_string(twcache.problems(), '; '), ids from tables";
+
+    private const string TablesSql =
+        """
         with recursive tree (id) as (
             select unnest(array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid])
             union
@@ -23,6 +25,12 @@ internal sealed record Baseline
         ), tables (ids) as (
             select coalesce(array_agg(id order by id) filter (where id is not null), array[]::oid[]) from tree
         )
+        """;
+
+    /// <summary>Reads the baseline, in one row.</summary>
+    public static string Sql { get; } =
+        $"""
+        {TablesSql}
         select ids, (select system_identifier from pg_control_system()),
                (select oid::bigint from pg_database where datname = current_database()),
                (select string_agg(format('%s:%s', relname, oid), ' ' order by relname) from pg_class

@@ -57,7 +57,7 @@ internal sealed class ChangeLogReader : IDisposable
     /// <summary>Whether writers may be made to ring.</summary>
     public bool MaySleep { get; private set; }
 
-    /// <summary>Opens the connection, and prepares the session and its statements.</summary>
+    /// <summary>Opens the connection, and prepares the session.</summary>
     public static Task<ChangeLogReader> OpenAsync(PostgresConnections connections, FeedOptions options, TimeProvider time) => Task.Run(() =>
     {
         var connection = connections.OpenReader(options.DrainTimeout);
@@ -70,7 +70,6 @@ internal sealed class ChangeLogReader : IDisposable
             }
 
             reader.MaySleep = options.Doorbell == Doorbell.Always || (options.Doorbell == Doorbell.Auto && !reader.AllowsPreparedTransactions());
-            reader.PrepareDrains();
             return reader;
         }
         catch
@@ -120,6 +119,16 @@ internal sealed class ChangeLogReader : IDisposable
         }
     }
 
+    /// <summary>Reads what stands in the way of the counts. Blocks.</summary>
+    /// <returns>The problems in a line, empty if there are none; and the tables that are counted.</returns>
+    public (string Problems, uint[] Tables) ReadProblems()
+    {
+        using var command = new NpgsqlCommand(Baseline.ProblemsSql, _connection);
+        using var reader = command.ExecuteReader();
+        reader.Read();
+        return (reader.GetString(0), reader.GetFieldValue<uint[]>(1));
+    }
+
     /// <summary>Reads what the counts stand on. Blocks.</summary>
     public Baseline ReadBaseline()
     {
@@ -138,7 +147,13 @@ internal sealed class ChangeLogReader : IDisposable
     public Drain Drain(PgSnapshot since, Registration registration, DrainPrelude prelude, DrainDepth depth, TimeSpan timeout)
     {
         var readsBaseline = depth == DrainDepth.Baseline;
-        var batch = _batches[(prelude, readsBaseline)];
+        if (!_batches.TryGetValue((prelude, readsBaseline), out var batch))
+        {
+            // Not before there is something to drain: where row security keeps the service from its tables, preparing fails as well.
+            PrepareDrains();
+            batch = _batches[(prelude, readsBaseline)];
+        }
+
         batch.Timeout = (int)timeout.TotalSeconds;
         var parameters = batch.BatchCommands[prelude == DrainPrelude.None ? 0 : 1].Parameters;
         parameters[0].Value = since.Xmax;

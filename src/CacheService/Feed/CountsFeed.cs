@@ -39,9 +39,13 @@ internal sealed partial class CountsFeed(
     private Registration? _registration;
     private bool _hasConnected;
 
-    /// <summary>What the counts stood on when it was last found sound.</summary>
-    private Baseline? _sound;
     private string _problems = "";
+
+    /// <summary>The tables that are counted, as of the last look.</summary>
+    private uint[] _tables = [];
+
+    /// <summary>Whether tables have come or gone since nothing stood in the way of the counts.</summary>
+    private bool _hasNewTables;
 
     /// <summary>Whether the store continues from the current registration; false: it must be loaded first.</summary>
     private bool _isLoaded;
@@ -113,7 +117,7 @@ internal sealed partial class CountsFeed(
             var synchronized = time.GetTimestamp();
             var reload = await loop.RunAsync(session, _registration!, _catchUpTimeout, cancellationToken);
             LogReload(logger, reload.Why);
-            status.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {reload.Why}");
+            status.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {reload.Why}", isForEverybody: true);
             _isLoaded = false;
             if (reload.RegisterAfresh)
             {
@@ -252,25 +256,32 @@ internal sealed partial class CountsFeed(
         {
             status.BeginStep(OpenTimeout);
             session.ThrowIfBroken();
-            var baseline = await Task.Run(session.Reader.ReadBaseline, cancellationToken);
-            if (baseline.Problems.Count == 0)
+            var (problems, tables) = await Task.Run(session.Reader.ReadProblems, cancellationToken);
+            _hasNewTables |= !_tables.AsSpan().SequenceEqual(tables);
+            _tables = tables;
+            if (problems.Length == 0)
             {
-                (_sound, _problems) = (baseline, "");
-                return baseline;
+                var baseline = await Task.Run(session.Reader.ReadBaseline, cancellationToken);
+                if (baseline.Problems.Count == 0)
+                {
+                    (_hasNewTables, _problems) = (false, "");
+                    return baseline;
+                }
+
+                continue;
             }
 
             // Until then nobody needs the changes.
             _isLoaded = false;
             _registration?.BeginWaiting();
-            var problems = string.Join("; ", baseline.Problems);
-            status.BecomeNotLive(FeedState.Syncing, problems);
+            status.BecomeNotLive(FeedState.Syncing, problems, isForEverybody: true);
             if (problems != _problems)
             {
                 LogProblems(logger, problems);
                 _problems = problems;
             }
 
-            if (_sound is null || !_sound.Tables.AsSpan().SequenceEqual(baseline.Tables))
+            if (_hasNewTables)
             {
                 // New tables may only lack their triggers. Where one was taken away from a table that had it, somebody meant it.
                 await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
