@@ -39,6 +39,11 @@ internal sealed class LimitsOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "1.00:00:00")]
     public TimeSpan MessageExpiration { get; set; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>The most bytes of a message's author and text together.</summary>
+    [Description("The most bytes of a message's author and text together, as GetMessage answers with them; clients of gRPC take no answer beyond 4 MB unless told to.")]
+    [Range(1_000, 1_000_000_000)]
+    public int MaxTextBytes { get; set; } = 4_000_000;
+
     /// <summary>How many deleted messages are remembered, for subscriptions that resume.</summary>
     [Description("How many deleted messages are remembered, for subscriptions that resume: those that were away for longer begin anew.")]
     [Range(0, 10_000_000)]
@@ -54,10 +59,10 @@ internal sealed class LimitsOptions
     [Range(1, 1_000_000)]
     public int MaxConnections { get; set; } = 20_000;
 
-    /// <summary>The most calls at a time on one connection; clients open another for more.</summary>
-    [Description("The most calls at a time on one connection; clients open another for more.")]
-    [Range(1, 10_000)]
-    public int MaxStreamsPerConnection { get; set; } = 100;
+    /// <summary>The most calls at a time on one connection: beyond it clients open another, or wait without a word.</summary>
+    [Description("The most calls at a time on one connection. Beyond it some clients open another connection, and the others wait without a word: keep it above Watch:MaxSubscriptions, which is refused in words.")]
+    [Range(1, 1_000_000)]
+    public int MaxStreamsPerConnection { get; set; } = 12_000;
 
     /// <summary>The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.</summary>
     [Description("The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.")]

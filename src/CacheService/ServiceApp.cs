@@ -6,6 +6,7 @@ using CacheService.Http;
 using CacheService.Postgres;
 using CacheService.Security;
 using CacheService.Settings;
+using CacheService.Shutdown;
 using CacheService.Watching;
 
 namespace CacheService;
@@ -21,13 +22,8 @@ internal static class ServiceApp
     {
         // Settings next to the program, wherever it is started from.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-        builder.Logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.TimestampFormat = "HH:mm:ss.fff ";
-        });
-        // A frozen database or a client that holds on must not keep the service from stopping.
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));
+        builder.AddLogDefaults();
+        builder.AddShutdown();
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();

@@ -5,9 +5,23 @@ using Microsoft.AspNetCore.Connections;
 
 namespace CacheService;
 
-/// <summary>What keeps the service from starting, in lines for the person who started it.</summary>
+/// <summary>What keeps the service from starting or going on, in lines for the person who started it.</summary>
 internal static class StartErrors
 {
+    /// <summary>The lines for a part of the service that has failed, for which the host stops the others and says nothing; null if none has.</summary>
+    public static IEnumerable<string>? DescribeFailed(IEnumerable<IHostedService> services)
+    {
+        foreach (var service in services.OfType<BackgroundService>())
+        {
+            if (service.ExecuteTask?.Exception?.GetBaseException() is { } error)
+            {
+                return Describe(error) ?? [$"The service ended, because {service.GetType().Name} failed: {error.Message.ReplaceLineEndings(" ")}", error.ToString()];
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>The lines; null for an error that nobody foresaw, of which the stack trace is wanted.</summary>
     public static IEnumerable<string>? Describe(Exception error) => error switch
     {

@@ -27,7 +27,7 @@ internal sealed class StartErrorsTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var role = await TestRole.CreateAsync();
-        await AssertEndsAsync("sql/001_schema_files.sql", $"--ConnectionStrings:Postgres={role.ConnectionStringTo(database)}");
+        await AssertEndsAsync("sql/010_check.sql", $"--ConnectionStrings:Postgres={role.ConnectionStringTo(database)}");
     }
 
     [Test]

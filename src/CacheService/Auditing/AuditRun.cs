@@ -66,13 +66,13 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
     private async Task<string> CheckTriggersAsync(CancellationToken cancellationToken)
     {
         await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
-        if (await SchemaInstaller.FindMissingTriggersAsync(connection, cancellationToken) is not { } missing)
+        if (await SchemaInstaller.FindProblemsAsync(connection, cancellationToken) is not { } missing)
         {
             return "";
         }
 
         LogTriggersMissing(logger, missing);
-        return $"changes go unrecorded: triggers are missing or disabled: {missing}";
+        return $"changes go uncounted: {missing}";
     }
 
     private long[] SortedIds()
@@ -117,7 +117,7 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
     private static partial void LogDifferences(ILogger logger, int count, int repaired, string differences);
 
     [LoggerMessage(EventId = 2, EventName = "TriggersMissing", Level = LogLevel.Warning,
-        Message = "Changes go unrecorded until the next audit finds them: triggers are missing or disabled: {Triggers}. As the owner of the tables enable them, or run: psql -v ON_ERROR_STOP=1 -f sql/005_triggers.sql")]
+        Message = "Changes go uncounted until the next audit finds them: {Triggers}.")]
     private static partial void LogTriggersMissing(ILogger logger, string triggers);
 
     [LoggerMessage(EventId = 3, EventName = "AuditRetries", Level = LogLevel.Debug, Message = "A range of messages is compared again, since {Reason}.")]

@@ -11,47 +11,114 @@ internal sealed class SingleFlightCache<TKey, TValue>(int capacity, TimeSpan exp
     where TKey : notnull
 {
     private readonly MemoryCache _cache = new(new MemoryCacheOptions { SizeLimit = capacity });
-    private readonly ConcurrentDictionary<TKey, Task<TValue>> _loading = new();
+    private readonly ConcurrentDictionary<TKey, Flight> _loading = new();
 
-    /// <summary>The value of a key, from the cache or by a load. The load goes on if this caller gives up: others may wait for it.</summary>
-    public Task<TValue> GetAsync(TKey key, Func<TKey, Task<TValue>> load, CancellationToken cancellationToken)
+    /// <summary>The value of a key, from the cache or by a load. The load goes on if this caller gives up, unless all have: then it is cancelled.</summary>
+    public async Task<TValue> GetAsync(TKey key, Func<TKey, CancellationToken, Task<TValue>> load, CancellationToken cancellationToken)
     {
         if (_cache.TryGetValue(key, out var cached))
         {
-            return Task.FromResult((TValue)cached!);
+            return (TValue)cached!;
         }
 
-        // Continuations elsewhere: those who wait must not hold up the load's own end.
-        var started = new TaskCompletionSource<TValue>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var loading = _loading.GetOrAdd(key, started.Task);
-        if (loading == started.Task)
+        Flight flight;
+        while (true)
         {
-            _ = LoadAsync(key, load, started);
+            var started = new Flight(new CancellationTokenSource());
+            flight = _loading.GetOrAdd(key, started);
+            if (flight == started)
+            {
+                _ = LoadAsync(key, load, flight);
+                break;
+            }
+
+            if (flight.TryJoin())
+            {
+                break;
+            }
+
+            // Given up by all, and about to go: nobody may be told of its cancellation who did not ask for it.
+            _loading.TryRemove(KeyValuePair.Create(key, flight));
         }
 
-        return loading.WaitAsync(cancellationToken);
+        try
+        {
+            return await flight.Result.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            flight.Leave();
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose() => _cache.Dispose();
 
-    private async Task LoadAsync(TKey key, Func<TKey, Task<TValue>> load, TaskCompletionSource<TValue> loading)
+    private async Task LoadAsync(TKey key, Func<TKey, CancellationToken, Task<TValue>> load, Flight flight)
     {
         try
         {
-            var value = await load(key);
+            var value = await load(key, flight.Abandoned);
             if (value is not null)
             {
                 _cache.Set(key, value, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = expiration });
             }
 
-            _loading.TryRemove(key, out _);
-            loading.SetResult(value);
+            _loading.TryRemove(KeyValuePair.Create(key, flight));
+            flight.End(value);
         }
         catch (Exception e)
         {
-            _loading.TryRemove(key, out _);
-            loading.SetException(e);
+            _loading.TryRemove(KeyValuePair.Create(key, flight));
+            flight.Fail(e);
+        }
+    }
+
+    /// <summary>A load under way, and how many wait for it.</summary>
+    private sealed class Flight(CancellationTokenSource abandoned)
+    {
+        // Continuations elsewhere: those who wait must not hold up the load's own end.
+        private readonly TaskCompletionSource<TValue> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _waiting = 1;
+
+        public Task<TValue> Result => _result.Task;
+
+        public CancellationToken Abandoned => abandoned.Token;
+
+        /// <summary>False: all have left.</summary>
+        public bool TryJoin()
+        {
+            var waiting = Volatile.Read(ref _waiting);
+            while (waiting > 0)
+            {
+                var before = Interlocked.CompareExchange(ref _waiting, waiting + 1, waiting);
+                if (before == waiting)
+                {
+                    return true;
+                }
+
+                waiting = before;
+            }
+
+            return false;
+        }
+
+        public void Leave()
+        {
+            if (Interlocked.Decrement(ref _waiting) == 0 && !_result.Task.IsCompleted)
+            {
+                // Not on the thread of whoever left last.
+                _ = abandoned.CancelAsync();
+            }
+        }
+
+        public void End(TValue value) => _result.SetResult(value);
+
+        public void Fail(Exception error)
+        {
+            _result.SetException(error);
+            // Nobody may be left to look at it.
+            _ = _result.Task.Exception;
         }
     }
 }

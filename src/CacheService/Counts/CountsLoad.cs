@@ -6,20 +6,28 @@ internal sealed class CountsLoad
     private readonly CountsTable? _before;
     private readonly ulong _revision;
     private readonly List<long> _changed = [];
+    private readonly List<long> _came = [];
     private long _known;
 
     /// <param name="before">What the store holds, which stays as it is until the load is complete; null at the first load.</param>
     /// <param name="revision">That of messages that are new or have other counts than before. The others keep theirs.</param>
-    internal CountsLoad(CountsTable? before, ulong revision)
+    /// <param name="keepsOrphans">Whether there may be activity on messages that do not exist.</param>
+    internal CountsLoad(CountsTable? before, ulong revision, bool keepsOrphans)
     {
         _before = before;
         _revision = revision;
+        Orphans = keepsOrphans ? [] : null;
     }
 
     internal CountsTable Table { get; } = new();
 
+    internal Dictionary<long, (long Retweets, long Likes)>? Orphans { get; }
+
+    /// <summary>The messages that were not there before; none at the first load.</summary>
+    internal IReadOnlyCollection<long> Came => _came;
+
     /// <summary>Adds a message.</summary>
-    /// <exception cref="ArgumentException">It was added before.</exception>
+    /// <exception cref="DuplicateMessageException">It was added before.</exception>
     public void Add(long messageId, long retweets, long likes)
     {
         var counts = new MessageCounts(retweets, likes, _revision);
@@ -34,14 +42,22 @@ internal sealed class CountsLoad
             else
             {
                 _changed.Add(messageId);
+                if (!isKnown)
+                {
+                    _came.Add(messageId);
+                }
             }
         }
 
         if (!Table.Set(messageId, counts))
         {
-            throw new ArgumentException($"message {messageId} is there twice", nameof(messageId));
+            throw new DuplicateMessageException(messageId);
         }
     }
+
+    /// <summary>Adds counts of a message that does not exist. Only where the load keeps orphans.</summary>
+    /// <exception cref="ArgumentException">They were added before.</exception>
+    public void AddOrphan(long messageId, long retweets, long likes) => Orphans!.Add(messageId, (retweets, likes));
 
     /// <summary>Ends the load.</summary>
     /// <param name="gone">The messages that went.</param>
@@ -52,7 +68,7 @@ internal sealed class CountsLoad
         gone = [];
         if (_before is not null && _before.Count > _known)
         {
-            for (var segment = 0; segment < _before.SegmentCount; segment++)
+            for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
             {
                 foreach (ref readonly var entry in _before.Segment(segment))
                 {

@@ -18,6 +18,9 @@ internal sealed class CountsStore(int maxTombstones)
 
     private readonly Lock _writing = new();
     private readonly List<TopScan> _scans = [];
+
+    /// <summary>Counts of messages that do not exist; they count once the message comes. Null where a foreign key keeps them out. Only for the writer.</summary>
+    private Dictionary<long, (long Retweets, long Likes)>? _orphans;
     private CountsTable _table = new();
     private CountsVersion? _version;
     private long _sequence;
@@ -28,6 +31,9 @@ internal sealed class CountsStore(int maxTombstones)
     /// </summary>
     public event Action<CountsVersion, IReadOnlyList<long>>? Changed;
 
+    /// <summary>Which of the messages that <see cref="Changed"/> tells of were not there before, and came. Only for its handlers.</summary>
+    public IReadOnlyCollection<long> Came { get; private set; } = [];
+
     /// <summary>What the store holds; null before the first load. Thread-safe.</summary>
     public CountsVersion? Version => Volatile.Read(ref _version);
 
@@ -35,7 +41,8 @@ internal sealed class CountsStore(int maxTombstones)
     public Tombstones Tombstones { get; } = new(maxTombstones);
 
     /// <summary>Begins to replace everything, which shows when the load is put in. Only for the writer, which must not apply changes meanwhile.</summary>
-    public CountsLoad BeginLoad() => new(_version is null ? null : _table, NextRevision);
+    /// <param name="keepsOrphans">Whether there may be activity on messages that do not exist.</param>
+    public CountsLoad BeginLoad(bool keepsOrphans = false) => new(_version is null ? null : _table, NextRevision, keepsOrphans);
 
     /// <summary>Replaces everything by a load, under a new epoch. What it did not change keeps its revision. Only for the writer.</summary>
     /// <param name="load">Every message.</param>
@@ -44,6 +51,7 @@ internal sealed class CountsStore(int maxTombstones)
     public void Load(CountsLoad load, PgSnapshot snapshot, long takenAt)
     {
         var changed = load.Complete(out var gone);
+        Came = load.Came;
         var version = new CountsVersion(Guid.NewGuid().ToString("N"), NextRevision, load.Table.Count, snapshot, takenAt);
         gone.ForEach(messageId => Tombstones.Add(messageId, version.Revision));
         lock (_writing)
@@ -53,6 +61,8 @@ internal sealed class CountsStore(int maxTombstones)
             Volatile.Write(ref _version, version);
             EndWrite();
         }
+
+        _orphans = load.Orphans;
 
         Changed?.Invoke(version, changed);
     }
@@ -78,29 +88,38 @@ internal sealed class CountsStore(int maxTombstones)
     {
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
         var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
-        var messages = version.Messages;
-        for (var i = 0; i < messageIds.Length; i++)
+        var (messages, shown) = (version.Messages, 0);
+        List<long>? came = null;
+        foreach (var change in changes)
         {
-            var change = changes[i];
             var known = _table.TryGet(change.MessageId, out _);
-            if ((known ? 1 : 0) + change.Born is not (0 or 1) || (!known && change.Born == 0 && (change.Retweets | change.Likes) != 0))
+            if ((known ? 1 : 0) + change.Born is not (0 or 1) || (!known && change.Born == 0 && (change.Retweets | change.Likes) != 0 && _orphans is null))
             {
                 throw new InconsistentChangeException(change, known);
             }
 
-            messageIds[i] = change.MessageId;
             messages += change.Born;
+            if (known || change.Born != 0)
+            {
+                messageIds[shown++] = change.MessageId;
+            }
+
+            if (change.Born > 0)
+            {
+                (came ??= []).Add(change.MessageId);
+            }
         }
 
-        var next = version with { Revision = changes.Count == 0 ? version.Revision : NextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt };
+        Array.Resize(ref messageIds, shown);
+        var next = version with { Revision = shown == 0 ? version.Revision : NextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt };
         lock (_writing)
         {
             BeginWrite();
             try
             {
-                for (var i = 0; i < messageIds.Length; i++)
+                foreach (var change in changes)
                 {
-                    ApplyOne(changes[i], next.Revision);
+                    ApplyOne(change, next.Revision);
                 }
 
                 Volatile.Write(ref _version, next);
@@ -117,6 +136,7 @@ internal sealed class CountsStore(int maxTombstones)
             }
         }
 
+        Came = (IReadOnlyCollection<long>?)came ?? [];
         Changed?.Invoke(next, messageIds);
     }
 
@@ -150,27 +170,34 @@ internal sealed class CountsStore(int maxTombstones)
     /// </summary>
     public IEnumerable<CountedMessage> ReadChangedAfter(ulong revision)
     {
-        var table = Volatile.Read(ref _table);
         var changed = new List<CountedMessage>();
-        for (var segment = 0; segment < table.SegmentCount; segment++)
+        for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
         {
-            ReadConsistently((table, segment, revision, changed), static (_, read) =>
-            {
-                read.changed.Clear();
-                foreach (ref readonly var entry in read.table.Segment(read.segment))
-                {
-                    if (entry.Counts.Revision > read.revision)
-                    {
-                        read.changed.Add(new CountedMessage(entry.MessageId, entry.Counts));
-                    }
-                }
-            });
+            ReadSegment(segment, revision, changed);
             foreach (var message in changed)
             {
                 yield return message;
             }
         }
     }
+
+    /// <summary>The messages of one segment whose counts changed after a revision, all of one version. Thread-safe.</summary>
+    /// <param name="segment">Which of the <see cref="CountsTable.SegmentCount"/>; a message stays in its segment, also when everything is loaded afresh.</param>
+    /// <param name="revision">The revision.</param>
+    /// <param name="changed">Receives the messages, in place of what it has.</param>
+    /// <returns>The version; null before the first load.</returns>
+    public CountsVersion? ReadSegment(int segment, ulong revision, List<CountedMessage> changed) =>
+        ReadConsistently((segment, revision, changed), static (store, read) =>
+        {
+            read.changed.Clear();
+            foreach (ref readonly var entry in store._table.Segment(read.segment))
+            {
+                if (entry.Counts.Revision > read.revision)
+                {
+                    read.changed.Add(new CountedMessage(entry.MessageId, entry.Counts));
+                }
+            }
+        });
 
     /// <summary>
     /// All messages, each once, in no order. Thread-safe, and holds up nobody: a message that comes or goes meanwhile may be among them or not.
@@ -197,7 +224,7 @@ internal sealed class CountsStore(int maxTombstones)
             var scan = BeginScan(order, limit);
             try
             {
-                for (var segment = 0; segment < scan.Table.SegmentCount; segment++)
+                for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
                 {
                     ReadConsistently((scan, segment), static (_, read) => read.scan.Find(read.segment));
                     scan.Keep();
@@ -219,7 +246,7 @@ internal sealed class CountsStore(int maxTombstones)
         lock (_writing)
         {
             var scan = new TopScan(_table, order, limit);
-            for (var segment = 0; segment < _table.SegmentCount; segment++)
+            for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
             {
                 scan.Find(segment);
                 scan.Keep();
@@ -302,14 +329,46 @@ internal sealed class CountsStore(int maxTombstones)
 
     private void ApplyOne(CountChange change, ulong revision)
     {
-        if (change.Born < 0)
+        var isKnown = _table.TryGet(change.MessageId, out var counts);
+        var (retweets, likes) = (counts.Retweets + change.Retweets, counts.Likes + change.Likes);
+        if (isKnown && change.Born < 0)
         {
             Tombstones.Add(change.MessageId, revision);
             _table.Remove(change.MessageId);
+            AddOrphan(change.MessageId, retweets, likes);
         }
-        else if (_table.TryGet(change.MessageId, out var counts) || change.Born > 0)
+        else if (isKnown)
         {
-            _table.Set(change.MessageId, new MessageCounts(counts.Retweets + change.Retweets, counts.Likes + change.Likes, revision));
+            _table.Set(change.MessageId, new MessageCounts(retweets, likes, revision));
+        }
+        else if (change.Born > 0)
+        {
+            var orphan = default((long Retweets, long Likes));
+            _orphans?.Remove(change.MessageId, out orphan);
+            _table.Set(change.MessageId, new MessageCounts(retweets + orphan.Retweets, likes + orphan.Likes, revision));
+        }
+        else
+        {
+            AddOrphan(change.MessageId, retweets, likes);
+        }
+    }
+
+    private void AddOrphan(long messageId, long retweets, long likes)
+    {
+        if (_orphans is null || (retweets | likes) == 0)
+        {
+            return;
+        }
+
+        var before = _orphans.GetValueOrDefault(messageId);
+        var after = (Retweets: before.Retweets + retweets, Likes: before.Likes + likes);
+        if (after == (0, 0))
+        {
+            _orphans.Remove(messageId);
+        }
+        else
+        {
+            _orphans[messageId] = after;
         }
     }
 

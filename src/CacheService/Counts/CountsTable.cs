@@ -30,7 +30,10 @@ internal sealed class CountsTable
     public long Count => Volatile.Read(ref _count);
 
     /// <summary>How many segments there are, ever.</summary>
-    public int SegmentCount => _segments.Length;
+    public static int SegmentCount => 1 << SegmentBits;
+
+    /// <summary>The segment of a message, in every table. Neighbours share one: a load, which brings them together, works in the same memory for a while.</summary>
+    public static int SegmentOf(long messageId) => (int)(Hash(messageId >> NeighbourBits) >> (64 - SegmentBits));
 
     /// <summary>A segment's slots, free ones among them.</summary>
     public ReadOnlySpan<CountsEntry> Segment(int segment) => Volatile.Read(ref _segments[segment]);
@@ -179,9 +182,6 @@ internal sealed class CountsTable
     private static bool IsFull(int count, int length) => count >= length - (length / 10) - 1;
 
     private int LargerThan(int length) => length + (length < 32 ? Math.Max(length, 4) : Math.Max(length / (_isFilling ? 2 : 8), 16));
-
-    // Neighbours share a segment: a load, which brings them together, works in the same memory for a while.
-    private static int SegmentOf(long messageId) => (int)(Hash(messageId >> NeighbourBits) >> (64 - SegmentBits));
 
     // The hash's lower half as a fraction of the length, which need not be a power of two.
     private static int Home(ulong hash, int length) => (int)(((hash & uint.MaxValue) * (ulong)length) >> 32);

@@ -19,10 +19,13 @@ internal sealed class Tombstones(int capacity)
     public bool HasSince(long messageId, ulong revision) => _revisions.TryGetValue(messageId, out var went) && went > revision;
 
     /// <summary>The messages that went after a revision; some may have come again. Null: some may be forgotten.</summary>
-    public IReadOnlyList<long>? FindSince(ulong revision)
+    public IReadOnlyList<long>? FindSince(ulong revision) => FindRemovedSince(revision)?.Select(removed => removed.MessageId).ToList();
+
+    /// <summary>As <see cref="FindSince"/>, each with the revision with which it went last.</summary>
+    public IReadOnlyList<RemovedMessage>? FindRemovedSince(ulong revision)
     {
-        var messageIds = _revisions.Where(tombstone => tombstone.Value > revision).Select(tombstone => tombstone.Key).ToList();
-        return ForgottenTo > revision ? null : messageIds;
+        var removed = _revisions.Where(tombstone => tombstone.Value > revision).Select(tombstone => new RemovedMessage(tombstone.Key, tombstone.Value)).ToList();
+        return ForgottenTo > revision ? null : removed;
     }
 
     internal void Add(long messageId, ulong revision)

@@ -14,7 +14,7 @@ internal sealed class TopCounts(CountsStore store, IOptions<LimitsOptions> limit
     /// <inheritdoc/>
     public void Dispose() => _cache.Dispose();
 
-    private Task<TopList> ScanAsync(TopOrder order)
+    private Task<TopList> ScanAsync(TopOrder order, CancellationToken cancellationToken)
     {
         var version = store.ReadTop(order, limits.Value.MaxTopCounts, out var messages);
         return Task.FromResult(new TopList(version ?? throw new InvalidOperationException("Nothing is loaded yet."), messages));

@@ -13,7 +13,7 @@ internal sealed class ChangeLogCare(PostgresConnections connections, FeedOptions
         """
         select count(*) filter (where pg_terminate_backend(pid))
           from pg_stat_activity
-         where datname = current_database() and usename = current_user and application_name ~ ' (reader|listener|pool|loader) [0-9a-f]{8}$'
+         where datname = current_database() and usename = session_user and application_name ~ ' (reader|listener|pool|loader|lease|texts) [0-9a-f]{8}$'
            and backend_start < clock_timestamp() - make_interval(secs => $1) and state_change < clock_timestamp() - make_interval(secs => $1)
            and right(application_name, 8) not in (select instance from twcache.consumer)
         """;

@@ -11,30 +11,29 @@ namespace CacheService.Feed;
 /// </summary>
 internal sealed class ChangeLogReader : IDisposable
 {
-    // A snapshot for each statement: the one after a lock must not be from before it. Index scans only: the plan is made while the log is empty, and used when it is not. JIT costs more than it gives.
-    // A notification need not wait for the disk: it is of no use after a crash.
-    private const string Settings =
-        "set default_transaction_isolation = 'read committed'; set enable_seqscan = off; set jit = off; set plan_cache_mode = force_generic_plan; set synchronous_commit = off";
-
-    // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot (xmax, in progress)
-    // is what has happened since. The row of the log's state is the one with a snapshot.
-    private const string DrainSql =
-        """
-        select (select count(*) from twcache.consumer), null::bigint, null::bigint, null::bigint,
-               pg_current_snapshot()::text, (select id from twcache.change_identity),
-               exists (select from twcache.consumer where name = $3 and lapse = (select last_value from twcache.lapse)),
-               exists (select from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot())), extract(epoch from clock_timestamp())::float8
+    // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot is what has happened since: transactions from its
+    // xmax on, and those that were in progress and have ended. Rows of transactions that are still open are not even looked at, because there may be millions.
+    // A transaction's rows are not older than it is: where they are, a restore brought them.
+    // The row with a snapshot is the one that says what the changes stand on.
+    private static readonly string DrainSql =
+        $"""
+        select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, pg_current_snapshot()::text,
+               array[c.consumers, c.renewal, (select last_value from twcache.lease), {Footprint.Sql("$4")}],
+               (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8
+          from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $3 and lapse = (select last_value from twcache.lapse)), -1) as renewal
+                  from twcache.consumer) as c
         union all
-        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, null, null, null, null, null
-          from (select messageid, rts, favs, born from twcache.change where xid >= $1
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(xid_of_row)), null, null, null, null
+          from (select messageid, rts, favs, born, xid, xmin as xid_of_row from twcache.change where xid >= $1 and xid < pg_snapshot_xmax(pg_current_snapshot())
                 union all
-                select messageid, rts, favs, born from twcache.change where xid = any ($2)) as since
+                select messageid, rts, favs, born, xid, xmin from twcache.change
+                 where xid = any (array(select ended from unnest($2) as ended where pg_visible_in_snapshot(ended, pg_current_snapshot())))) as since
          group by messageid
         """;
 
-    private readonly NpgsqlParameter<ulong> _xmax = new() { NpgsqlDbType = NpgsqlDbType.Xid8 };
-    private readonly NpgsqlParameter<ulong[]> _inProgress = new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 };
-    private readonly Dictionary<DrainPrelude, NpgsqlBatch> _batches = [];
+    private static readonly DrainPrelude[] Preludes = Enum.GetValues<DrainPrelude>();
+
+    private readonly Dictionary<(DrainPrelude Prelude, bool ReadsBaseline), NpgsqlBatch> _batches = [];
 
     private readonly NpgsqlConnection _connection;
     private readonly TimeProvider _time;
@@ -55,21 +54,22 @@ internal sealed class ChangeLogReader : IDisposable
     /// </summary>
     public bool OwnsSession { get; }
 
-    /// <summary>Opens the connection, and prepares the session and its statements.</summary>
-    public static Task<ChangeLogReader> OpenAsync(PostgresConnections connections, TimeSpan commandTimeout, TimeProvider time) => Task.Run(() =>
+    /// <summary>Whether writers may be made to ring.</summary>
+    public bool MaySleep { get; private set; }
+
+    /// <summary>Opens the connection, and prepares the session.</summary>
+    public static Task<ChangeLogReader> OpenAsync(PostgresConnections connections, FeedOptions options, TimeProvider time) => Task.Run(() =>
     {
-        var connection = connections.OpenReader(commandTimeout);
+        var connection = connections.OpenReader(options.DrainTimeout);
         try
         {
-            var reader = new ChangeLogReader(connection, SessionSettings.Apply(connection), time);
+            var reader = new ChangeLogReader(connection, SessionSettings.Apply(connection, SessionSettings.Reader), time);
             if (reader.OwnsSession)
             {
                 connections.EndLeftSessions(connection);
-                using var settings = new NpgsqlCommand(Settings, connection);
-                settings.ExecuteNonQuery();
             }
 
-            reader.PrepareDrains();
+            reader.MaySleep = options.Doorbell == Doorbell.Always || (options.Doorbell == Doorbell.Auto && !reader.AllowsPreparedTransactions());
             return reader;
         }
         catch
@@ -108,16 +108,61 @@ internal sealed class ChangeLogReader : IDisposable
         }
     }
 
-    /// <summary>Reads what has changed since a snapshot. Blocks, for the drain loop's own thread.</summary>
-    public Drain Drain(PgSnapshot since, string consumer, DrainPrelude prelude, TimeSpan timeout)
+    /// <summary>Gives ASLEEP back, if this session holds it: from here on nobody rings for it.</summary>
+    public void WakeUp()
     {
-        var batch = _batches[prelude];
+        if (HoldsAsleep)
+        {
+            using var command = new NpgsqlCommand(PreludeSql(DrainPrelude.WakeUp), _connection);
+            command.ExecuteNonQuery();
+            HoldsAsleep = false;
+        }
+    }
+
+    /// <summary>Reads what stands in the way of the counts. Blocks.</summary>
+    /// <returns>The problems in a line, empty if there are none; and the tables that are counted.</returns>
+    public (string Problems, uint[] Tables) ReadProblems()
+    {
+        using var command = new NpgsqlCommand(Baseline.ProblemsSql, _connection);
+        using var reader = command.ExecuteReader();
+        reader.Read();
+        return (reader.GetString(0), reader.GetFieldValue<uint[]>(1));
+    }
+
+    /// <summary>Reads what the counts stand on. Blocks.</summary>
+    public Baseline ReadBaseline()
+    {
+        using var command = new NpgsqlCommand(Baseline.Sql, _connection);
+        using var reader = command.ExecuteReader();
+        reader.Read();
+        return Baseline.Read(reader);
+    }
+
+    /// <summary>Reads what has changed since a snapshot. Blocks, for the drain loop's own thread.</summary>
+    /// <param name="since">The snapshot.</param>
+    /// <param name="registration">Whose drain it is.</param>
+    /// <param name="prelude">What comes before it.</param>
+    /// <param name="depth">How much it looks at.</param>
+    /// <param name="timeout">After it the drain counts as failed.</param>
+    public Drain Drain(PgSnapshot since, Registration registration, DrainPrelude prelude, DrainDepth depth, TimeSpan timeout)
+    {
+        var readsBaseline = depth == DrainDepth.Baseline;
+        if (!_batches.TryGetValue((prelude, readsBaseline), out var batch))
+        {
+            // Not before there is something to drain: where row security keeps the service from its tables, preparing fails as well.
+            PrepareDrains();
+            batch = _batches[(prelude, readsBaseline)];
+        }
+
         batch.Timeout = (int)timeout.TotalSeconds;
-        var parameters = batch.BatchCommands[^1].Parameters;
+        var parameters = batch.BatchCommands[prelude == DrainPrelude.None ? 0 : 1].Parameters;
         parameters[0].Value = since.Xmax;
         parameters[1].Value = since.InProgress;
-        parameters[2].Value = consumer;
+        parameters[2].Value = registration.Consumer;
+        parameters[3].Value = depth == DrainDepth.Changes ? [] : registration.Baseline.Tables;
 
+        // Before the drain's snapshot is taken: what was proven by now, the snapshot must show.
+        var proven = registration.Proven;
         var startedAt = _time.GetTimestamp();
         using var reader = batch.ExecuteReader();
         if (prelude != DrainPrelude.None)
@@ -128,51 +173,90 @@ internal sealed class ChangeLogReader : IDisposable
             reader.NextResult();
         }
 
-        return Read(reader, startedAt);
+        var drain = Read(reader, startedAt, proven, looks: depth != DrainDepth.Changes);
+        if (readsBaseline)
+        {
+            reader.NextResult();
+            reader.Read();
+            drain = drain with { Baseline = Baseline.Read(reader) };
+        }
+
+        // By now: a renewal that comes in while the drain is read may show in its snapshot.
+        return drain with { SentRenewals = registration.Sent };
+    }
+
+    private bool AllowsPreparedTransactions()
+    {
+        using var command = new NpgsqlCommand("select current_setting('max_prepared_transactions')::int > 0", _connection);
+        return (bool)command.ExecuteScalar()!;
     }
 
     private void PrepareDrains()
     {
-        foreach (var prelude in Enum.GetValues<DrainPrelude>())
+        foreach (var prelude in Preludes)
         {
-            var batch = _connection.CreateBatch();
-            if (PreludeSql(prelude) is { } sql)
+            foreach (var readsBaseline in (bool[])[false, true])
             {
-                batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
+                _batches[(prelude, readsBaseline)] = CreateBatch(prelude, readsBaseline);
             }
-
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(DrainSql)
-            {
-                Parameters = { _xmax.Clone(), _inProgress.Clone(), new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text } },
-            });
-            if (OwnsSession)
-            {
-                batch.Prepare();
-            }
-
-            _batches[prelude] = batch;
         }
     }
 
-    private static Drain Read(NpgsqlDataReader reader, long startedAt)
+    private NpgsqlBatch CreateBatch(DrainPrelude prelude, bool readsBaseline)
     {
+        var batch = _connection.CreateBatch();
+        if (PreludeSql(prelude) is { } sql)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
+        }
+
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(DrainSql)
+        {
+            Parameters =
+            {
+                new NpgsqlParameter<ulong> { NpgsqlDbType = NpgsqlDbType.Xid8 },
+                new NpgsqlParameter<ulong[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 },
+                new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
+                new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+            },
+        });
+        if (readsBaseline)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Baseline.Sql));
+        }
+
+        if (OwnsSession)
+        {
+            batch.Prepare();
+        }
+
+        return batch;
+    }
+
+    private static Drain Read(NpgsqlDataReader reader, long startedAt, Proof proven, bool looks)
+    {
+        const int Consumers = 0, Renewal = 1, Lease = 2, FirstOfFootprint = 3;
         var changes = new List<CountChange>();
-        var truncated = false;
-        PgSnapshot? snapshot = null;
-        Guid? identity = null;
-        var (isRegistered, hasStrangeRows) = (false, false);
-        long consumers = 0;
-        double serverTime = 0;
+        var (truncated, hasStrangeRows) = (false, false);
+        Drain? drain = null;
         while (reader.Read())
         {
-            if (!reader.IsDBNull(4))
+            if (!reader.IsDBNull(5))
             {
-                snapshot = PgSnapshot.Parse(reader.GetString(4));
-                identity = reader.IsDBNull(5) ? null : reader.GetGuid(5);
-                isRegistered = reader.GetBoolean(6);
-                hasStrangeRows = reader.GetBoolean(7);
-                serverTime = reader.GetDouble(8);
-                consumers = reader.GetInt64(0);
+                var state = reader.GetFieldValue<long[]>(6);
+                drain = new Drain
+                {
+                    StartedAt = startedAt,
+                    Proven = proven,
+                    Snapshot = PgSnapshot.Parse(reader.GetString(5)),
+                    Consumers = state[Consumers],
+                    Renewal = state[Renewal],
+                    Lease = state[Lease],
+                    Footprint = looks ? Footprint.Read(state.AsSpan(FirstOfFootprint)) : null,
+                    Identity = reader.IsDBNull(7) ? null : reader.GetGuid(7),
+                    ServerTime = reader.GetDouble(8),
+                    Changes = changes,
+                };
             }
             else if (reader.IsDBNull(0))
             {
@@ -181,21 +265,11 @@ internal sealed class ChangeLogReader : IDisposable
             else
             {
                 changes.Add(new CountChange(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), checked((int)reader.GetInt64(3))));
+                hasStrangeRows |= reader.GetBoolean(4);
             }
         }
 
-        return new Drain
-        {
-            StartedAt = startedAt,
-            Snapshot = snapshot ?? throw new InvalidOperationException("A drain brought no snapshot."),
-            Identity = identity,
-            IsRegistered = isRegistered,
-            Consumers = consumers,
-            HasStrangeRows = hasStrangeRows,
-            ServerTime = serverTime,
-            Truncated = truncated,
-            Changes = changes,
-        };
+        return (drain ?? throw new InvalidOperationException("A drain brought no snapshot.")) with { Truncated = truncated, HasStrangeRows = hasStrangeRows };
     }
 
     private static string? PreludeSql(DrainPrelude prelude) => prelude switch

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using CacheService.Counts;
 
 namespace CacheService.Feed;
 
@@ -7,7 +6,8 @@ namespace CacheService.Feed;
 /// Reads what <c>COPY … TO STDOUT (FORMAT binary)</c> sends of three bigint columns, a message's id, retweets and likes: a header; rows, of a field count and, for
 /// each field, its length and its value; and a trailer. Npgsql's own reader of it takes the better part of a load's time.
 /// </summary>
-internal sealed class CopiedCounts(CountsLoad load)
+/// <param name="take">Called for each row.</param>
+internal sealed class CopiedCounts(Action<long, long, long> take)
 {
     private const int Fields = 3;
     private const int FieldSize = sizeof(int) + sizeof(long);
@@ -41,7 +41,7 @@ internal sealed class CopiedCounts(CountsLoad load)
         while (rest.Length >= RowSize)
         {
             Require(BinaryPrimitives.ReadInt16BigEndian(rest) == Fields);
-            load.Add(Field(rest, 0), Field(rest, 1), Field(rest, 2));
+            take(Field(rest, 0), Field(rest, 1), Field(rest, 2));
             rest = rest[RowSize..];
         }
 

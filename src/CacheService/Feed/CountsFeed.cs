@@ -27,6 +27,9 @@ internal sealed partial class CountsFeed(
     private static readonly TimeSpan SelfTestTimeout = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan PrimaryCheckInterval = TimeSpan.FromSeconds(3);
 
+    /// <summary>What stands in the way of the counts is looked at this often, so that they are back soon after it is mended.</summary>
+    private static readonly TimeSpan ProblemsInterval = TimeSpan.FromMilliseconds(250);
+
     /// <summary>More than enough for the statements of a new session, each of which has its own timeout.</summary>
     private static readonly TimeSpan OpenTimeout = TimeSpan.FromMinutes(1);
 
@@ -35,6 +38,14 @@ internal sealed partial class CountsFeed(
     private readonly Backoff _backoff = new(options.Value.MaxReconnectDelay);
     private Registration? _registration;
     private bool _hasConnected;
+
+    private string _problems = "";
+
+    /// <summary>The tables that are counted, as of the last look.</summary>
+    private uint[] _tables = [];
+
+    /// <summary>Whether tables have come or gone since nothing stood in the way of the counts.</summary>
+    private bool _hasNewTables;
 
     /// <summary>Whether the store continues from the current registration; false: it must be loaded first.</summary>
     private bool _isLoaded;
@@ -62,7 +73,7 @@ internal sealed partial class CountsFeed(
             status.BeginStep(OpenTimeout);
             try
             {
-                await using var session = await FeedSession.OpenAsync(connections, installer, _options, status, wake, time, stoppingToken);
+                await using var session = await FeedSession.OpenAsync(connections, installer, isFirst: !_hasConnected, _options, status, wake, time, stoppingToken);
                 _hasConnected = true;
                 using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
                 var watching = Task.WhenAll(WarnIfDeafAsync(session, ending.Token), LeaveDemotedAsync(session, ending.Token));
@@ -102,11 +113,11 @@ internal sealed partial class CountsFeed(
         var loop = new DrainLoop(store, repairs, status, requests, wake, _options, time);
         while (true)
         {
-            await SynchronizeAsync(cancellationToken);
+            await SynchronizeAsync(session, cancellationToken);
             var synchronized = time.GetTimestamp();
             var reload = await loop.RunAsync(session, _registration!, _catchUpTimeout, cancellationToken);
             LogReload(logger, reload.Why);
-            status.BecomeNotLive(FeedState.Syncing, $"loading all counts, since {reload.Why}");
+            status.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {reload.Why}", isForEverybody: true);
             _isLoaded = false;
             if (reload.RegisterAfresh)
             {
@@ -154,31 +165,74 @@ internal sealed partial class CountsFeed(
         }
     }
 
-    private async Task SynchronizeAsync(CancellationToken cancellationToken)
+    /// <summary>Registers and loads as far as that is needed: afterwards the store goes on by drains.</summary>
+    private async Task SynchronizeAsync(FeedSession session, CancellationToken cancellationToken)
     {
-        if (_registration is null)
+        while (true)
         {
-            status.BecomeNotLive(FeedState.Syncing, "registering with the change log");
-            _isLoaded = false;
-            _registration = await Registration.RegisterAsync(connections, _options.LeaseSeconds, cancellationToken);
-        }
+            var baseline = await WaitForSoundBaselineAsync(session, cancellationToken);
+            var whyAfresh = _registration?.Baseline.WhyRegisterAfresh(baseline);
+            if (_registration is null || whyAfresh is not null)
+            {
+                status.BecomeNotLive(FeedState.Syncing, "registering with the change log");
+                _isLoaded = false;
+                _registration = await Registration.RegisterAsync(connections, baseline, _options.LeaseSeconds, trustsOthers: whyAfresh is null, cancellationToken);
+            }
+            else if (_registration.Baseline.DescribeChangeTo(baseline) is not null)
+            {
+                _isLoaded = false;
+                _registration.Baseline = baseline;
+            }
 
-        if (_isLoaded)
-        {
-            return;
-        }
+            // A renewal for each session: the files of a server that was stopped and is put back to that state lack it.
+            var isReady = _isLoaded ? await _registration.RenewAsync(pin.Reached?.ToString(), cancellationToken) : await LoadAsync(_registration, cancellationToken);
+            if (isReady)
+            {
+                return;
+            }
 
-        if (!_registration.IsEverythingRecorded)
+            if (_isLoaded)
+            {
+                LogReload(logger, "the database does not know this service's registration any more");
+                (_registration, _isLoaded) = (null, false);
+            }
+        }
+    }
+
+    /// <returns>False: something has changed that must be looked at first.</returns>
+    private async Task<bool> LoadAsync(Registration registration, CancellationToken cancellationToken)
+    {
+        if (!registration.IsEverythingRecorded)
         {
-            await _registration.WaitForEarlierTransactionsAsync(WaitFor, cancellationToken);
+            await registration.WaitForEarlierTransactionsAsync(WaitFor, cancellationToken);
         }
 
         status.BecomeNotLive(FeedState.Syncing, "loading all counts");
         status.BeginStep(_options.LoadTimeout);
+        if (!await registration.BeginLoadAsync(cancellationToken))
+        {
+            _registration = null;
+            return false;
+        }
+
         var started = time.GetTimestamp();
+        ReloadReason? whyNot;
         await using (var loader = await connections.OpenLoaderAsync(_options.LoadTimeout, cancellationToken))
         {
-            await CountsLoader.LoadAsync(loader, store, _options.LoadWorkMemory, _options.LoadTimeout, time, cancellationToken);
+            whyNot = await CountsLoader.LoadAsync(loader, store, registration, _options, time, cancellationToken);
+        }
+
+        if (whyNot is not null)
+        {
+            WaitFor($"loading again, because {whyNot.Why}");
+            if (whyNot.RegisterAfresh)
+            {
+                _registration = null;
+                connections.ClearPool();
+            }
+
+            await Task.Delay(ProblemsInterval, time, cancellationToken);
+            return false;
         }
 
         _isLoaded = true;
@@ -187,10 +241,54 @@ internal sealed partial class CountsFeed(
         LogLoaded(logger, version.Messages, seconds, version.Snapshot);
 
         // Other caches may now rely on this one, and the log may be trimmed up to here.
-        if (!await _registration.RenewAsync(version.Snapshot.ToString(), cancellationToken))
+        if (!await registration.RenewAsync(version.Snapshot.ToString(), cancellationToken))
         {
-            _registration = null;
-            await SynchronizeAsync(cancellationToken);
+            (_registration, _isLoaded) = (null, false);
+        }
+
+        return _isLoaded;
+    }
+
+    /// <summary>Waits until nothing stands in the way of the counts, and says what does.</summary>
+    private async Task<Baseline> WaitForSoundBaselineAsync(FeedSession session, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            status.BeginStep(OpenTimeout);
+            session.ThrowIfBroken();
+            var (problems, tables) = await Task.Run(session.Reader.ReadProblems, cancellationToken);
+            _hasNewTables |= !_tables.AsSpan().SequenceEqual(tables);
+            _tables = tables;
+            if (problems.Length == 0)
+            {
+                var baseline = await Task.Run(session.Reader.ReadBaseline, cancellationToken);
+                if (baseline.Problems.Count == 0)
+                {
+                    (_hasNewTables, _problems) = (false, "");
+                    return baseline;
+                }
+
+                continue;
+            }
+
+            // Until then nobody needs the changes.
+            _isLoaded = false;
+            _registration?.BeginWaiting();
+            status.BecomeNotLive(FeedState.Syncing, problems, isForEverybody: true);
+            if (problems != _problems)
+            {
+                LogProblems(logger, problems);
+                _problems = problems;
+            }
+
+            if (_hasNewTables)
+            {
+                // New tables may only lack their triggers. Where one was taken away from a table that had it, somebody meant it.
+                await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
+                await SchemaInstaller.MendTriggersAsync(connection, cancellationToken);
+            }
+
+            await Task.Delay(ProblemsInterval, time, cancellationToken);
         }
     }
 
@@ -203,7 +301,7 @@ internal sealed partial class CountsFeed(
     /// <summary>A drain that had too little time for what there is to catch up with gets more the next time.</summary>
     private void BeMorePatientAfter(Exception broken, bool hasDrained)
     {
-        if (hasDrained || broken is not NpgsqlException { InnerException: TimeoutException })
+        if (hasDrained || broken is not (NpgsqlException { InnerException: TimeoutException } or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled }))
         {
             _catchUpTimeout = _options.DrainTimeout;
         }
@@ -230,7 +328,7 @@ internal sealed partial class CountsFeed(
         status.BecomeNotLive(FeedState.Starting, description);
         status.NotificationsWorking = false;
         status.IsRinger = false;
-        if (e is NpgsqlException or SocketException or TimeoutException or IOException or DatabaseSetupException)
+        if (e is NpgsqlException or SocketException or TimeoutException or IOException or DatabaseSetupException or DuplicateMessageException)
         {
             LogBroken(logger, description, delay.TotalSeconds);
         }

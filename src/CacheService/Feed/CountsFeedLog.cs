@@ -9,7 +9,7 @@ internal sealed partial class CountsFeed
     private static partial void LogLoaded(ILogger logger, long messages, double seconds, PgSnapshot snapshot);
 
     [LoggerMessage(EventId = 2, EventName = "Reloading", Level = LogLevel.Warning,
-        Message = "Loading all counts afresh, since {Reason}.")]
+        Message = "Loading all counts afresh, because {Reason}.")]
     private static partial void LogReload(ILogger logger, string reason);
 
     [LoggerMessage(EventId = 3, EventName = "SessionBroken", Level = LogLevel.Warning,
@@ -23,4 +23,8 @@ internal sealed partial class CountsFeed
     [LoggerMessage(EventId = 5, EventName = "NotificationsDoNotArrive", Level = LogLevel.Warning,
         Message = "Notifications do not arrive, as behind a pooler of connections: changes show up to {Milliseconds} ms late. Connect straight to the server.")]
     private static partial void LogDeaf(ILogger logger, double milliseconds);
+
+    [LoggerMessage(EventId = 6, EventName = "CountsNotProven", Level = LogLevel.Warning,
+        Message = "The counts are not LIVE until this is mended: {Problems}.")]
+    private static partial void LogProblems(ILogger logger, string problems);
 }

@@ -11,39 +11,76 @@ internal static class CountsLoader
 
     private const int BufferSize = 16 * 1024;
 
-    private const string CopySql =
+    private const string ActivitySql =
         """
+        select messageid,
+               count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt')  as rts,
+               count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav') as favs
+          from tweet.activity
+         group by messageid
+        """;
+
+    private const string MessagesSql =
+        $"""
         copy (
-            select m.messageid, coalesce(a.rts, 0), coalesce(a.favs, 0)
+            select m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)
               from tweet.message m
-              left join (select messageid,
-                                count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt')  as rts,
-                                count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav') as favs
-                           from tweet.activity
-                          group by messageid) a using (messageid)
+              left join ({ActivitySql}) a using (messageid)
         ) to stdout (format binary)
         """;
 
+    // Activity on messages that do not exist, or not yet.
+    private const string OrphansSql =
+        $"""
+        copy (
+            select a.messageid::bigint, a.rts, a.favs
+              from ({ActivitySql}) a
+             where a.messageid is not null and not exists (select from tweet.message m where m.messageid = a.messageid)
+        ) to stdout (format binary)
+        """;
+
+    private const string SnapshotSql =
+        """
+        select pg_current_snapshot()::text,
+               exists (select from twcache.consumer where name = $1 and renewal >= $2 and lapse = (select last_value from twcache.lapse))
+        """;
+
     /// <summary>Loads into the store, replacing what it held.</summary>
-    public static async Task LoadAsync(NpgsqlConnection connection, CountsStore store, int workMemoryMegabytes, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="connection">Where the statements run.</param>
+    /// <param name="store">The store.</param>
+    /// <param name="registration">What the change log keeps the changes since for.</param>
+    /// <param name="options">How long it may take, with how much memory.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Null; or why nothing was loaded: what the counts were to stand on is not there any more.</returns>
+    public static async Task<ReloadReason?> LoadAsync(
+        NpgsqlConnection connection, CountsStore store, Registration registration, FeedOptions options, TimeProvider time, CancellationToken cancellationToken)
     {
         // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
         await RunAsync(
             connection,
-            $"begin isolation level repeatable read read only; set local statement_timeout = '{timeout.TotalMilliseconds:F0}'; set local work_mem = '{workMemoryMegabytes}MB'; lock table tweet.message, tweet.activity in access share mode",
+            $"begin isolation level repeatable read read only; set local row_security = off; set local statement_timeout = '{options.LoadTimeout.TotalMilliseconds:F0}'; "
+            + $"set local work_mem = '{options.LoadWorkMemory}MB'; lock table tweet.message, tweet.activity in access share mode",
             cancellationToken);
 
         var takenAt = time.GetTimestamp();
-        PgSnapshot snapshot;
-        await using (var command = new NpgsqlCommand("select pg_current_snapshot()::text", connection))
+        if (await ReadSnapshotAsync(connection, registration, cancellationToken) is not { } snapshot)
         {
-            snapshot = PgSnapshot.Parse((string)(await command.ExecuteScalarAsync(cancellationToken))!);
+            return new ReloadReason("this is not the server, or not the state of it, that the service is registered with", RegisterAfresh: true);
         }
 
-        var load = store.BeginLoad();
-        // Nothing to await, on a thread of its own: each of millions of rows is a read, which costs much less that way.
-        await Task.Factory.StartNew(
-            () => Copy(connection, load, timeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (registration.Baseline.DescribeChangeTo(await ReadBaselineAsync(connection, cancellationToken)) is { } change)
+        {
+            return new ReloadReason(change, RegisterAfresh: false);
+        }
+
+        var load = store.BeginLoad(keepsOrphans: !registration.Baseline.HasForeignKey);
+        await CopyAsync(connection, MessagesSql, new CopiedCounts(load.Add), options.LoadTimeout, cancellationToken);
+        if (!registration.Baseline.HasForeignKey)
+        {
+            await CopyAsync(connection, OrphansSql, new CopiedCounts(load.AddOrphan), options.LoadTimeout, cancellationToken);
+        }
+
         await RunAsync(connection, "commit", cancellationToken);
         store.Load(load, snapshot, takenAt);
         if (store.Version!.Messages >= ManyMessages)
@@ -51,17 +88,42 @@ internal static class CountsLoader
             // What the load replaced and outgrew is more than the counts themselves, and nothing else would ask the system's memory back for long.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         }
+
+        return null;
     }
 
-    private static void Copy(NpgsqlConnection connection, CountsLoad load, TimeSpan timeout, CancellationToken cancellationToken)
+    private static async Task<PgSnapshot?> ReadSnapshotAsync(NpgsqlConnection connection, Registration registration, CancellationToken cancellationToken)
     {
-        using var copy = connection.BeginRawBinaryCopy(CopySql);
+        await using var command = new NpgsqlCommand(SnapshotSql, connection);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = registration.Consumer });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = registration.Proven.Renewal });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return reader.GetBoolean(1) ? PgSnapshot.Parse(reader.GetString(0)) : null;
+    }
+
+    private static async Task<Baseline> ReadBaselineAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Baseline.Sql, connection);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return Baseline.Read(reader);
+    }
+
+    // Nothing to await, on a thread of its own: each of millions of rows is a read, which costs much less that way.
+    private static Task CopyAsync(NpgsqlConnection connection, string sql, CopiedCounts counts, TimeSpan timeout, CancellationToken cancellationToken) =>
+        Task.Factory.StartNew(
+            () => Copy(connection, sql, counts, timeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    private static void Copy(NpgsqlConnection connection, string sql, CopiedCounts counts, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var copy = connection.BeginRawBinaryCopy(sql);
         using var cancelling = cancellationToken.Register(copy.Cancel);
         // The query works for as long as the tables are large before its first row comes.
         copy.ReadTimeout = (int)timeout.TotalMilliseconds;
         try
         {
-            Read(copy, new CopiedCounts(load));
+            Read(copy, counts);
         }
         catch (NpgsqlException) when (cancellationToken.IsCancellationRequested)
         {

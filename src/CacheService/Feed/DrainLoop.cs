@@ -8,6 +8,10 @@ namespace CacheService.Feed;
 /// running writer shared, and then found nothing: whoever wrote before is drained, whoever writes after rings.
 /// Of several caches on a database one, the ringer, uses ASLEEP. It tells the others when it finds changes; they drain on that, and on their heartbeats.
 /// It has a thread of its own, so that no number of readers and subscribers in the thread pool's queue keeps the counts from being young.
+/// <para>
+/// What the counts stand on (<see cref="Baseline"/>) is looked at with each drain as far as that is cheap, which with many partitions it is not: then now and then.
+/// Only a drain that looks makes the counts younger. All of it is looked at once a second, and with each drain that a read waits for.
+/// </para>
 /// </summary>
 internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
 {
@@ -17,10 +21,17 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
     private const double FullQueue = 0.5;
 
     private static readonly TimeSpan MinTellInterval = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan BaselineInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Some twenty times what it costs to look at a table with its triggers: a twentieth of the time goes there at most.</summary>
+    private static readonly TimeSpan LookIntervalPerTable = TimeSpan.FromMilliseconds(0.1);
+    private static readonly TimeSpan ShortestGrowingPause = TimeSpan.FromMilliseconds(1);
 
     private long _lastStart = time.GetTimestamp();
     private long _lastRingerAttempt;
     private long _lastTold;
+    private long _lastLook;
+    private long _lastBaseline;
 
     /// <summary>Whether there are changes that the other caches have not been told of.</summary>
     private bool _owesOthers;
@@ -36,6 +47,15 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
 
     private ReloadReason Run(FeedSession session, Registration registration, TimeSpan catchUpTimeout, CancellationToken cancellationToken)
     {
+        var reload = Follow(session, registration, catchUpTimeout, cancellationToken);
+
+        // What comes next may take long, and nobody listens meanwhile: writers need not ring.
+        session.Reader.WakeUp();
+        return reload;
+    }
+
+    private ReloadReason Follow(FeedSession session, Registration registration, TimeSpan catchUpTimeout, CancellationToken cancellationToken)
+    {
         var reader = session.Reader;
         var timeout = catchUpTimeout;
         var emptyDrains = 0;
@@ -43,7 +63,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
         var asleep = false;
         status.IsRinger = false;
         status.Consumer = registration.Consumer;
-        (_lastRingerAttempt, _owesOthers) = (0, false);
+        (_lastRingerAttempt, _lastLook, _lastBaseline, _owesOthers) = (0, 0, 0, false);
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -53,7 +73,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             // Taken before the drain starts: what rang until now, the drain sees.
             var reasons = wake.Take();
             session.ThrowIfBroken();
-            var prelude = ChoosePrelude(reader.HoldsAsleep, asleep, reasons, emptyDrains);
+            var prelude = ChoosePrelude(reader, asleep, reasons, emptyDrains);
             var drain = Drain(reader, registration, prelude, timeout);
             if (drain.Reload is { } reload)
             {
@@ -71,7 +91,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             {
                 emptyDrains++;
                 // Writers are in flight: look less and less often.
-                pause = emptyDrains <= EmptyDrainsBeforeSleep ? options.MinDrainInterval : Shorter(pause * 2, options.MaxDrainPause);
+                pause = emptyDrains <= EmptyDrainsBeforeSleep ? options.MinDrainInterval : Shorter(Longer(pause, ShortestGrowingPause) * 2, options.MaxDrainPause);
             }
 
             asleep = reader.HoldsAsleep && !drain.FoundChanges;
@@ -79,26 +99,32 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
         }
     }
 
-    private DrainPrelude ChoosePrelude(bool holdsAsleep, bool asleep, WakeReasons reasons, int emptyDrains)
+    private DrainPrelude ChoosePrelude(ChangeLogReader reader, bool asleep, WakeReasons reasons, int emptyDrains)
     {
-        if (holdsAsleep)
+        if (reader.HoldsAsleep)
         {
             return asleep && !reasons.HasFlag(WakeReasons.Bell) ? DrainPrelude.None : DrainPrelude.WakeUp;
         }
 
-        return emptyDrains >= EmptyDrainsBeforeSleep && status.IsRinger && !_owesOthers && status.NotificationQueueUsage < FullQueue ? DrainPrelude.FallAsleep : DrainPrelude.None;
+        return emptyDrains >= EmptyDrainsBeforeSleep && reader.MaySleep && status.IsRinger && !_owesOthers && status.NotificationQueueUsage < FullQueue
+            ? DrainPrelude.FallAsleep
+            : DrainPrelude.None;
     }
 
     private (bool FoundChanges, bool HasOthers, ReloadReason? Reload) Drain(ChangeLogReader reader, Registration registration, DrainPrelude prelude, TimeSpan timeout)
     {
         _lastStart = time.GetTimestamp();
-        var waiting = requests.BeginDrain();
+        var waiting = requests.BeginDrain(out var isAsked);
+        var depth = isAsked || IsDue(_lastBaseline, BaselineInterval) ? DrainDepth.Baseline
+            : IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
+            : DrainDepth.Changes;
         var succeeded = false;
         try
         {
-            var drain = reader.Drain(store.Version!.Snapshot, registration.Consumer, prelude, timeout);
+            var before = store.Version!;
+            var drain = reader.Drain(before.Snapshot, registration, prelude, depth, timeout);
             status.CountDrain();
-            if (registration.FindGap(drain) is { } gap)
+            if (registration.FindGap(drain, before.Snapshot) is { } gap)
             {
                 return (false, false, new ReloadReason(gap, RegisterAfresh: true));
             }
@@ -108,8 +134,16 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
                 return (false, false, new ReloadReason("a table was truncated", RegisterAfresh: false));
             }
 
+            if (FindDrift(registration.Baseline, drain) is { } drift)
+            {
+                return (false, false, new ReloadReason(drift, RegisterAfresh: false));
+            }
+
+            _lastLook = depth >= DrainDepth.Footprint ? _lastStart : _lastLook;
+            _lastBaseline = depth == DrainDepth.Baseline ? _lastStart : _lastBaseline;
+
             repairs.ApplyTo(store);
-            store.Apply(drain.Changes, drain.Snapshot, drain.StartedAt);
+            store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt);
             // Before the reads that wait are answered: with LIVE.
             status.BecomeLive();
             succeeded = true;
@@ -124,6 +158,12 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             waiting.SetResult(succeeded);
         }
     }
+
+    private static string? FindDrift(Baseline baseline, Drain drain) =>
+        (drain.Baseline is { } now ? baseline.DescribeChangeTo(now) : null)
+        ?? (drain.Footprint is { } footprint && footprint != baseline.Footprint ? baseline.Footprint.DescribeChangeTo(footprint) : null);
+
+    private bool IsDue(long last, TimeSpan interval) => last == 0 || time.GetElapsedTime(last) >= interval;
 
     /// <summary>Tells the other caches of changes; not each time, while there are many. What it owes them it tells before it sleeps.</summary>
     private void TellOthers(ChangeLogReader reader, bool haveNews)
@@ -161,6 +201,8 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             cancellationToken.WaitHandle.WaitOne((int)Math.Ceiling(untilAllowed));
         }
     }
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

@@ -24,6 +24,11 @@ internal sealed class FeedOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "00:00:10")]
     public TimeSpan HeartbeatInterval { get; set; } = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>Whether the cache sleeps while nothing happens, and is woken by writers.</summary>
+    [Description("Whether the cache sleeps while nothing happens, and is woken by writers: Auto, Always or Never. A transaction that wakes it cannot be prepared (PREPARE TRANSACTION). Auto: unless the server allows prepared transactions (max_prepared_transactions).")]
+    [EnumDataType(typeof(Doorbell))]
+    public Doorbell Doorbell { get; set; }
+
     /// <summary>Counts older than this are marked STALE.</summary>
     [Description("Counts older than this are marked STALE.")]
     [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]

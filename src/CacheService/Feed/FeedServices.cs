@@ -1,4 +1,3 @@
-using CacheService.Health;
 using CacheService.Settings;
 
 namespace CacheService.Feed;
@@ -15,7 +14,6 @@ internal static class FeedServices
         builder.Services.AddSingleton<WakeSignal>();
         builder.Services.AddSingleton<DrainRequests>();
         builder.Services.AddSingleton<FeedStatus>();
-        builder.Services.AddSingleton<IServingStatus>(services => services.GetRequiredService<FeedStatus>());
         builder.Services.AddSingleton<ReadGate>();
         builder.Services.AddSingleton<SnapshotPin>();
         builder.Services.AddSingleton<Repairs>();

@@ -34,19 +34,19 @@ internal sealed class FeedSession : IAsyncDisposable
 
     /// <summary>Opens both connections. It listens before it returns, so that whatever is read afterwards lacks no bell.</summary>
     public static async Task<FeedSession> OpenAsync(
-        PostgresConnections connections, SchemaInstaller installer, FeedOptions options, FeedStatus status, WakeSignal wake, TimeProvider time, CancellationToken cancellationToken)
+        PostgresConnections connections, SchemaInstaller installer, bool isFirst, FeedOptions options, FeedStatus status, WakeSignal wake, TimeProvider time, CancellationToken cancellationToken)
     {
         status.NotificationsWorking = false;
         await connections.ChoosePrimaryAsync(cancellationToken);
         await using (var connection = await connections.OpenLoaderAsync(options.LoadTimeout, cancellationToken))
         {
             await RequirePrimaryAsync(connection, cancellationToken);
-            await installer.EnsureAsync(connection, cancellationToken);
+            await installer.EnsureAsync(connection, mayInstall: isFirst, cancellationToken);
             status.ServerVersion = connection.PostgreSqlVersion.ToString();
         }
 
         BellListener? listener = null;
-        var reader = await ChangeLogReader.OpenAsync(connections, options.DrainTimeout, time);
+        var reader = await ChangeLogReader.OpenAsync(connections, options, time);
         try
         {
             if (reader.OwnsSession)

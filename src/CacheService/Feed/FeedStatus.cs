@@ -83,10 +83,13 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
     }
 
     /// <summary>The feed is down or synchronizing: STALE if there are counts to serve, else the given state.</summary>
-    internal void BecomeNotLive(FeedState stateWithoutCounts, string reason)
+    /// <param name="stateWithoutCounts">The state if there are none.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="isForEverybody">See <see cref="FeedCondition"/>.</param>
+    internal void BecomeNotLive(FeedState stateWithoutCounts, string reason, bool isForEverybody = false)
     {
         var state = store.Version is null ? stateWithoutCounts : FeedState.Stale;
-        Volatile.Write(ref _condition, new FeedCondition(state, $"{StateName(state)}: {reason}"));
+        Volatile.Write(ref _condition, new FeedCondition(state, $"{StateName(state)}: {reason}", isForEverybody));
         AnnounceState();
     }
 

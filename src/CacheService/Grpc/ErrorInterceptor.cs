@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using CacheService.Auditing;
 using CacheService.Feed;
+using CacheService.Messages;
 using CacheService.Watching;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
@@ -63,6 +64,17 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
             // A caller that has gone, or whose deadline has passed. To write to it then is an invalid operation.
             case OperationCanceledException or InvalidOperationException or IOException when context.CancellationToken.IsCancellationRequested:
                 return new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled"));
+            case TextTooLongException:
+                return new RpcException(new Status(StatusCode.ResourceExhausted, error.Message));
+            case PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } refused:
+                LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));
+                return new RpcException(new Status(StatusCode.FailedPrecondition, DatabaseErrors.DescribeMissingRight(refused)));
+            case PostgresException { SqlState: PostgresErrorCodes.QueryCanceled }:
+                LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));
+                return new RpcException(new Status(StatusCode.Unavailable, "the database did not answer in time: tables may be locked; try again in a moment"));
+            case PostgresException permanent when DatabaseErrors.IsPermanent(permanent):
+                LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));
+                return new RpcException(new Status(StatusCode.FailedPrecondition, $"the database cannot answer this: {permanent.MessageText}; the tables are not what the service needs"));
             case NpgsqlException or SocketException or TimeoutException:
                 LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));
                 return new RpcException(new Status(StatusCode.Unavailable, "the database cannot be asked right now; try again in a moment"));

@@ -28,6 +28,7 @@ internal static class GrpcServices
         });
         builder.Services.AddSingleton<LoggerFactory>();
         builder.Services.Replace(ServiceDescriptor.Singleton<ILoggerFactory, SenderFaultLogs>());
+        builder.Services.AddSingleton<ClosedConnections>();
         builder.Services.AddSingleton<MessageTexts>();
         builder.Services.AddSingleton<Replies>();
         builder.Services.AddSingleton<EncodedReplies>();

@@ -4,7 +4,8 @@ namespace CacheService.Grpc;
 
 /// <summary>
 /// Keeps the faults of senders out of the log, which they could fill: gRPC logs an error with a stack trace, as of a handler that failed, where bytes are no
-/// message or break off within one, and Kestrel that something critical has happened where a client floods a connection, which it then ends.
+/// message or break off within one, and Kestrel that something critical has happened where a client floods a connection, which it then ends, and, with a stack
+/// trace, where the headers on a connection cannot be read.
 /// All else is logged as before, and our handlers' failures by <see cref="ErrorInterceptor"/>.
 /// </summary>
 internal sealed class SenderFaultLogs(LoggerFactory loggers) : ILoggerFactory
@@ -12,7 +13,9 @@ internal sealed class SenderFaultLogs(LoggerFactory loggers) : ILoggerFactory
     public ILogger CreateLogger(string categoryName)
     {
         var logger = loggers.CreateLogger(categoryName);
-        return categoryName is "Grpc.AspNetCore.Server.ServerCallHandler" or "Microsoft.AspNetCore.Server.Kestrel.Http2" ? new Logger(logger) : logger;
+        return categoryName is "Grpc.AspNetCore.Server.ServerCallHandler" or "Microsoft.AspNetCore.Server.Kestrel" or "Microsoft.AspNetCore.Server.Kestrel.Http2"
+            ? new Logger(logger)
+            : logger;
     }
 
     public void AddProvider(ILoggerProvider provider) => loggers.AddProvider(provider);
@@ -33,6 +36,8 @@ internal sealed class SenderFaultLogs(LoggerFactory loggers) : ILoggerFactory
         {
             "ErrorExecutingServiceMethod" => exception is InvalidProtocolBufferException or InvalidDataException or IOException,
             "Http2QueueOperationsExceeded" => true,
+            // An index of HPACK that is out of range. The event has no name.
+            null => exception is IndexOutOfRangeException or ArgumentOutOfRangeException,
             _ => false,
         };
     }

@@ -1,4 +1,5 @@
 using CacheService.Feed;
+using CacheService.Shutdown;
 
 namespace CacheService.Http;
 
@@ -6,7 +7,8 @@ namespace CacheService.Http;
 internal static class HealthEndpoints
 {
     /// <summary>
-    /// Maps <c>GET /health</c> and <c>GET /health/ready</c>: 200 while LIVE, else 503, and the state's name. Anybody may ask: why it is not LIVE says GetStatus.
+    /// Maps <c>GET /health</c> and <c>GET /health/ready</c>: 200 while LIVE, else 503, and the state's name, with the reason where that is for everybody; or 503 and "stopping" from the signal to stop on.
+    /// Anybody may ask: other reasons says GetStatus.
     /// And <c>GET /health/live</c>: 200 while the feed goes on from step to step, else 503: only a restart helps then. A database that is away is no reason for one.
     /// </summary>
     public static void MapHealth(this IEndpointRouteBuilder endpoints)
@@ -20,9 +22,15 @@ internal static class HealthEndpoints
             : Results.Text("the feed hangs\n", statusCode: StatusCodes.Status503ServiceUnavailable));
     }
 
-    private static IResult Ready(FeedStatus status)
+    private static IResult Ready(FeedStatus status, Readiness readiness)
     {
-        var state = status.Condition.State;
-        return Results.Text($"{state.ToString().ToLowerInvariant()}\n", statusCode: state == FeedState.Live ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
+        if (readiness.IsEnding)
+        {
+            return Results.Text("stopping\n", statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+
+        var condition = status.Condition;
+        var words = condition.IsForEverybody ? condition.Detail : condition.State.ToString().ToLowerInvariant();
+        return Results.Text($"{words}\n", statusCode: condition.State == FeedState.Live ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }

@@ -36,11 +36,11 @@ internal sealed class DatabaseAddress(string? configured)
         // What is chosen here is not for Npgsql to choose again.
         one.Remove("Target Session Attributes");
         one.Remove("Load Balance Hosts");
-        // Host:port, but not a lone IPv6 address or a socket's path.
+        // Host:port or [IPv6]:port, but not a lone IPv6 address or a socket's path.
         var colon = host.LastIndexOf(':');
-        if (colon > 0 && host.IndexOf(':') == colon && int.TryParse(host[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port))
+        if (colon > 0 && (host.IndexOf(':') == colon || host[colon - 1] == ']') && int.TryParse(host[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port))
         {
-            (one.Host, one.Port) = (host[..colon], port);
+            (one.Host, one.Port) = (host[..colon].Trim('[', ']'), port);
         }
 
         return one.ConnectionString;

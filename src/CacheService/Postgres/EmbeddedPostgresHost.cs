@@ -7,14 +7,29 @@ namespace CacheService.Postgres;
 internal sealed class EmbeddedPostgresHost(DatabaseAddress address, IOptions<EmbeddedOptions> options, ILogger<EmbeddedPostgresHost> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
-    private EmbeddedPostgres? _server;
+    private Task<EmbeddedPostgres>? _starting;
+    private volatile EmbeddedPostgres? _server;
 
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         if (address.IsEmbedded)
         {
-            _server = await EmbeddedPostgres.StartAsync(options.Value, logger, cancellationToken);
+            _starting = EmbeddedPostgres.StartAsync(options.Value, logger, cancellationToken);
+            _server = await _starting;
             address.ConnectionString = _server.ConnectionString;
+        }
+    }
+
+    /// <summary>Stops the server without its goodbyes. One that is being started stops by itself, since whoever asks for this has cancelled the start.</summary>
+    public async Task StopAtOnceAsync()
+    {
+        if (_starting is { } starting)
+        {
+            await ((Task)starting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (starting.IsCompletedSuccessfully)
+            {
+                await (await starting).StopAtOnceAsync();
+            }
         }
     }
 

@@ -1,31 +1,47 @@
 using System.Data;
+using CacheService.Postgres.Addresses;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace CacheService.Postgres;
 
-/// <summary>The service's connections to its database, all to the same server, the primary. Thread-safe.</summary>
-internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDisposable
+/// <summary>
+/// The service's connections to its database, all to the same server, the primary, and no more than <see cref="DatabaseOptions.MaxConnections"/>. What the counts
+/// stand on shares none with anything else. Thread-safe.
+/// </summary>
+internal sealed partial class PostgresConnections(DatabaseAddress address, IOptions<DatabaseOptions> options, ILogger<PostgresConnections> logger) : IAsyncDisposable
 {
     private const int KeepAliveSeconds = 5;
-    private const int PoolSize = 10;
     private const int ConnectTimeoutSeconds = 5;
+    private const int LongestConnectTimeoutSeconds = 30;
     private const int LongestApplicationName = 63;
+    private const int OpeningsWithoutRoom = 5;
+
+    private static readonly TimeSpan PauseWithoutRoom = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan RoomReportInterval = TimeSpan.FromMinutes(1);
 
     private readonly Lock _choosing = new();
-    private NpgsqlDataSource? _pool;
+    private readonly SlotQueue _texts = new(options.Value.TextConnections);
+    private ConnectionPools? _pools;
     private Primary? _primary;
+    private long _roomReportedAt;
+
+    /// <summary>Set where a pooler of transactions is found in between.</summary>
+    private volatile bool _sharesSessions;
 
     /// <summary>Names this service among all that use the database; it ends the name of each of its sessions, <c>application_name</c>.</summary>
     public string Instance { get; } = $"{Random.Shared.Next():x8}";
 
-    /// <summary>Pooled connections for short statements.</summary>
-    public NpgsqlDataSource Pool
+    /// <summary>Pooled connections for short statements that the counts do not depend on.</summary>
+    public NpgsqlDataSource Pool => Pools.Others;
+
+    private ConnectionPools Pools
     {
         get
         {
             lock (_choosing)
             {
-                return _pool ??= CreatePool();
+                return _pools ??= CreatePools();
             }
         }
     }
@@ -36,7 +52,7 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
     {
         var hosts = address.Hosts;
         var primary = hosts.Count == 1 ? new Primary(hosts[0], "") : await PrimaryFinder.FindAsync(hosts, cancellationToken);
-        NpgsqlDataSource? old;
+        ConnectionPools? old;
         lock (_choosing)
         {
             if (primary == _primary)
@@ -49,7 +65,7 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
                 throw new NpgsqlException($"the primary on timeline {_primary!.Timeline} is away, and the host that answers as one, on timeline {primary.Timeline}, was demoted");
             }
 
-            (_primary, old, _pool) = (primary, _pool, null);
+            (_primary, old, _pools) = (primary, _pools, null);
         }
 
         if (old is not null)
@@ -79,7 +95,17 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
     }
 
     /// <summary>Forgets pooled connections that nobody uses: they may be as broken as another one was found to be.</summary>
-    public void ClearPool() => Pool.Clear();
+    public void ClearPool()
+    {
+        ConnectionPools? pools;
+        lock (_choosing)
+        {
+            // None is made for it: what keeps it from being made is told where it is wanted.
+            pools = _pools;
+        }
+
+        pools?.Clear();
+    }
 
     /// <summary>
     /// Ends sessions that earlier readers and listeners of this service have left on the server, which may not have noticed that they are gone: they would
@@ -90,7 +116,7 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
         const string Sql =
             """
             select pg_terminate_backend(pid) from pg_stat_activity
-             where datname = current_database() and usename = current_user and application_name ~ $1 and pid <> pg_backend_pid()
+             where datname = current_database() and usename = session_user and application_name ~ $1 and pid <> pg_backend_pid()
             """;
         using var end = new NpgsqlCommand(Sql, reader);
         end.Parameters.Add(new NpgsqlParameter<string> { TypedValue = $" (reader|listener|loader) {Instance}$" });
@@ -98,13 +124,34 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
     }
 
     /// <summary>Runs statements in one READ COMMITTED transaction, whatever the role's default: what follows a lock in a function must see what was committed before it.</summary>
-    public async Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
+    public Task<T> RunAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken) => RunAsync(pools => pools.Others, statements, cancellationToken);
+
+    /// <summary>As <see cref="RunAsync{T}(Func{NpgsqlConnection, Task{T}}, CancellationToken)"/>, on a connection that only registering and renewing use: nothing else can hold it up.</summary>
+    public Task<T> RunForLeaseAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken) => RunAsync(pools => pools.Lease, statements, cancellationToken);
+
+    /// <summary>Reads from the application's tables, which others may have locked for long. Waits for a connection for as long as it may.</summary>
+    public async Task<T> ReadTextsAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
     {
-        await using var connection = await Pool.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
-        var result = await statements(connection);
-        await transaction.CommitAsync(cancellationToken);
-        return result;
+        while (true)
+        {
+            using var slot = await _texts.TakeAsync(cancellationToken);
+            NpgsqlConnection connection;
+            try
+            {
+                connection = await Pools.Texts.OpenConnectionAsync(cancellationToken);
+            }
+            catch (PostgresException e) when (HasNoRoom(e))
+            {
+                ReportNoRoom(e);
+                slot.HasNoRoom = true;
+                continue;
+            }
+
+            await using (connection)
+            {
+                return await RunAsync(connection, statements, cancellationToken);
+            }
+        }
     }
 
     /// <summary>Opens a connection that only listens. Without keep-alive it would not notice a half-open connection.</summary>
@@ -123,41 +170,147 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
     {
         var builder = Builder("reader", builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds);
         builder.Pooling = false;
-        var connection = new NpgsqlConnection(builder.ConnectionString);
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            connection.Open();
-            return connection;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
+            var connection = new NpgsqlConnection(builder.ConnectionString);
+            try
+            {
+                connection.Open();
+                return connection;
+            }
+            catch (PostgresException e) when (HasNoRoom(e) && attempt < OpeningsWithoutRoom)
+            {
+                connection.Dispose();
+                MakeRoom(e);
+                Thread.Sleep(PauseWithoutRoom);
+            }
+            catch
+            {
+                connection.Dispose();
+                throw;
+            }
         }
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (_pool is not null)
+        _texts.Dispose();
+        if (_pools is { } pools)
         {
-            await _pool.DisposeAsync();
+            await pools.DisposeAsync();
         }
     }
 
-    private NpgsqlDataSource CreatePool()
+    /// <summary>Whether the server had no connection left for this role, this database, or at all.</summary>
+    public static bool HasNoRoom(PostgresException error) => error.SqlState == PostgresErrorCodes.TooManyConnections;
+
+    private async Task<T> RunAsync<T>(Func<ConnectionPools, NpgsqlDataSource> pool, Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
     {
-        var settings = Builder("pool", builder =>
+        await using var connection = await OpenPooledAsync(pool, cancellationToken);
+        return await RunAsync(connection, statements, cancellationToken);
+    }
+
+    private async Task<T> RunAsync<T>(NpgsqlConnection connection, Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+        if (_sharesSessions)
         {
-            builder.MaxPoolSize = PoolSize;
+            await using var settings = new NpgsqlCommand(SessionSettings.ForOneTransaction, connection);
+            await settings.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        var result = await statements(connection);
+        await transaction.CommitAsync(cancellationToken);
+        return result;
+    }
+
+    private async Task<NpgsqlConnection> OpenPooledAsync(Func<ConnectionPools, NpgsqlDataSource> pool, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await pool(Pools).OpenConnectionAsync(cancellationToken);
+            }
+            catch (PostgresException e) when (HasNoRoom(e) && attempt < OpeningsWithoutRoom)
+            {
+                MakeRoom(e);
+                await Task.Delay(PauseWithoutRoom, cancellationToken);
+            }
+        }
+    }
+
+    // A connection that has listened or holds locks must never come back out of a pool.
+    private async Task<NpgsqlConnection> OpenUnpooledAsync(NpgsqlConnectionStringBuilder builder, CancellationToken cancellationToken)
+    {
+        builder.Pooling = false;
+        for (var attempt = 1; ; attempt++)
+        {
+            var connection = new NpgsqlConnection(builder.ConnectionString);
+            try
+            {
+                await connection.OpenAsync(cancellationToken);
+                await SessionSettings.ApplyAsync(connection);
+                return connection;
+            }
+            catch (PostgresException e) when (HasNoRoom(e) && attempt < OpeningsWithoutRoom)
+            {
+                await connection.DisposeAsync();
+                MakeRoom(e);
+                await Task.Delay(PauseWithoutRoom, cancellationToken);
+            }
+            catch (Exception e)
+            {
+                await connection.DisposeAsync();
+                if (TlsDiagnosis.IsAbout(e))
+                {
+                    throw new TlsFailedException(await TlsDiagnosis.ExplainAsync(builder, e, cancellationToken), e);
+                }
+
+                throw;
+            }
+        }
+    }
+
+    private void MakeRoom(PostgresException why)
+    {
+        ReportNoRoom(why);
+        // Those who wait for a text can wait for longer than the counts. What is in use is closed when it comes back.
+        _texts.TakeOneAway();
+        Pools.Texts.Clear();
+        Pools.Others.Clear();
+    }
+
+    private void ReportNoRoom(PostgresException why)
+    {
+        var now = Environment.TickCount64;
+        var last = Interlocked.Read(ref _roomReportedAt);
+        if ((last == 0 || now - last > RoomReportInterval.TotalMilliseconds) && Interlocked.CompareExchange(ref _roomReportedAt, now, last) == last)
+        {
+            LogNoRoom(logger, why.MessageText, options.Value.MaxConnections);
+        }
+    }
+
+    private ConnectionPools CreatePools() => new(
+        CreatePool("lease", options.Value.LeaseConnections),
+        CreatePool("texts", options.Value.TextConnections),
+        CreatePool("pool", options.Value.OtherConnections));
+
+    private NpgsqlDataSource CreatePool(string purpose, int size)
+    {
+        var settings = Builder(purpose, builder =>
+        {
+            builder.MaxPoolSize = size;
             builder.KeepAlive = KeepAliveSeconds;
             builder.CommandTimeout = SessionSettings.StatementTimeoutSeconds;
+            // A reset would undo the session's settings.
             builder.NoResetOnClose = true;
         });
         var pool = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         pool.UsePhysicalConnectionInitializer(
-            connection => SessionSettings.Apply(connection, SessionSettings.ShortStatements),
-            connection => SessionSettings.ApplyAsync(connection, SessionSettings.ShortStatements));
+            connection => _sharesSessions = !SessionSettings.Apply(connection, SessionSettings.ShortStatements),
+            async connection => _sharesSessions = !await SessionSettings.ApplyAsync(connection, SessionSettings.ShortStatements));
         return pool.Build();
     }
 
@@ -170,30 +323,15 @@ internal sealed class PostgresConnections(DatabaseAddress address) : IAsyncDispo
         var end = $" {purpose} {Instance}";
         var name = builder.ApplicationName ?? "CacheService";
         builder.ApplicationName = name[..Math.Min(name.Length, LongestApplicationName - end.Length)] + end;
-        if (!builder.ShouldSerialize("Timeout"))
-        {
-            builder.Timeout = ConnectTimeoutSeconds;
-        }
-
+        // 0 is for ever.
+        builder.Timeout = !builder.ShouldSerialize("Timeout") ? ConnectTimeoutSeconds : builder.Timeout is > 0 and <= LongestConnectTimeoutSeconds ? builder.Timeout : LongestConnectTimeoutSeconds;
+        // What Npgsql would ask about types at the first connection, it asks before the session's settings are set; none of ours is the database's own.
+        builder["Server Compatibility Mode"] = "NoTypeLoading";
         configure(builder);
         return builder;
     }
 
-    // A connection that has listened or holds locks must never come back out of a pool.
-    private static async Task<NpgsqlConnection> OpenUnpooledAsync(NpgsqlConnectionStringBuilder builder, CancellationToken cancellationToken)
-    {
-        builder.Pooling = false;
-        var connection = new NpgsqlConnection(builder.ConnectionString);
-        try
-        {
-            await connection.OpenAsync(cancellationToken);
-            await SessionSettings.ApplyAsync(connection);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
+    [LoggerMessage(EventId = 1, EventName = "NoRoomForConnections", Level = LogLevel.Warning,
+        Message = "The database has no room for another connection: {Reason}. The service uses up to {MaxConnections} (Database:MaxConnections); allow its role as many. Until then readers of texts wait for one.")]
+    private static partial void LogNoRoom(ILogger logger, string reason, int maxConnections);
 }

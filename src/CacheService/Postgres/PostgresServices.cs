@@ -1,6 +1,6 @@
+using CacheService.Postgres.Addresses;
 using CacheService.Postgres.Embedded;
 using CacheService.Settings;
-using Npgsql;
 
 namespace CacheService.Postgres;
 
@@ -11,12 +11,15 @@ internal static class PostgresServices
     public static void AddPostgres(this WebApplicationBuilder builder)
     {
         builder.Services.AddSettings<EmbeddedOptions, EmbeddedOptionsValidator>(builder.Configuration, EmbeddedOptions.Section);
+        builder.Services.AddSettings<DatabaseOptions, DatabaseOptionsValidator>(builder.Configuration, DatabaseOptions.Section);
         builder.Services.AddSingleton(new DatabaseAddress(ConfiguredAddress(builder.Configuration)));
         builder.Services.AddSingleton<PostgresConnections>();
         builder.Services.AddSingleton<SchemaInstaller>();
-        builder.Services.AddHostedService<EmbeddedPostgresHost>();
+        builder.Services.AddSingleton<EmbeddedPostgresHost>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<EmbeddedPostgresHost>());
     }
 
+    // Here, before the other settings are checked: what the other services are made with depends on it.
     private static string? ConfiguredAddress(IConfiguration configuration)
     {
         var connectionString = configuration.GetConnectionString("Postgres");
@@ -27,12 +30,11 @@ internal static class PostgresServices
 
         try
         {
-            return new NpgsqlConnectionStringBuilder(connectionString).ConnectionString;
+            return ServiceAddress.Of(connectionString);
         }
-        catch (ArgumentException e)
+        catch (BadConnectionStringException e)
         {
-            // The message names the keyword, never the password.
-            throw new BadSettingsException([$"ConnectionStrings:Postgres is not a connection string: {e.Message}"]);
+            throw new BadSettingsException([$"ConnectionStrings:Postgres cannot be used: {e.Message}"]);
         }
     }
 }

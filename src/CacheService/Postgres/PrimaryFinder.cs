@@ -1,3 +1,4 @@
+using CacheService.Postgres.Addresses;
 using Npgsql;
 
 namespace CacheService.Postgres;
@@ -10,39 +11,50 @@ internal static class PrimaryFinder
 {
     private const int ConnectTimeoutSeconds = 2;
 
-    // The first eight digits of a WAL file's name are the timeline. A standby writes none.
+    // The first eight digits of a WAL file's name are the timeline. A standby writes none. In a transaction of its own kind, whatever the role's defaults are.
     private const string TimelineSql =
-        "select case when pg_is_in_recovery() then null else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end";
+        """
+        begin isolation level read committed, read only, not deferrable; set local search_path = pg_catalog, pg_temp; set local statement_timeout = '2s';
+        select case when pg_is_in_recovery() then null else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end;
+        commit
+        """;
 
     /// <summary>Asks all hosts at once.</summary>
     /// <param name="hosts">A connection string for each host.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <returns>The primary.</returns>
-    /// <exception cref="NpgsqlException">No host answers as a primary; the message says what each answered.</exception>
+    /// <exception cref="NoPrimaryException">No host answers as a primary; the message says what each answered.</exception>
     public static async Task<Primary> FindAsync(IReadOnlyList<string> hosts, CancellationToken cancellationToken)
     {
         var answers = await Task.WhenAll(hosts.Select(host => AskAsync(host, cancellationToken)));
         return answers.Select(answer => answer.Primary).OfType<Primary>().OrderByDescending(primary => primary.Timeline, StringComparer.Ordinal).FirstOrDefault()
-            ?? throw new NpgsqlException($"none of the hosts is a primary: {string.Join("; ", answers.Select(answer => answer.WhyNot))}");
+            ?? throw new NoPrimaryException($"none of the hosts is a primary: {string.Join("; ", answers.Select(answer => answer.WhyNot))}", [.. answers.Select(answer => answer.Error)]);
     }
 
     private static async Task<Answer> AskAsync(string connectionString, CancellationToken cancellationToken)
     {
         var builder = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, Timeout = ConnectTimeoutSeconds, CommandTimeout = ConnectTimeoutSeconds };
+        // As for every connection: see PostgresConnections.
+        builder["Server Compatibility Mode"] = "NoTypeLoading";
         try
         {
             await using var connection = new NpgsqlConnection(builder.ConnectionString);
             await connection.OpenAsync(cancellationToken);
             await using var command = new NpgsqlCommand(TimelineSql, connection);
             return await command.ExecuteScalarAsync(cancellationToken) is string timeline
-                ? new Answer(new Primary(connectionString, timeline), "")
-                : new Answer(null, $"{builder.Host}:{builder.Port} is a standby");
+                ? new Answer(new Primary(connectionString, timeline), "", null)
+                : new Answer(null, $"{builder.Host}:{builder.Port} is a standby", null);
+        }
+        catch (Exception e) when (TlsDiagnosis.IsAbout(e))
+        {
+            var words = await TlsDiagnosis.ExplainAsync(builder, e, cancellationToken);
+            return new Answer(null, words, new TlsFailedException(words, e));
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            return new Answer(null, $"{builder.Host}:{builder.Port}: {e.Message.ReplaceLineEndings(" ")}");
+            return new Answer(null, $"{builder.Host}:{builder.Port}: {(e is PostgresException says ? says.MessageText : e.Message).ReplaceLineEndings(" ")}", e);
         }
     }
 
-    private sealed record Answer(Primary? Primary, string WhyNot);
+    private sealed record Answer(Primary? Primary, string WhyNot, Exception? Error);
 }

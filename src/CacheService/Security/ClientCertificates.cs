@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using CacheService.Settings;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Options;
@@ -8,18 +9,30 @@ using Microsoft.Extensions.Options;
 namespace CacheService.Security;
 
 /// <summary>Mutual TLS: lets in who has a certificate of the configured authorities, and says who that is.</summary>
-internal sealed class ClientCertificates(IOptions<SecurityOptions> options) : ISettingsCheck
+internal sealed partial class ClientCertificates : ISettingsCheck
 {
     // A certificate belongs to a connection, which has many calls.
     private readonly ConditionalWeakTable<X509Certificate2, Caller> _callers = [];
-    private readonly Lazy<X509Certificate2Collection> _authorities = new(() => Load(options.Value.ClientCertificateAuthority));
+    private readonly IOptions<SecurityOptions> _options;
+    private readonly Lazy<RenewedFiles<X509Certificate2Collection>> _authorities;
+
+    public ClientCertificates(IOptions<SecurityOptions> options, TimeProvider time, ILogger<ClientCertificates> logger)
+    {
+        _options = options;
+        // Bad settings are told by their check, not here.
+        _authorities = new(() =>
+        {
+            var path = options.Value.ClientCertificateAuthority;
+            return new([path], contents => Read(contents[0]), time, () => LogRenewed(logger, path), e => LogUseless(logger, path, e.Message.ReplaceLineEndings(" ")));
+        });
+    }
 
     /// <summary>Whether certificates are asked for.</summary>
-    public bool AreAskedFor => options.Value.ClientCertificateAuthority.Length > 0;
+    public bool AreAskedFor => _options.Value.ClientCertificateAuthority.Length > 0;
 
     /// <summary>The holder of a certificate, which the handshake has found good.</summary>
     public Caller Holder(X509Certificate2 certificate) => _callers.GetValue(
-        certificate, found => new Caller($"certificate {found.GetNameInfo(X509NameType.SimpleName, forIssuer: false)}", options.Value.ClientCertificateRights));
+        certificate, found => new Caller($"certificate {found.GetNameInfo(X509NameType.SimpleName, forIssuer: false)}", _options.Value.ClientCertificateRights));
 
     /// <summary>Makes https endpoints ask for certificates, unless an endpoint's own settings say otherwise.</summary>
     public void Configure(HttpsConnectionAdapterOptions https)
@@ -32,13 +45,22 @@ internal sealed class ClientCertificates(IOptions<SecurityOptions> options) : IS
     {
         try
         {
-            return !AreAskedFor || _authorities.Value.Count > 0
-                ? []
-                : [$"{SecurityOptions.Section}:{nameof(SecurityOptions.ClientCertificateAuthority)}: {options.Value.ClientCertificateAuthority} has no certificate in it (PEM)"];
+            if (AreAskedFor)
+            {
+                Read(File.ReadAllBytes(_options.Value.ClientCertificateAuthority));
+                // From here on there is something to go on with, whatever becomes of the file.
+                _ = _authorities.Value.Current;
+            }
+
+            return [];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return [$"{SecurityOptions.Section}:{nameof(SecurityOptions.ClientCertificateAuthority)}: {e.Message}"];
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            return [$"{SecurityOptions.Section}:{nameof(SecurityOptions.ClientCertificateAuthority)}: {_options.Value.ClientCertificateAuthority}: {e.Message}"];
         }
         catch (Exception e) when (e is OptionsValidationException or InvalidOperationException)
         {
@@ -47,11 +69,11 @@ internal sealed class ClientCertificates(IOptions<SecurityOptions> options) : IS
         }
     }
 
-    private static X509Certificate2Collection Load(string path)
+    private static X509Certificate2Collection Read(byte[] content)
     {
         var authorities = new X509Certificate2Collection();
-        authorities.ImportFromPemFile(path);
-        return authorities;
+        authorities.ImportFromPem(Encoding.UTF8.GetString(content));
+        return authorities.Count > 0 ? authorities : throw new ArgumentException("the file has no certificate in it (PEM)");
     }
 
     // One for each connection: the handshake adds to it what the client sends.
@@ -61,11 +83,21 @@ internal sealed class ClientCertificates(IOptions<SecurityOptions> options) : IS
         {
             // The machine's own authorities sign for the whole world.
             TrustMode = X509ChainTrustMode.CustomRootTrust,
-            RevocationMode = options.Value.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck,
+            RevocationMode = _options.Value.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck,
             // An issuer's address is the client's word: nothing is fetched from there.
             DisableCertificateDownloads = true,
         };
-        policy.CustomTrustStore.AddRange(_authorities.Value);
+        if (_authorities.Value.Current is { } authorities)
+        {
+            policy.CustomTrustStore.AddRange(authorities);
+        }
+
         return policy;
     }
+
+    [LoggerMessage(EventId = 1, EventName = "AuthorityRenewed", Level = LogLevel.Information, Message = "The authorities of clients' certificates in {Path} were renewed; new connections are held against them.")]
+    private static partial void LogRenewed(ILogger logger, string path);
+
+    [LoggerMessage(EventId = 2, EventName = "AuthorityUseless", Level = LogLevel.Warning, Message = "The new authorities of clients' certificates in {Path} are of no use, and the old ones still hold: {Reason}")]
+    private static partial void LogUseless(ILogger logger, string path, string reason);
 }

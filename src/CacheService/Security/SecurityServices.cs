@@ -1,3 +1,4 @@
+using CacheService.Grpc;
 using CacheService.Settings;
 using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Authentication;
@@ -19,12 +20,16 @@ internal static class SecurityServices
         services.AddSingleton<ISettingsCheck, EndpointCheck>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<ClientCertificates>();
+        services.AddSingleton<ServerCertificates>();
+        services.AddHostedService(provider => provider.GetRequiredService<ServerCertificates>());
         services.AddSingleton<ISettingsCheck>(provider => provider.GetRequiredService<ClientCertificates>());
-        services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitsOptions>, ClientCertificates>((kestrel, limits, certificates) =>
+        services.AddOptions<KestrelServerOptions>().Configure<ClosedConnections>((kestrel, closed) =>
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(next => connection => closed.ServeAsync(connection, next))));
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<LimitsOptions>, ClientCertificates, ServerCertificates>((kestrel, limits, clients, servers) =>
         {
             try
             {
-                Configure(kestrel, limits.Value, certificates);
+                Configure(kestrel, limits.Value, clients, servers);
             }
             catch (Exception e) when (e is OptionsValidationException or InvalidOperationException)
             {
@@ -96,7 +101,7 @@ internal static class SecurityServices
         authorization.FallbackPolicy = authorization.DefaultPolicy;
     }
 
-    private static void Configure(KestrelServerOptions kestrel, LimitsOptions limits, ClientCertificates certificates)
+    private static void Configure(KestrelServerOptions kestrel, LimitsOptions limits, ClientCertificates clients, ServerCertificates servers)
     {
         kestrel.Limits.MaxConcurrentConnections = limits.MaxConnections;
         kestrel.Limits.Http2.MaxStreamsPerConnection = limits.MaxStreamsPerConnection;
@@ -104,9 +109,12 @@ internal static class SecurityServices
         // A ping after half of the time, and the other half for its answer.
         kestrel.Limits.Http2.KeepAlivePingDelay = limits.DeadClientTimeout / 2;
         kestrel.Limits.Http2.KeepAlivePingTimeout = limits.DeadClientTimeout / 2;
-        if (certificates.AreAskedFor)
+        servers.Configure(kestrel, https =>
         {
-            kestrel.ConfigureHttpsDefaults(certificates.Configure);
-        }
+            if (clients.AreAskedFor)
+            {
+                clients.Configure(https);
+            }
+        });
     }
 }

@@ -4,8 +4,10 @@ using System.Globalization;
 using System.Reflection;
 using CacheService.Auditing;
 using CacheService.Feed;
+using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
 using CacheService.Security;
+using CacheService.Shutdown;
 using CacheService.Watching;
 
 namespace CacheService.Settings;
@@ -16,11 +18,13 @@ internal static class SettingsHelp
     /// <summary>Every section, with the class that holds it.</summary>
     public static IReadOnlyList<(string Section, Type Options)> Sections { get; } =
     [
+        (DatabaseOptions.Section, typeof(DatabaseOptions)),
         (FeedOptions.Section, typeof(FeedOptions)),
         (AuditOptions.Section, typeof(AuditOptions)),
         (WatchOptions.Section, typeof(WatchOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (SecurityOptions.Section, typeof(SecurityOptions)),
+        (ShutdownOptions.Section, typeof(ShutdownOptions)),
         (EmbeddedOptions.Section, typeof(EmbeddedOptions)),
     ];
 
@@ -39,11 +43,13 @@ internal static class SettingsHelp
             --Security:ApiKeys:0:Name=dashboard --Security:ApiKeys:0:Sha256=... --Security:ApiKeys:0:Rights=Read,Watch
 
         Settings, also as environment variables (Feed__HeartbeatInterval) or in appsettings.json:
-          ConnectionStrings:Postgres       An Npgsql connection string. Default: an embedded PostgreSQL.
+          ConnectionStrings:Postgres       Npgsql's form, or a URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full
+                                           Where it is and who the service is there; how connections are used the service sets itself. Default: an embedded PostgreSQL.
           Kestrel:Endpoints:Grpc:Url       Where gRPC is served (HTTP/2). Default: http://127.0.0.1:5080
           Kestrel:Endpoints:Http:Url       Where /health is served, to everybody (HTTP/1.1). Default: http://127.0.0.1:5081
           Kestrel:Endpoints:Grpc:Certificate:Path, KeyPath, Password
-                                           The server's certificate, for an https address: PEM with its key, or PFX.
+                                           The server's certificate, for an https address: PEM with its key, or PFX. May be replaced at any time.
+          Logging:Console:FormatterName    The form of the log: simple, json or systemd. Default: simple
 
         {string.Join(Environment.NewLine, Sections.SelectMany(section => Lines(section.Section, section.Options)))}
         """;

@@ -2,91 +2,199 @@ using CacheService.Counts;
 
 namespace CacheService.Watching;
 
-/// <summary>A subscription of everything: it holds a revision, and nothing for any message.</summary>
+/// <summary>
+/// A subscription of everything: it holds a revision, and nothing for any message. News come from the history of changes, all as of one revision. The initial
+/// state, and what the history has forgotten, come from the store, which goes on while it is read, segment by segment: each is told as of the revision that
+/// the store had then, which may be later than the published one. What the history then brings of that is left out, so that nothing is told twice; and the
+/// subscriber is told a version when nothing is ahead of it, so that it resumes behind nothing that it knows.
+/// </summary>
 internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDelta delta) : Subscription(hub)
 {
+    /// <summary>A subscriber that takes so long, so often, that the history forgets meanwhile, is told a version that some of what it knows is ahead of.</summary>
+    private const int MaxPasses = 3;
+
     private readonly WatchHub _hub = hub;
-    private ResumePoint? _resume;
-    private ulong _toldTo;
+    private readonly BatchDraft _draft = new();
+
+    /// <summary>Everything as of this revision has been told; null: nothing.</summary>
+    private ulong? _toldTo;
+
+    /// <summary>As of which revisions the segments have been told, where that may be ahead of what is published; else null.</summary>
+    private SegmentRevisions? _known;
     private bool _isSynced;
 
     public override IEnumerable<WatchBatch> Collect()
     {
-        // Before the store is read: see WatchHub.
-        var published = _hub.Published!;
-        var batches = _isSynced ? FindNews(published) : FindInitialState(published);
-        _isSynced = true;
-        _toldTo = published.Revision;
-        return batches;
+        for (var passes = 0; ;)
+        {
+            // Before the store is read: see WatchHub.
+            var published = _hub.Published!;
+            if (_toldTo is { } toldTo && (toldTo == published.Revision ? Nothing : delta.Find(toldTo, published.Revision)) is { } news)
+            {
+                foreach (var batch in Tell(news, published))
+                {
+                    yield return batch;
+                }
+
+                yield break;
+            }
+
+            foreach (var part in _toldTo is { } after ? ReadChangedAfter(after) : ReadEverything())
+            {
+                yield return part;
+            }
+
+            _toldTo = published.Revision;
+            if (++passes == MaxPasses)
+            {
+                yield return TakeLast(published);
+                yield break;
+            }
+        }
     }
 
     internal override void Begin(ResumePoint? resume)
     {
-        _resume = resume;
+        _toldTo = resume?.Revision;
         Signal.Set();
     }
 
-    private IEnumerable<WatchBatch> FindNews(CountsVersion published)
+    private static Delta Nothing { get; } = new(0, 0, [], [], 0);
+
+    private IEnumerable<WatchBatch> Tell(Delta news, CountsVersion published)
     {
-        if (published.Revision == _toldTo)
+        _toldTo = published.Revision;
+        if (_known is null && _draft.IsEmpty && news.Count <= WatchBatch.MaxEntries)
         {
-            return [new WatchBatch(published, [], [])];
+            // Mostly: what all subscribers share, as it is.
+            IReadOnlyList<long> removed = news.Removed.Count == 0 ? [] : [.. news.Removed.Select(message => message.MessageId)];
+            yield return new WatchBatch(published, news.Changed, removed, news.Coalesced, IsSynced: !_isSynced);
+            _isSynced = true;
+            yield break;
         }
 
-        return delta.Find(_toldTo, published) is { } shared
-            ? WatchBatches.Split(published, shared.Changed, shared.Removed, shared.Coalesced, isReset: false, endsInitialState: false)
-            : CatchUp(_toldTo, published, endsInitialState: false);
+        if (news.Count > 0 && !_draft.IsEmpty)
+        {
+            // A message is in a part once.
+            yield return _draft.TakePart();
+        }
+
+        foreach (var message in news.Changed.Where(message => message.Counts.Revision > KnownOf(message.MessageId)))
+        {
+            if (_draft.IsFull)
+            {
+                yield return _draft.TakePart();
+            }
+
+            _draft.Add(message);
+        }
+
+        foreach (var message in news.Removed.Where(message => message.Revision > KnownOf(message.MessageId)))
+        {
+            if (_draft.IsFull)
+            {
+                yield return _draft.TakePart();
+            }
+
+            _draft.AddRemoved(message.MessageId);
+        }
+
+        _draft.AddCoalesced(news.Coalesced);
+        if (_known is null || _known.Highest <= published.Revision)
+        {
+            _known = null;
+            yield return TakeLast(published);
+        }
+        else
+        {
+            _hub.WakeAfter(published, this);
+            if (!_draft.IsEmpty)
+            {
+                yield return _draft.TakePart();
+            }
+        }
     }
 
-    private IEnumerable<WatchBatch> FindInitialState(CountsVersion published) => _resume is { } resume
-        ? CatchUp(resume.Revision, published, endsInitialState: true)
-        : FindEverything(published);
+    private IEnumerable<WatchBatch> ReadEverything()
+    {
+        _known = null;
+        _draft.Reset();
+        var reading = new SegmentRevisions();
+        foreach (var message in ReadSegments(0, reading))
+        {
+            if (_draft.IsFull)
+            {
+                yield return _draft.TakePart();
+            }
 
-    private IEnumerable<WatchBatch> FindEverything(CountsVersion published) =>
-        WatchBatches.Split(published, store.ReadChangedAfter(0), [], 0, isReset: true, endsInitialState: true);
+            _draft.Add(message);
+        }
+
+        _known = reading;
+    }
 
     // By the store's own revisions, which go back to the beginning; and by the tombstones, which do not.
-    private IEnumerable<WatchBatch> CatchUp(ulong after, CountsVersion published, bool endsInitialState)
+    private IEnumerable<WatchBatch> ReadChangedAfter(ulong after)
     {
-        var (isForgotten, removed) = (false, new List<long>());
-        foreach (var batch in WatchBatches.Split(published, FindChanged(), removed, 0, isReset: false, endsInitialState))
+        var (reading, cameAgain) = (new SegmentRevisions(), new HashSet<long>());
+        foreach (var message in ReadSegments(after, reading))
         {
-            if (!isForgotten)
+            if (_draft.IsFull)
             {
-                yield return batch;
+                yield return _draft.TakePart();
+            }
+
+            _draft.Add(message);
+            if (store.Tombstones.HasSince(message.MessageId, after))
+            {
+                cameAgain.Add(message.MessageId);
             }
         }
 
-        if (isForgotten)
+        if (store.Tombstones.FindRemovedSince(after) is not { } removed)
         {
-            foreach (var batch in FindEverything(published))
+            foreach (var part in ReadEverything())
             {
-                yield return batch;
+                yield return part;
             }
+
+            yield break;
         }
 
-        IEnumerable<CountedMessage> FindChanged()
+        // What went only after its segment was read, the history brings.
+        foreach (var message in removed.Where(message =>
+            message.Revision > KnownOf(message.MessageId) && message.Revision <= reading.Of(message.MessageId) && !cameAgain.Contains(message.MessageId)))
         {
-            foreach (var message in store.ReadChangedAfter(after))
+            if (_draft.IsFull)
+            {
+                yield return _draft.TakePart();
+            }
+
+            _draft.AddRemoved(message.MessageId);
+        }
+
+        _known = reading;
+    }
+
+    private IEnumerable<CountedMessage> ReadSegments(ulong after, SegmentRevisions reading)
+    {
+        var changed = new List<CountedMessage>();
+        for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
+        {
+            reading.Add(segment, store.ReadSegment(segment, Math.Max(after, _known?.Of(segment) ?? 0), changed)!.Revision);
+            foreach (var message in changed)
             {
                 yield return message;
             }
-
-            // Asked only now: what went while the counts were enumerated is among these, whether it came again or not.
-            var went = store.Tombstones.FindSince(after);
-            isForgotten = went is null;
-            foreach (var messageId in went ?? [])
-            {
-                store.Read(messageId, out var counts);
-                if (counts is { } current)
-                {
-                    yield return new CountedMessage(messageId, current);
-                }
-                else
-                {
-                    removed.Add(messageId);
-                }
-            }
         }
+    }
+
+    private ulong KnownOf(long messageId) => _known?.Of(messageId) ?? 0;
+
+    private WatchBatch TakeLast(CountsVersion published)
+    {
+        var batch = _draft.TakeLast(published, isSynced: !_isSynced);
+        _isSynced = true;
+        return batch;
     }
 }

@@ -1,8 +1,10 @@
+using CacheService.Counts;
+
 namespace CacheService.Watching;
 
 /// <summary>
-/// The latest changes by revision, which all subscriptions of everything share. Bounded: what is forgotten, the store's own revisions tell, at more cost.
-/// One writer; thread-safe.
+/// The latest changes by revision, with the counts as of that revision, which all subscriptions of everything share. Bounded: what is forgotten, the store's
+/// own revisions tell, at more cost. One writer; thread-safe.
 /// </summary>
 internal sealed class ChangeHistory
 {
@@ -13,63 +15,102 @@ internal sealed class ChangeHistory
     private const int MaxChanges = 200_000;
 
     private readonly Lock _gate = new();
-    private readonly IReadOnlyList<long>[] _changes = new IReadOnlyList<long>[MaxRevisions];
+    private readonly Delta?[] _changes = new Delta?[MaxRevisions];
     private int _remembered;
     private ulong _last;
     private ulong _forgottenTo;
+
+    /// <summary>Whether so many changes with one revision can be remembered.</summary>
+    public static bool HasRoomFor(int changes) => changes <= MaxChanges;
 
     /// <summary>Where the history begins: nothing up to this revision is known.</summary>
     public void Begin(ulong revision)
     {
         lock (_gate)
         {
+            if (_remembered > 0)
+            {
+                Array.Clear(_changes);
+                _remembered = 0;
+            }
+
             _last = _forgottenTo = revision;
         }
     }
 
     /// <summary>Notes what changed with the next revision.</summary>
-    public void Add(ulong revision, IReadOnlyList<long> changed)
+    public void Add(Delta changes)
     {
         lock (_gate)
         {
-            while (_forgottenTo < _last && (_last - _forgottenTo == MaxRevisions || _remembered + changed.Count > MaxChanges))
+            while (_forgottenTo < _last && (_last - _forgottenTo == MaxRevisions || _remembered + changes.Count > MaxChanges))
             {
                 _forgottenTo++;
-                _remembered -= Slot(_forgottenTo).Count;
-                Slot(_forgottenTo) = [];
+                _remembered -= Slot(_forgottenTo)!.Count;
+                Slot(_forgottenTo) = null;
             }
 
-            _last = revision;
-            Slot(revision) = changed;
-            _remembered += changed.Count;
+            _last = changes.UpTo;
+            Slot(_last) = changes;
+            _remembered += changes.Count;
         }
     }
 
-    /// <summary>The messages that changed after a revision and up to another, each once.</summary>
-    /// <param name="after">The first revision.</param>
-    /// <param name="upTo">The last revision.</param>
-    /// <param name="total">How often they changed, all in all.</param>
+    /// <summary>What changed after a revision and up to another, each message once and as of the latter.</summary>
     /// <returns>Null: too long ago.</returns>
-    public HashSet<long>? FindChanges(ulong after, ulong upTo, out long total)
+    public Delta? Find(ulong after, ulong upTo)
     {
-        total = 0;
         lock (_gate)
         {
-            if (after < _forgottenTo)
-            {
-                return null;
-            }
-
-            var changed = new HashSet<long>();
-            for (var revision = after + 1; revision <= upTo; revision++)
-            {
-                changed.UnionWith(Slot(revision));
-                total += Slot(revision).Count;
-            }
-
-            return changed;
+            return after < _forgottenTo ? null : upTo - after == 1 ? Slot(upTo) : Merge(after, upTo);
         }
     }
 
-    private ref IReadOnlyList<long> Slot(ulong revision) => ref _changes[revision % MaxRevisions];
+    private Delta Merge(ulong after, ulong upTo)
+    {
+        var changed = new List<CountedMessage>();
+        var seen = new HashSet<long>();
+        var gone = new Dictionary<long, Removal>();
+        var total = 0L;
+
+        // From the last on, so that the first that is seen of a message is what holds.
+        for (var revision = upTo; revision > after; revision--)
+        {
+            var changes = Slot(revision)!;
+            total += changes.Count;
+            foreach (var message in changes.Changed)
+            {
+                if (seen.Add(message.MessageId))
+                {
+                    changed.Add(message);
+                }
+                else if (gone.TryGetValue(message.MessageId, out var removal))
+                {
+                    gone[message.MessageId] = removal with { WasThere = !changes.Came.Contains(message.MessageId) };
+                }
+            }
+
+            foreach (var message in changes.Removed)
+            {
+                if (seen.Add(message.MessageId))
+                {
+                    gone.Add(message.MessageId, new Removal(message, WasThere: true));
+                }
+                else if (gone.TryGetValue(message.MessageId, out var removal))
+                {
+                    gone[message.MessageId] = removal with { WasThere = true };
+                }
+            }
+        }
+
+        // What came and went in between, nobody has to forget.
+        List<RemovedMessage> removed = [.. gone.Values.Where(removal => removal.WasThere).Select(removal => removal.Message)];
+        return new Delta(after, upTo, changed, removed, total - changed.Count - removed.Count);
+    }
+
+    private ref Delta? Slot(ulong revision) => ref _changes[revision % MaxRevisions];
+
+    /// <param name="Message">The message that went.</param>
+    /// <param name="WasThere">Whether it was there at the first revision.</param>
+    private readonly record struct Removal(RemovedMessage Message, bool WasThere);
 }

@@ -5,6 +5,9 @@ namespace CacheService.Watching;
 /// <summary>A subscription of some messages: one pending mark for each at most.</summary>
 internal sealed class KeySubscription : Subscription
 {
+    /// <summary>A subscriber of messages that change all the time is told, after so many attempts, counts that are ahead of what is published.</summary>
+    private const int MaxDeferrals = 4;
+
     private readonly WatchHub _hub;
     private readonly CountsStore _store;
     private readonly long[] _messageIds;
@@ -17,6 +20,8 @@ internal sealed class KeySubscription : Subscription
     private readonly bool[] _isMarked;
     private List<int> _marks;
     private long _coalesced;
+    private int _deferrals;
+    private ulong _aheadTo;
     private bool _isReset;
     private bool _isSynced;
 
@@ -41,18 +46,33 @@ internal sealed class KeySubscription : Subscription
         var published = _hub.Published!;
         var (marks, coalesced) = TakeMarks();
         var counts = new MessageCounts?[marks.Count];
-        _store.ReadMany([.. marks.Select(index => _messageIds[index])], counts);
+        var version = _store.ReadMany([.. marks.Select(index => _messageIds[index])], counts)!;
+        if (version.Revision > published.Revision && IsAhead(marks, counts, published.Revision))
+        {
+            // The later version is about to be published.
+            _hub.WakeAfter(published, this);
+            if (_deferrals++ < MaxDeferrals)
+            {
+                PutBack(marks, coalesced);
+                return [];
+            }
 
+            _aheadTo = version.Revision;
+        }
+
+        _deferrals = 0;
         var (changed, removed) = (new List<CountedMessage>(), new List<long>());
         for (var i = 0; i < counts.Length; i++)
         {
             Compare(marks[i], counts[i], changed, removed);
         }
 
-        var (isReset, endsInitialState) = (_isReset, !_isSynced);
+        // A version that some of what was told is ahead of is none to resume from: that would be told again.
+        var told = published.Revision >= _aheadTo ? published : null;
+        var (isReset, endsInitialState) = (_isReset, told is not null && !_isSynced);
         _isReset = false;
-        _isSynced = true;
-        return WatchBatches.Split(published, changed, removed, coalesced, isReset, endsInitialState);
+        _isSynced |= endsInitialState;
+        return WatchBatches.Split(told, changed, removed, coalesced, isReset, endsInitialState);
     }
 
     /// <summary>The counts of a message changed.</summary>
@@ -118,6 +138,28 @@ internal sealed class KeySubscription : Subscription
         {
             removed.Add(_messageIds[index]);
             _isHeld[index] = false;
+        }
+    }
+
+    private bool IsAhead(List<int> marks, MessageCounts?[] counts, ulong revision)
+    {
+        for (var i = 0; i < counts.Length; i++)
+        {
+            if (counts[i] is { } current ? current.Revision > revision : _isHeld[marks[i]])
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private void PutBack(List<int> marks, long coalesced)
+    {
+        marks.ForEach(Mark);
+        lock (_gate)
+        {
+            _coalesced += coalesced;
         }
     }
 

@@ -5,29 +5,23 @@ namespace CacheService.Watching;
 /// <summary>Splits what there is to tell into parts that fit a message.</summary>
 internal static class WatchBatches
 {
-    /// <summary>Parts, the last of which has the version. What was removed is enumerated after what changed.</summary>
+    /// <summary>Parts, the last of which has the version, if there is one.</summary>
     public static IEnumerable<WatchBatch> Split(
-        CountsVersion version, IEnumerable<CountedMessage> changed, IEnumerable<long> removed, long coalesced, bool isReset, bool endsInitialState)
+        CountsVersion? version, IReadOnlyList<CountedMessage> changed, IReadOnlyList<long> removed, long coalesced, bool isReset, bool endsInitialState)
     {
-        var counts = new List<CountedMessage>();
-        foreach (var message in changed)
+        if (changed.Count + removed.Count <= WatchBatch.MaxEntries)
         {
-            if (counts.Count == WatchBatch.MaxEntries)
-            {
-                yield return new WatchBatch(null, counts, [], IsReset: isReset);
-                isReset = false;
-                counts = [];
-            }
-
-            counts.Add(message);
+            yield return new WatchBatch(version, changed, removed, coalesced, isReset, endsInitialState);
+            yield break;
         }
 
-        var rest = new ArraySegment<long>([.. removed]);
+        var (counts, rest) = (new ArraySegment<CountedMessage>([.. changed]), new ArraySegment<long>([.. removed]));
         while (counts.Count + rest.Count > WatchBatch.MaxEntries)
         {
-            var fitting = WatchBatch.MaxEntries - counts.Count;
-            yield return new WatchBatch(null, counts, rest[..fitting], IsReset: isReset);
-            (isReset, counts, rest) = (false, [], rest[fitting..]);
+            var fitting = Math.Min(counts.Count, WatchBatch.MaxEntries);
+            var fittingRest = WatchBatch.MaxEntries - fitting;
+            yield return new WatchBatch(null, counts[..fitting], rest[..fittingRest], IsReset: isReset);
+            (isReset, counts, rest) = (false, counts[fitting..], rest[fittingRest..]);
         }
 
         yield return new WatchBatch(version, counts, rest, coalesced, isReset, endsInitialState);

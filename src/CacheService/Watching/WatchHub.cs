@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using CacheService.Counts;
 using Microsoft.Extensions.Options;
 
@@ -19,6 +21,9 @@ internal sealed class WatchHub
     private readonly ConcurrentDictionary<Subscription, bool> _subscriptions = new();
     private readonly SharedDelta _delta;
 
+    /// <summary>Those who wait for the next version, whatever it brings.</summary>
+    private readonly ConcurrentQueue<Subscription> _waiting = new();
+
     /// <summary>Only for the writer.</summary>
     private readonly HashSet<Subscription> _toWake = [];
 
@@ -30,7 +35,7 @@ internal sealed class WatchHub
     {
         _store = store;
         _options = options.Value;
-        _delta = new SharedDelta(store, _history);
+        _delta = new SharedDelta(_history);
     }
 
     /// <summary>The version of which every subscription has its marks; null before the first load.</summary>
@@ -64,6 +69,18 @@ internal sealed class WatchHub
     {
         foreach (var (subscription, _) in _subscriptions)
         {
+            subscription.Signal.Set();
+        }
+    }
+
+    /// <summary>Wakes a subscription when a version after the given one is published.</summary>
+    public void WakeAfter(CountsVersion version, Subscription subscription)
+    {
+        _waiting.Enqueue(subscription);
+        Interlocked.MemoryBarrier();
+        if (Published != version)
+        {
+            // Perhaps the queue was read before.
             subscription.Signal.Set();
         }
     }
@@ -143,7 +160,7 @@ internal sealed class WatchHub
         }
         else if (version.Revision != _published.Revision)
         {
-            _history.Add(version.Revision, changed);
+            AddToHistory(version, changed);
             MarkWatchers(changed);
         }
 
@@ -156,7 +173,51 @@ internal sealed class WatchHub
         }
 
         _toWake.Clear();
+
+        // The version must be visible before the queue is read: else one who waits could be missed.
+        Interlocked.MemoryBarrier();
+        while (_waiting.TryDequeue(out var subscription))
+        {
+            subscription.Signal.Set();
+        }
     }
+
+    // The store is at this version: it goes on when this has returned.
+    private void AddToHistory(CountsVersion version, IReadOnlyList<long> changed)
+    {
+        if (_all.IsEmpty || !ChangeHistory.HasRoomFor(changed.Count))
+        {
+            // Whoever begins later asks for nothing before; the others ask the store.
+            _history.Begin(version.Revision);
+            return;
+        }
+
+        long[] messageIds = [.. changed];
+        var counts = ArrayPool<MessageCounts?>.Shared.Rent(messageIds.Length);
+        _store.ReadMany(messageIds, counts);
+        var (present, removed) = (new List<CountedMessage>(messageIds.Length), new List<RemovedMessage>());
+        for (var i = 0; i < messageIds.Length; i++)
+        {
+            if (counts[i] is { } current)
+            {
+                present.Add(new CountedMessage(messageIds[i], current));
+            }
+            else if (IsGoneSince(messageIds[i], version.Revision))
+            {
+                removed.Add(new RemovedMessage(messageIds[i], version.Revision));
+            }
+        }
+
+        ArrayPool<MessageCounts?>.Shared.Return(counts);
+        _history.Add(new Delta(version.Revision - 1, version.Revision, present, removed, messageIds.Length - present.Count - removed.Count)
+        {
+            Came = _store.Came.Count == 0 ? FrozenSet<long>.Empty : new HashSet<long>(_store.Came),
+        });
+    }
+
+    /// <summary>Whether a message went with a revision, as opposed to one that came and went with it, of which nobody knows.</summary>
+    private bool IsGoneSince(long messageId, ulong revision) =>
+        _store.Tombstones.HasSince(messageId, revision - 1) || _store.Tombstones.ForgottenTo >= revision;
 
     private void MarkWatchers(IReadOnlyList<long> changed)
     {

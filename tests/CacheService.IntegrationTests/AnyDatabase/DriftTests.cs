@@ -37,7 +37,7 @@ internal sealed class DriftTests
 
     [TestCase("drop trigger twcache_activity_insert on tweet.activity", "twcache_activity_insert", TestName = "Trigger_Dropped_IsToldOrMended")]
     [TestCase("drop trigger twcache_message_delete on tweet.message", "twcache_message_delete", TestName = "TriggerOfMessages_Dropped_IsToldOrMended")]
-    [TestCase("drop function twcache.record_truncate() cascade", "trunc", TestName = "Function_DroppedWithItsTriggers_IsToldOrMended")]
+    [TestCase("drop function twcache.truncated() cascade", "trunc", TestName = "Function_DroppedWithItsTriggers_IsToldOrMended")]
     [TestCase("drop schema twcache cascade", "twcache", TestName = "Plumbing_Dropped_IsToldOrMended")]
     public async Task Plumbing_Dropped_IsToldOrMended(string drop, string name)
     {

@@ -8,19 +8,15 @@ namespace CacheService.IntegrationTests.Auditing;
 /// <summary>What was changed behind the triggers is found, told, repaired, and heard by who watches, while others write.</summary>
 internal sealed class DriftTests
 {
-    private const string Unrecorded = "set local session_replication_role = replica;";
-
     private static IEnumerable<TestCaseData> Drifts =>
     [
-        Drift("Inserts", $"{Unrecorded} insert into tweet.activity (messageid, action) select 7, 'fav' from generate_series(1, 3)", 7),
-        Drift("Deletes", $"{Unrecorded} delete from tweet.activity where messageid = 8 and action = 'fav'", 8),
-        Drift("Updates", $"{Unrecorded} update tweet.activity set messageid = 10 where messageid = 9 and action = 'fav'", 9, 10),
-        Drift("MessageInserted", $"{Unrecorded} insert into tweet.message (messageid, userid, message) values (900, 1, 'x'), (901, 1, 'y'); insert into tweet.activity (messageid, action) values (900, 'rt')", 900, 901),
-        Drift("MessageDeleted", $"{Unrecorded} delete from tweet.activity where messageid = 11; delete from tweet.message where messageid = 11", 11),
-        Drift("OrphansLeft", $"{Unrecorded} delete from tweet.message where messageid = 11", 11),
-        Drift("TriggerDisabled", "alter table tweet.activity disable trigger twcache_activity_insert; insert into tweet.activity (messageid, action) values (7, 'rt'), (8, 'de-fav'); alter table tweet.activity enable trigger twcache_activity_insert", 7, 8),
-        Drift("RowsRestored", "create table saved as select * from tweet.activity where messageid = 12; delete from tweet.activity where messageid = 12; alter table tweet.activity disable trigger user; insert into tweet.activity select * from saved; alter table tweet.activity enable trigger user", 12),
-        Drift("ManyMessages", $"{Unrecorded} insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message", [.. Enumerable.Range(1, 50).Select(id => (long)id)]),
+        Drift("Inserts", Unrecorded("insert into tweet.activity (messageid, action) select 7, 'fav' from generate_series(1, 3)"), 7),
+        Drift("Deletes", Unrecorded("delete from tweet.activity where messageid = 8 and action = 'fav'"), 8),
+        Drift("Updates", Unrecorded("update tweet.activity set messageid = 10 where messageid = 9 and action = 'fav'"), 9, 10),
+        Drift("MessageInserted", Unrecorded("insert into tweet.message (messageid, userid, message) values (900, 1, 'x'), (901, 1, 'y'); insert into tweet.activity (messageid, action) values (900, 'rt')"), 900, 901),
+        Drift("MessageDeleted", Unrecorded("delete from tweet.activity where messageid = 11; delete from tweet.message where messageid = 11"), 11),
+        Drift("OrphansLeft", Unrecorded("delete from tweet.message where messageid = 11"), 11),
+        Drift("ManyMessages", Unrecorded("insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message"), [.. Enumerable.Range(1, 50).Select(id => (long)id)]),
     ];
 
     [TestCaseSource(nameof(Drifts))]
@@ -70,7 +66,7 @@ internal sealed class DriftTests
         await using var service = await RunningService.StartAsync(database.ConnectionString);
         await database.AddMessagesAsync(3);
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'fav')");
-        await database.ExecuteAsync($"{Unrecorded} insert into tweet.activity (messageid, action) values (1, 'rt'); delete from tweet.message where messageid = 2; insert into tweet.message (messageid, userid, message) values (4, 1, 'x')");
+        await database.ExecuteAsync(Unrecorded("insert into tweet.activity (messageid, action) values (1, 'rt'); delete from tweet.message where messageid = 2; insert into tweet.message (messageid, userid, message) values (4, 1, 'x')"));
 
         var run = await ToolRun.RunAsync("audit", "--address", service.GrpcAddress.ToString());
 
@@ -84,13 +80,13 @@ internal sealed class DriftTests
     }
 
     [Test]
-    public async Task Truncate_BehindTheTriggers_IsFound()
+    public async Task ManyMessages_GoneBehindTheTriggers_AreFound()
     {
         const int Messages = 2500;
         await using var database = await TestDatabase.CreateAsync();
         await using var service = await RunningService.StartAsync(database.ConnectionString, "--Limits:MaxTombstones=100");
         await database.AddMessagesAsync(Messages);
-        await database.ExecuteAsync($"{Unrecorded} truncate tweet.message cascade");
+        await database.ExecuteAsync(Unrecorded("delete from tweet.message"));
         await database.AddMessagesAsync(5);
 
         var audit = await service.Client.AuditNowAsync(new AuditNowRequest());
@@ -101,19 +97,26 @@ internal sealed class DriftTests
     }
 
     [Test]
-    public async Task DisabledTrigger_AtAnAudit_IsTold()
+    public async Task Audit_WhileTriggersAreOff_SaysWhichInsteadOfComparing()
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var service = await RunningService.StartAsync(database.ConnectionString);
         await database.AddMessagesAsync(2);
         await database.ExecuteAsync("alter table tweet.activity disable trigger twcache_activity_insert; drop trigger twcache_message_key on tweet.message");
 
-        var run = await ToolRun.RunAsync("audit", "--address", service.GrpcAddress.ToString());
-
-        Assert.That(run.Error, Does.Contain("twcache_activity_insert, twcache_message_key"));
-        Assert.That(run.ExitCode, Is.EqualTo(1), "nothing differs, but it will");
-        Assert.That(service.Log.Entries.Single(entry => entry.EventName == "TriggersMissing").Message, Does.Contain("twcache_activity_insert, twcache_message_key"));
+        await Wait.UntilAsync(
+            async () =>
+            {
+                var run = await ToolRun.RunAsync("audit", "--address", service.GrpcAddress.ToString());
+                return run.ExitCode != 0 && run.Error.Contains("twcache_activity_insert") && run.Error.Contains("twcache_message_key");
+            },
+            RunningService.Patience,
+            "an audit says what is wrong");
     }
+
+    /// <summary>Changes of which the log knows nothing afterwards, and no foreign key either.</summary>
+    private static string Unrecorded(string changes) =>
+        $"set local session_replication_role = replica; {changes}; delete from twcache.change where xid = pg_current_xact_id()";
 
     private static TestCaseData Drift(string name, string sql, params long[] messageIds) => new TestCaseData(sql, messageIds).SetName($"{{m}}({name})");
 }

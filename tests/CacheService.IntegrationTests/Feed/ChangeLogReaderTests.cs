@@ -2,6 +2,8 @@ using CacheService.Feed;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Postgres;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace CacheService.IntegrationTests.Feed;
@@ -13,9 +15,9 @@ internal sealed class ChangeLogReaderTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
-        await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString));
+        await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString), Options.Create(new DatabaseOptions()), NullLogger<PostgresConnections>.Instance);
         await connections.ChoosePrimaryAsync(CancellationToken.None);
-        using var reader = await ChangeLogReader.OpenAsync(connections, TimeSpan.FromSeconds(10), TimeProvider.System);
+        using var reader = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), TimeProvider.System);
 
         await Wait.UntilAsync(async () => await database.TerminateServiceAsync("reader") == 0, RunningService.Patience, "the session has ended");
 

@@ -17,7 +17,7 @@ internal static class TestServer
         ["fsync"] = "off",
         ["full_page_writes"] = "off",
         ["max_connections"] = "200",
-        ["max_prepared_transactions"] = "10",
+        ["max_prepared_transactions"] = "0",
     };
 
     private static string? _connectionString;

@@ -106,7 +106,7 @@ internal sealed class ServiceRoleTests
 
         const string Sql =
             """
-            select string_agg(distinct application_name, ', ' order by application_name) ~ '^CacheService listener [0-9a-f]{8}, CacheService pool [0-9a-f]{8}, CacheService reader [0-9a-f]{8}$'
+            select string_agg(distinct application_name, ', ' order by application_name) ~ '^CacheService lease [0-9a-f]{8}, CacheService listener [0-9a-f]{8}, CacheService pool [0-9a-f]{8}, CacheService reader [0-9a-f]{8}, CacheService texts [0-9a-f]{8}$'
               from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
             """;
         await Wait.UntilAsync(() => database.QueryAsync<bool>(Sql), RunningService.Patience, "the loader's session is gone, and the others have names");

@@ -131,10 +131,10 @@ internal sealed class SchemaInstallerTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
-        await database.ExecuteAsync("delete from twcache.schema_file where name = '005_triggers.sql'");
+        await database.ExecuteAsync("delete from twcache.schema_file where name = '920_triggers.sql'");
         await using var role = await TestRole.CreateAsync("twcache_reader");
 
-        await AssertFailsToStartAsync(role.ConnectionStringTo(database), "sql/005_triggers.sql");
+        await AssertFailsToStartAsync(role.ConnectionStringTo(database), "sql/920_triggers.sql");
     }
 
     [Test]
@@ -143,7 +143,7 @@ internal sealed class SchemaInstallerTests
         await using var database = await TestDatabase.CreateAsync();
         await using var role = await TestRole.CreateAsync();
 
-        await AssertFailsToStartAsync(role.ConnectionStringTo(database), "sql/001_schema_files.sql");
+        await AssertFailsToStartAsync(role.ConnectionStringTo(database), "sql/010_check.sql");
     }
 
     [TestCase("revoke select on tweet.users from twcache_reader", "select on tweet.users")]

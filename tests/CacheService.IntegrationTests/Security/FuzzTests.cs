@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using CacheService.IntegrationTests.Infrastructure;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -12,13 +11,6 @@ internal sealed class FuzzTests
     private const int Attacks = 600;
     private const int FewestAttacks = 60;
     private const long MostBytesKept = 20_000_000;
-
-    /// <summary>
-    /// Kestrel's critical event of a connection that was attacked until nothing in it went on, and that the garbage collector then took away: seen once in several
-    /// thousand attacks. It costs its sender the connection; the event is left for the operator to see.
-    /// </summary>
-    private const string ForgottenConnection = "ApplicationNeverCompleted";
-    private const int MostForgotten = 5;
 
     /// <summary>Set to a printed seed to make those attacks again.</summary>
     private const string SeedVariable = "TWCACHE_TEST_SEED";
@@ -50,8 +42,7 @@ internal sealed class FuzzTests
         Assert.That(await service.Client.WatchAsync($"Bearer {key.Key}"), Is.EqualTo(Status.DefaultSuccess));
         await Wait.UntilAsync(() => service.Hub.Count == 0, RunningService.Patience, "no watch is left");
         var logged = service.Log.Entries.Where(entry => entry.Level >= LogLevel.Warning).ToList();
-        Assert.That(logged.Where(entry => entry.EventName != ForgottenConnection), Is.Empty, $"seed {seed}");
-        Assert.That(logged, Has.Count.LessThan(MostForgotten), $"seed {seed}");
+        Assert.That(logged, Is.Empty, $"seed {seed}");
         Assert.That(kept, Is.LessThan(MostBytesKept), $"seed {seed}");
         await TestContext.Progress.WriteLineAsync($"{kinds.Values.Sum()} attacks of {kinds.Count} kinds, {kept / 1000:n0} kB kept, {connections.Highest} connections at most");
 
@@ -65,58 +56,6 @@ internal sealed class FuzzTests
             {
                 var kind = await (made % 2 == 0 ? frames.RunAsync(made / 2) : messages.RunAsync(made / 2));
                 kinds[kind] = kinds.GetValueOrDefault(kind) + 1;
-            }
-        }
-    }
-
-    /// <summary>How many connections Kestrel has at a port.</summary>
-    private sealed class ConnectionCount : IDisposable
-    {
-        private readonly MeterListener _listener = new();
-        private readonly Dictionary<int, long> _open = [];
-
-        public ConnectionCount()
-        {
-            _listener.InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Name == "kestrel.active_connections")
-                {
-                    listener.EnableMeasurementEvents(instrument);
-                }
-            };
-            _listener.SetMeasurementEventCallback<long>((_, change, tags, _) => Add(change, tags));
-            _listener.Start();
-        }
-
-        public int Port { get; set; }
-
-        public long Highest { get; private set; }
-
-        public long Value
-        {
-            get
-            {
-                lock (_open)
-                {
-                    return _open.GetValueOrDefault(Port);
-                }
-            }
-        }
-
-        public void Dispose() => _listener.Dispose();
-
-        private void Add(long change, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-        {
-            foreach (var (name, value) in tags)
-            {
-                if (name == "server.port" && value is int port)
-                {
-                    lock (_open)
-                    {
-                        _open[port] = _open.GetValueOrDefault(port) + change;
-                        Highest = Math.Max(Highest, port == Port ? _open[port] : 0);
-                    }
-                }
             }
         }
     }

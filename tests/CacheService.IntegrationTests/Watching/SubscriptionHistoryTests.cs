@@ -37,6 +37,65 @@ internal sealed class SubscriptionHistoryTests
         Assert.That(history.Resets, Is.InRange(1, 250), "most streams resumed");
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Subscriptions_CollectedWhileTheStoreIsAheadOfWhatIsPublished_AreToldEverythingOnce(bool all)
+    {
+        var store = new CountsStore(1000);
+        store.Load(Enumerable.Range(1, Messages).Select(id => new CountedMessage(id, default)), Snapshot, 0);
+        var truth = new TruthLog(store);
+        var hub = new WatchHub(store, Options.Create(new WatchOptions()));
+        var random = new Random(11);
+        var followers = Enumerable.Range(0, 4).Select(n => new Follower(hub, truth, all ? null : [1, 2, 3 + n, 100])).ToList();
+
+        // Called before the hub publishes: the store has the change already.
+        store.Changed += (_, _) =>
+        {
+            foreach (var follower in followers.Where(_ => hub.Published is not null && random.Next(2) == 0))
+            {
+                follower.Go(beginsAgain: random.Next(5) == 0);
+            }
+        };
+        hub.Start();
+        store.Apply([], Snapshot, 0);
+        for (var n = 0; n < 3000; n++)
+        {
+            store.Apply([.. Enumerable.Range(1, Messages).Where(_ => random.Next(3) == 0).Select(id => RandomWriter.RandomChange(store, random, id))], Snapshot, 0);
+            foreach (var follower in followers.Where(_ => random.Next(10) == 0))
+            {
+                follower.Go(beginsAgain: random.Next(5) == 0);
+            }
+        }
+
+        foreach (var follower in followers)
+        {
+            Assert.That(follower.IsWoken(), "what was put off is signalled");
+            follower.Go(beginsAgain: false);
+            Assert.That(follower.History.Violations, Is.Empty);
+            Assert.That(follower.History.Knows(truth.Revision));
+            Assert.That(follower.History.Resets, Is.LessThan(20), "most streams resumed");
+            follower.Dispose();
+        }
+    }
+
+    [Test]
+    public async Task Check_WithAValueToldTwice_Fails()
+    {
+        await using var writer = new RandomWriter(runs: false);
+        writer.Write(1);
+        var revision = writer.Truth.Revision;
+        var history = new WatchHistory(writer.Truth, [1]);
+        history.BeginStream(resumes: false);
+        history.Take(new WatchHistory.Told([(1, revision, 1, 0)], [], IsReset: true, IsSynced: true, 0, ("e", revision)));
+        Assert.That(history.Violations, Is.Empty);
+
+        history.Take(new WatchHistory.Told([(1, revision, 1, 0)], [], IsReset: false, IsSynced: false, 0, ("e", revision)));
+        Assert.That(history.Violations, Has.One.Contains("told twice"));
+        history.Take(new WatchHistory.Told([], [2], IsReset: false, IsSynced: false, 0, ("e", revision)));
+        history.Take(new WatchHistory.Told([], [2], IsReset: false, IsSynced: false, 0, ("e", revision)));
+        Assert.That(history.Violations, Has.One.Contains("told twice to be gone"));
+    }
+
     [Test]
     public async Task Check_WithTheStateCollectedBeforeRegistering_Fails()
     {
@@ -158,6 +217,32 @@ internal sealed class SubscriptionHistoryTests
         }
     }
 
+    /// <summary>A subscriber that collects when it is told to, and resumes where it was.</summary>
+    private sealed class Follower(WatchHub hub, TruthLog truth, IReadOnlyCollection<long>? watched) : IDisposable
+    {
+        private Subscription? _subscription;
+
+        public WatchHistory History { get; } = new(truth, watched);
+
+        public void Go(bool beginsAgain)
+        {
+            if (_subscription is null || beginsAgain)
+            {
+                _subscription?.Dispose();
+                var resume = History.Progress is { } progress ? new ResumePoint(progress.Epoch, progress.Revision) : null;
+                History.BeginStream(resumes: resume is not null);
+                _subscription = hub.Subscribe(watched, resume);
+            }
+
+            TakeAll(History, _subscription);
+        }
+
+        /// <summary>Whether there is nothing to collect, or it is said that there is.</summary>
+        public bool IsWoken() => History.Knows(truth.Revision) || _subscription is null || _subscription.Signal.Wait(TimeSpan.Zero, CancellationToken.None);
+
+        public void Dispose() => _subscription?.Dispose();
+    }
+
     /// <summary>A store with a hub, and the one writer that changes it.</summary>
     private sealed class RandomWriter : IAsyncDisposable
     {
@@ -205,15 +290,15 @@ internal sealed class SubscriptionHistoryTests
                     continue;
                 }
 
-                var changes = Enumerable.Range(1, Messages).Where(_ => random.Next(4) == 0).Select(id => RandomChange(random, id)).ToList();
+                var changes = Enumerable.Range(1, Messages).Where(_ => random.Next(4) == 0).Select(id => RandomChange(Store, random, id)).ToList();
                 Store.Apply(changes, Snapshot, 0);
                 Thread.SpinWait(random.Next(0, 500));
             }
         }
 
-        private CountChange RandomChange(Random random, long messageId)
+        public static CountChange RandomChange(CountsStore store, Random random, long messageId)
         {
-            Store.Read(messageId, out var counts);
+            store.Read(messageId, out var counts);
             return counts is null
                 ? new CountChange(messageId, 1, 2, 1)
                 : random.Next(5) == 0 ? new CountChange(messageId, -counts.Value.Retweets, -counts.Value.Likes, -1) : new CountChange(messageId, random.Next(-1, 3), random.Next(3), 0);

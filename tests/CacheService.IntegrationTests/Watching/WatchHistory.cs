@@ -2,15 +2,21 @@ namespace CacheService.IntegrationTests.Watching;
 
 /// <summary>
 /// Checks what a subscriber is told against what was true, message by message (after the watch guarantees that etcd documents and tests): revisions of a
-/// message only grow; no counts are told that it never had; progress is honest: at revision R the subscriber knows every watched message as of R, or later;
-/// and in the end it knows the last state.
+/// message grow, strictly, so nothing is told twice, removals included, but for what a stream that was cut off had told after its last progress; no counts are
+/// told that it never had; progress is honest: at revision R the subscriber knows every watched message as of R, or later; and in the end it knows the
+/// last state.
 /// </summary>
 internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? watched)
 {
     private readonly Dictionary<long, (ulong Revision, long Retweets, long Likes)> _held = [];
     private readonly Dictionary<long, ulong> _lastRevisions = [];
+    private readonly HashSet<long> _removed = [];
     private readonly List<string> _violations = [];
     private bool _mustReset = true;
+
+    // What was told after the last progress, and of that what a stream that was cut off had told.
+    private readonly HashSet<long> _sinceProgress = [];
+    private readonly HashSet<long> _mayBeTwice = [];
 
     /// <summary>What went wrong so far.</summary>
     public IReadOnlyList<string> Violations => _violations;
@@ -33,6 +39,7 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
     {
         IsSynced = false;
         _mustReset = !resumes;
+        _mayBeTwice.UnionWith(_sinceProgress);
     }
 
     /// <summary>Takes what the subscriber is told next.</summary>
@@ -45,6 +52,8 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
             Resets++;
             IsSynced = false;
             _held.Clear();
+            _removed.Clear();
+            _mayBeTwice.UnionWith(_lastRevisions.Keys);
         }
         else if (_mustReset)
         {
@@ -59,13 +68,19 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
 
         foreach (var messageId in told.Removed)
         {
-            _held.Remove(messageId);
+            TakeRemoval(messageId);
         }
 
         IsSynced |= told.IsSynced;
         if (IsSynced && told.Progress is { } progress)
         {
             CheckProgress(progress.Revision);
+            if (progress != Progress)
+            {
+                _sinceProgress.Clear();
+                _mayBeTwice.Clear();
+            }
+
             Progress = progress;
         }
     }
@@ -77,9 +92,9 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
 
     private void TakeCounts(long messageId, ulong revision, long retweets, long likes)
     {
-        if (_lastRevisions.TryGetValue(messageId, out var last) && revision < last)
+        if (_lastRevisions.TryGetValue(messageId, out var last) && (revision < last || (revision == last && !_mayBeTwice.Contains(messageId))))
         {
-            _violations.Add($"message {messageId} went back from revision {last} to {revision}");
+            _violations.Add(revision < last ? $"message {messageId} went back from revision {last} to {revision}" : $"message {messageId} is told twice at revision {revision}");
         }
 
         if (!truth.WasTrue(messageId, revision, retweets, likes))
@@ -89,6 +104,22 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
 
         _lastRevisions[messageId] = revision;
         _held[messageId] = (revision, retweets, likes);
+        _removed.Remove(messageId);
+        _sinceProgress.Add(messageId);
+        _mayBeTwice.Remove(messageId);
+    }
+
+    private void TakeRemoval(long messageId)
+    {
+        _held.Remove(messageId);
+        // Where a stream resumes, a message that has come and gone again since is told to be gone once more.
+        if (!_removed.Add(messageId) && IsSynced && !_mayBeTwice.Contains(messageId))
+        {
+            _violations.Add($"message {messageId} is told twice to be gone");
+        }
+
+        _sinceProgress.Add(messageId);
+        _mayBeTwice.Remove(messageId);
     }
 
     private void CheckProgress(ulong revision)

@@ -59,7 +59,7 @@ internal sealed class LoadDatabase : IAsyncDisposable
 
     /// <summary>
     /// Messages 1 to <paramref name="messages"/>, each with that many rows of activity. The rows of one message lie far apart, as they do
-    /// where activity comes in by and by. No trigger fires.
+    /// where activity comes in by and by. No foreign key is checked.
     /// </summary>
     public async Task FillAsync(int messages, int rows, CancellationToken cancellationToken)
     {

@@ -156,7 +156,7 @@ internal sealed class CountsStoreTests
 
     [Test]
     public void Load_OfAMessageTwice_IsRefused() =>
-        Assert.That(() => Loaded((1, 5, 6), (1, 5, 6)), Throws.ArgumentException);
+        Assert.That(() => Loaded((1, 5, 6), (1, 5, 6)), Throws.TypeOf<DuplicateMessageException>());
 
     private static CountsStore Loaded(params (long Id, long Retweets, long Likes)[] messages)
     {

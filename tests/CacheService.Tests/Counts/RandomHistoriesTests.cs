@@ -26,6 +26,9 @@ internal sealed class RandomHistoriesTests
     {
         var random = new Random(seed);
         var model = new Dictionary<long, MessageCounts>();
+
+        // Activity on messages that do not exist, which counts once they do.
+        var orphans = new Dictionary<long, (long Retweets, long Likes)>();
         var store = new CountsStore(1000);
         IReadOnlyList<long> told = [];
         store.Changed += (_, changed) => told = changed;
@@ -64,8 +67,20 @@ internal sealed class RandomHistoriesTests
                 model[messageId] = before.TryGetValue(messageId, out var old) && (old.Retweets, old.Likes) == (counts.Retweets, counts.Likes) ? old : counts;
             }
 
+            orphans = Enumerable.Range(0, 20).Select(_ => NextId()).Where(messageId => !model.ContainsKey(messageId)).Distinct().ToDictionary(messageId => messageId, _ => (1L, 2L));
             var isFirst = store.Version is null;
-            store.Load(model.Select(entry => new CountedMessage(entry.Key, entry.Value)), Snapshot, 0);
+            var load = store.BeginLoad(keepsOrphans: true);
+            foreach (var (messageId, counts) in model)
+            {
+                load.Add(messageId, counts.Retweets, counts.Likes);
+            }
+
+            foreach (var (messageId, counts) in orphans)
+            {
+                load.AddOrphan(messageId, counts.Retweets, counts.Likes);
+            }
+
+            store.Load(load, Snapshot, 0);
             var differing = before.Keys.Where(messageId => !model.ContainsKey(messageId)).Concat(model.Where(entry => entry.Value.Revision == revision).Select(entry => entry.Key));
             Assert.That(told, isFirst ? Is.Empty : Is.EquivalentTo(differing));
         }
@@ -75,25 +90,33 @@ internal sealed class RandomHistoriesTests
             var changes = new Dictionary<long, CountChange>();
             while (changes.Count < count)
             {
-                var messageId = random.Next(2) == 0 && model.Count > 0 ? model.Keys.ElementAt(random.Next(model.Count)) : NextId();
+                var messageId = random.Next(2) == 0 && model.Count > 0 ? model.Keys.ElementAt(random.Next(model.Count))
+                    : random.Next(3) == 0 && orphans.Count > 0 ? orphans.Keys.ElementAt(random.Next(orphans.Count))
+                    : NextId();
                 var isKnown = model.ContainsKey(messageId);
-                var born = isKnown ? (random.Next(10) < deletes ? -1 : 0) : 1;
+                var born = isKnown ? (random.Next(10) < deletes ? -1 : 0) : random.Next(2);
                 changes[messageId] = new CountChange(messageId, random.Next(-2, 5), random.Next(5), born);
             }
 
+            var shown = changes.Values.Where(change => model.ContainsKey(change.MessageId) || change.Born != 0).Select(change => change.MessageId).ToList();
             store.Apply([.. changes.Values], Snapshot, 0);
             var revision = store.Version!.Revision;
             foreach (var change in changes.Values)
             {
-                var old = model.GetValueOrDefault(change.MessageId);
-                model[change.MessageId] = new MessageCounts(old.Retweets + change.Retweets, old.Likes + change.Likes, revision);
-                if (change.Born < 0)
+                var isThere = model.Remove(change.MessageId, out var old);
+                orphans.Remove(change.MessageId, out var orphan);
+                var (retweets, likes) = (old.Retweets + orphan.Retweets + change.Retweets, old.Likes + orphan.Likes + change.Likes);
+                if ((isThere ? 1 : 0) + change.Born == 1)
                 {
-                    model.Remove(change.MessageId);
+                    model[change.MessageId] = new MessageCounts(retweets, likes, revision);
+                }
+                else
+                {
+                    orphans[change.MessageId] = (retweets, likes);
                 }
             }
 
-            Assert.That(told, Is.EqualTo(changes.Keys));
+            Assert.That(told, Is.EqualTo(shown));
         }
 
         void Compare()

@@ -18,7 +18,7 @@ internal sealed class CopiedCountsTests
         byte[] bytes = [.. Header, .. Row(1, 2, 3), .. Row(long.MaxValue, -4, long.MinValue), .. Trailer];
         var store = new CountsStore(10);
         var load = store.BeginLoad();
-        var counts = new CopiedCounts(load);
+        var counts = new CopiedCounts(load.Add);
         var (taken, given) = (0, 0);
         while (given < bytes.Length)
         {
@@ -38,7 +38,7 @@ internal sealed class CopiedCountsTests
 
     [TestCaseSource(nameof(Strange))]
     public void Take_OfSomethingElse_IsAFormatError(byte[] bytes) =>
-        Assert.That(() => new CopiedCounts(new CountsStore(10).BeginLoad()).Take(bytes), Throws.TypeOf<FormatException>());
+        Assert.That(() => new CopiedCounts(new CountsStore(10).BeginLoad().Add).Take(bytes), Throws.TypeOf<FormatException>());
 
     private static IEnumerable<TestCaseData> Strange()
     {

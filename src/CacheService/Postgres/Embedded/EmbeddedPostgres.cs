@@ -113,6 +113,13 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         }
     }
 
+    /// <summary>Stops the server as a crash would, also while it is being stopped in another way.</summary>
+    public Task StopAtOnceAsync()
+    {
+        _stopped = true;
+        return _launcher.StopAsync(_stopTimeout, immediate: true);
+    }
+
     public async ValueTask DisposeAsync() => await StopAsync();
 
     /// <summary>For tests: an interruption. With <paramref name="immediate"/> a crash, recovery, and the loss of unlogged tables.</summary>

@@ -1,7 +1,7 @@
 -- Two group roles: grant them to the roles that log in. Roles belong to the
 -- whole cluster; whoever may not create them is told, and grants by hand.
-begin;
-select pg_advisory_xact_lock(1951, 1);
+begin read write;
+select twcache.start_file('940_roles.sql', 1);
 
 do $$
 declare
@@ -24,8 +24,10 @@ begin
     if exists (select from pg_roles where rolname = 'twcache_reader') then
         grant usage on schema tweet, twcache to twcache_reader;
         grant select on tweet.users, tweet.message, tweet.activity, tweet.message_with_counters to twcache_reader;
-        grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lapse, twcache.schema_file to twcache_reader;
-        grant execute on function twcache.register(text, text, int), twcache.renew(text, pg_snapshot, int), twcache.trim(int) to twcache_reader;
+        grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lease, twcache.lapse, twcache.schema_file, twcache.definition,
+                        twcache.counted_table, twcache.needed_trigger, twcache.present_trigger to twcache_reader;
+        grant execute on function twcache.register(text, text, int), twcache.register(text, int), twcache.renew(text, bigint, bigint, pg_snapshot, bool, int),
+                                  twcache.renew(text, pg_snapshot, int), twcache.trim(int), twcache.install_triggers(), twcache.problems() to twcache_reader;
     end if;
 
     -- The application. It needs nothing of twcache: the triggers run as their owner.
@@ -37,5 +39,5 @@ begin
 end
 $$;
 
-insert into twcache.schema_file (name) values ('006_roles.sql') on conflict do nothing;
+select twcache.finish_file('940_roles.sql', 1);
 commit;

@@ -1,0 +1,178 @@
+-- What a cache calls: register, renew, trim.
+begin read write;
+select twcache.start_file('910_functions.sql', 1);
+
+-- Extends the lease to at least lease_seconds from now, an hour at most. Where it had lapsed,
+-- writers may have gone unrecorded, and that is counted: no consumer registered
+-- before may go on. The clock that decides is read after the lease is set: a
+-- writer that found the old lease lapsed read the clock before that. A lapse that
+-- is known before is counted before, since the lease stays set where this is
+-- rolled back.
+-- A lease that lies farther ahead than any that this function sets comes of a clock that was wrong,
+-- and is brought back, because writers would record for nobody until then. Who relies on
+-- the lease as it was is told by a lapse, which is counted before the lease is set.
+create or replace function twcache.extend_lease(lease_seconds int) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+declare
+    longest   constant int := 3600;
+    seconds   int := least(greatest(coalesce(lease_seconds, 1), 1), longest);
+    old_lease bigint;
+    now_at    double precision;
+    lapsed    bool;
+begin
+    -- One at a time, so that the lease never moves back behind the caller's.
+    perform from twcache.mutex where name = 'lease' for update;
+    if not found then
+        insert into twcache.mutex (name) values ('lease') on conflict do nothing;
+        perform from twcache.mutex where name = 'lease' for update;
+    end if;
+    select last_value into old_lease from twcache.lease;
+    now_at := extract(epoch from clock_timestamp());
+    lapsed := now_at >= old_lease - 1 or old_lease > now_at + 2 * longest;
+    if lapsed then
+        perform setval('twcache.lapse', last_value + 1) from twcache.lapse;
+        old_lease := 0;
+    end if;
+    perform setval('twcache.lease', greatest(old_lease, ceil(extract(epoch from clock_timestamp()))::bigint + seconds));
+    if not lapsed and extract(epoch from clock_timestamp()) >= old_lease then
+        perform setval('twcache.lapse', last_value + 1) from twcache.lapse;
+    end if;
+    insert into twcache.change_identity default values on conflict (singleton) do nothing;
+end
+$$;
+
+-- How long a consumer is kept without a renewal.
+create or replace function twcache.expiry(lease_seconds int) returns timestamptz
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+    select clock_timestamp() + make_interval(secs => least(greatest(coalesce(lease_seconds, 1), 1), 3600))
+$$;
+
+-- Starts the lease and enters the consumer, not loaded yet, under a name that is
+-- new: what is under way for an earlier registration must not touch this one.
+-- Earlier registrations of the same instance are over ('': of no known instance).
+-- recorded: some other consumer is loaded and the lease has held since, so that
+-- every running transaction is recorded. Where it is false, the caller must wait
+-- for the end of every transaction that began before the lease was set. Those are
+-- the ones with an xid below that of a transaction that the caller begins after
+-- this one: the xid of this one will not do, since setval takes it before it sets
+-- the lease.
+-- proven_until: the epoch second up to which the lease is known to hold.
+create or replace function twcache.register(consumer_name text, consumer_instance text, lease_seconds int,
+    out recorded bool, out proven_until bigint, out identity uuid)
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+begin
+    perform twcache.extend_lease(lease_seconds);
+    -- Rows of transactions that this server has not begun: a dump brought them. Nobody can count them right.
+    delete from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot());
+    delete from twcache.consumer where pg_snapshot_xmax(snapshot) > pg_snapshot_xmax(pg_current_snapshot());
+    -- A dump may have brought rows of long ago, too.
+    update twcache.mutex set passed = '0' where name = 'trim' and passed <> '0';
+    recorded := exists (select from twcache.consumer where loaded and name <> consumer_name and lapse = (select last_value from twcache.lapse));
+    delete from twcache.consumer where instance = consumer_instance and instance <> '';
+    insert into twcache.consumer (name, instance, snapshot, loaded, lapse, seen_at, expires_at)
+        select consumer_name, consumer_instance, pg_current_snapshot(), false, last_value, clock_timestamp(), twcache.expiry(lease_seconds)
+          from twcache.lapse;
+    select last_value into proven_until from twcache.lease;
+    select id into identity from twcache.change_identity;
+end
+$$;
+
+-- Extends the lease, and notes how far the consumer has got (null: it has not loaded yet).
+-- Renewals of a consumer have rising numbers: one that comes late, after one with a
+-- higher number, changes nothing of the consumer and answers 0.
+-- confirmed_number: the highest that was answered. A consumer with a lower one is that of an
+-- earlier state of the database, which was put back.
+-- is_waiting: the consumer has not begun to load, so that it needs no change that is visible now, and
+-- nobody may rely on it.
+-- Before it begins it has had the answer of a renewal that says so no longer, or has none under way.
+-- Answers the epoch second up to which the lease is known to hold
+-- without a gap since the consumer registered; null: the consumer is registered
+-- no longer, and must register and load afresh.
+create or replace function twcache.renew(consumer_name text, renewal_number bigint, confirmed_number bigint, reached pg_snapshot, is_waiting bool, lease_seconds int)
+returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+begin
+    perform twcache.extend_lease(lease_seconds);
+    update twcache.consumer
+       set snapshot = case when is_waiting then pg_current_snapshot() else coalesce(reached, snapshot) end,
+           loaded = is_waiting is not true and (loaded or reached is not null),
+           renewal = renewal_number,
+           seen_at = clock_timestamp(), expires_at = twcache.expiry(lease_seconds)
+     where name = consumer_name and lapse = (select last_value from twcache.lapse) and renewal < renewal_number and renewal >= confirmed_number;
+    if not found then
+        return (select 0 from twcache.consumer
+                 where name = consumer_name and lapse = (select last_value from twcache.lapse) and renewal >= renewal_number);
+    end if;
+    return (select last_value from twcache.lease);
+end
+$$;
+
+-- The same for services of earlier versions, whose renewals have no numbers.
+create or replace function twcache.renew(consumer_name text, reached pg_snapshot, lease_seconds int) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+begin
+    perform twcache.extend_lease(lease_seconds);
+    update twcache.consumer
+       set snapshot = coalesce(reached, snapshot), loaded = loaded or reached is not null,
+           seen_at = clock_timestamp(), expires_at = twcache.expiry(lease_seconds)
+     where name = consumer_name and lapse = (select last_value from twcache.lapse);
+    if not found then
+        return null;
+    end if;
+    return (select last_value from twcache.lease);
+end
+$$;
+
+create or replace function twcache.register(consumer_name text, lease_seconds int,
+    out recorded bool, out proven_until bigint, out identity uuid)
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+    select recorded, proven_until, identity from twcache.register(consumer_name, '', lease_seconds)
+$$;
+
+-- Drops consumers whose time is over, then deletes up to max_rows changes that
+-- every consumer has passed. Answers how many it deleted; 0 also where another
+-- session is trimming.
+-- It looks between the xids that some consumer has seen in progress, and not at them:
+-- the rows of an open bulk insert may be millions. It begins where nothing is left
+-- below, because the index keeps what is deleted until no snapshot needs it.
+create or replace function twcache.trim(max_rows int) returns int
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+declare
+    begin_after xid8;
+    deleted     int;
+begin
+    select passed into begin_after from twcache.mutex where name = 'trim' for update skip locked;
+    if not found then
+        insert into twcache.mutex (name) values ('trim') on conflict do nothing;
+        return 0;
+    end if;
+    delete from twcache.consumer
+     where name in (select name from twcache.consumer where expires_at < clock_timestamp() for update skip locked);
+    with bound as (
+        select xid from (select min(pg_snapshot_xmax(snapshot)) as xid from twcache.consumer) as passed where xid is not null
+         union
+        select pg_snapshot_xip(snapshot) from twcache.consumer
+    ), gap as (
+        select coalesce(lag(xid) over (order by xid), begin_after) as above, xid as below
+          from bound
+         where xid <= (select min(pg_snapshot_xmax(snapshot)) from twcache.consumer)
+    )
+    delete from twcache.change
+     where ctid = any (array(
+        select c.ctid
+          from gap, lateral (select ctid from twcache.change where xid > gap.above and xid < gap.below order by xid limit max_rows) as c
+         limit max_rows));
+    get diagnostics deleted = row_count;
+    if deleted < max_rows then
+        update twcache.mutex
+           set passed = least_open.xid
+          from (select (min(pg_snapshot_xmin(snapshot))::text::numeric - 1)::text::xid8 as xid from twcache.consumer) as least_open
+         where name = 'trim' and least_open.xid > passed;
+    end if;
+    return deleted;
+end
+$$;
+
+revoke execute on all functions in schema twcache from public;
+select twcache.finish_file('910_functions.sql', 1);
+commit;

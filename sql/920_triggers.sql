@@ -1,0 +1,394 @@
+-- The writers' side. Every trigger function first looks at the lease and, where
+-- it has lapsed, does nothing: no cache needs the change. The clock is read before
+-- the lease (operands are evaluated from the left): a lease that is renewed in
+-- between is seen. Last it rings: a cache that sleeps holds ASLEEP exclusively, so
+-- that the shared lock cannot be had and the notification goes out at commit. Where
+-- the lock can be had, the cache is awake, drains again, and cannot fall asleep
+-- before this transaction has ended.
+--
+-- No trigger may make the application's statement fail, whatever has become of its table. A column
+-- that is missing is found in the one-row table beside it instead ("missing", which the planner
+-- removes where nothing refers to it), as a boolean, which no key and no action is. A key of
+-- another type, or a label that is missing, is told by functions that the planner folds away. In each
+-- of these cases the log says that everything may have changed. An exception block would
+-- do the same for three times the price.
+--
+-- What one inserted row costs decides the form: the functions for inserts set no search_path, which
+-- would cost a third again, so whatever they name has its schema, operators too.
+-- They write a row of the log for each of the first hundred rows, because grouping costs as much
+-- as the insert itself; the others are grouped, so that a COPY of a million rows is not a million rows of the log.
+-- What a transition table does not hold in work_mem counts against temp_file_limit.
+begin read write;
+select twcache.start_file('920_triggers.sql', 1);
+
+create or replace function twcache.is_key(smallint) returns bool language sql immutable as 'select true';
+create or replace function twcache.is_key(int)      returns bool language sql immutable as 'select true';
+create or replace function twcache.is_key(bigint)   returns bool language sql immutable as 'select true';
+create or replace function twcache.is_key(anyelement) returns bool language sql immutable as 'select false';
+
+create or replace function twcache.as_key(smallint) returns bigint language sql immutable as 'select $1::bigint';
+create or replace function twcache.as_key(int)      returns bigint language sql immutable as 'select $1::bigint';
+create or replace function twcache.as_key(bigint)   returns bigint language sql immutable as 'select $1';
+create or replace function twcache.as_key(anyelement) returns bigint language sql immutable as 'select null::bigint';
+
+create or replace function twcache.is_action(boolean)    returns bool language sql immutable as 'select false';
+create or replace function twcache.is_action(anyelement) returns bool language sql immutable as 'select true';
+
+-- Whether a label that is none of the four may be one of them under a new name.
+create or replace function twcache.is_renamed(action_type regtype) returns bool
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (select from pg_type where oid = action_type and typtype = 'e')
+       and (select count(*) from pg_enum where enumtypid = action_type and enumlabel in ('rt', 'fav', 'de-rt', 'de-fav')) < 4
+$$;
+
+create or replace function twcache.activity_inserted() returns trigger
+language plpgsql security definer as $$
+declare
+    written bigint;
+begin
+    if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass('twcache.lease'))) then
+        insert into twcache.change (messageid, rts, favs, everything)
+        select twcache.as_key(r.messageid),
+               case when r.label operator(pg_catalog.=) 'rt'  then 1 when r.label operator(pg_catalog.=) 'de-rt'  then -1 else 0 end,
+               case when r.label operator(pg_catalog.=) 'fav' then 1 when r.label operator(pg_catalog.=) 'de-fav' then -1 else 0 end,
+               case when r.label operator(pg_catalog.=) any ('{rt,fav,de-rt,de-fav}') then false
+                    else twcache.is_renamed(pg_catalog.pg_typeof(r.action)) end
+          from (select null::boolean as messageid, null::boolean as action) as missing,
+               lateral (select messageid, action, action::pg_catalog.text as label from new_rows offset 0) as r
+         where twcache.is_key(r.messageid) and twcache.is_action(r.action) and r.messageid is not null
+         limit 100;
+        get diagnostics written = row_count;
+        if written operator(pg_catalog.=) 100 then
+            insert into twcache.change (messageid, rts, favs, everything)
+            select n.messageid,
+                   pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'rt')  operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-rt'),
+                   pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'fav') operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-fav'),
+                   pg_catalog.bool_or(n.label operator(pg_catalog.<>) all ('{rt,fav,de-rt,de-fav}') and twcache.is_renamed(n.action_type)) is true
+              from (select twcache.as_key(r.messageid) as messageid, r.action::pg_catalog.text as label, pg_catalog.pg_typeof(r.action) as action_type
+                      from (select null::boolean as messageid, null::boolean as action) as missing,
+                           lateral (select messageid, action from new_rows) as r
+                     where r.messageid is not null
+                    offset 100) as n
+             group by n.messageid;
+        elsif written operator(pg_catalog.=) 0 then
+            insert into twcache.change (everything)
+            select true
+              from (select null::boolean as messageid, null::boolean as action) as missing,
+                   lateral (select messageid, action from new_rows) as r
+             where not (twcache.is_key(r.messageid) and twcache.is_action(r.action))
+             limit 1;
+            get diagnostics written = row_count;
+        end if;
+        if written operator(pg_catalog.>) 0 and not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
+            perform pg_catalog.pg_notify('twcache', '');
+        end if;
+    end if;
+    return new;
+end
+$$;
+
+create or replace function twcache.activity_deleted() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+        return null;
+    end if;
+    insert into twcache.change (messageid, rts, favs, everything)
+    select case when known then messageid end,
+           count(*) filter (where label = 'de-rt')  - count(*) filter (where label = 'rt'),
+           count(*) filter (where label = 'de-fav') - count(*) filter (where label = 'fav'),
+           not known or bool_or(label <> all ('{rt,fav,de-rt,de-fav}') and twcache.is_renamed(action_type)) is true
+      from (select twcache.as_key(r.messageid) as messageid, r.action::text as label, pg_typeof(r.action) as action_type,
+                   twcache.is_key(r.messageid) and twcache.is_action(r.action) as known
+              from (select null::boolean as messageid, null::boolean as action) as missing,
+                   lateral (select messageid, action from old_rows) as r) as o
+     where messageid is not null or not known
+     group by messageid, known;
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+        perform pg_notify('twcache', '');
+    end if;
+    return null;
+end
+$$;
+
+-- An update may move an activity to another message, or change its action.
+create or replace function twcache.activity_updated() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+        return null;
+    end if;
+    insert into twcache.change (messageid, rts, favs, everything)
+    select messageid, rts, favs, everything
+      from (select case when known then messageid end as messageid,
+                   coalesce(sum(sign) filter (where label = 'rt'), 0)  - coalesce(sum(sign) filter (where label = 'de-rt'), 0) as rts,
+                   coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs,
+                   not known or bool_or(label <> all ('{rt,fav,de-rt,de-fav}') and twcache.is_renamed(action_type)) is true as everything
+              from (select twcache.as_key(r.messageid) as messageid, r.action::text as label, pg_typeof(r.action) as action_type, sign,
+                           twcache.is_key(r.messageid) and twcache.is_action(r.action) as known
+                      from (select null::boolean as messageid, null::boolean as action) as missing,
+                           lateral (select messageid, action, 1 as sign from new_rows
+                                     union all
+                                    select messageid, action, -1 from old_rows) as r) as both_rows
+             where messageid is not null or not known
+             group by messageid, known) as net
+     where rts <> 0 or favs <> 0 or everything;
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+        perform pg_notify('twcache', '');
+    end if;
+    return null;
+end
+$$;
+
+create or replace function twcache.message_inserted() returns trigger
+language plpgsql security definer as $$
+declare
+    written bigint;
+begin
+    if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass('twcache.lease'))) then
+        insert into twcache.change (messageid, born)
+        select twcache.as_key(r.messageid), 1
+          from (select null::boolean as messageid) as missing, lateral (select messageid from new_rows) as r
+         where twcache.is_key(r.messageid) and r.messageid is not null;
+        get diagnostics written = row_count;
+        if written operator(pg_catalog.=) 0 then
+            insert into twcache.change (everything)
+            select true
+              from (select null::boolean as messageid) as missing, lateral (select messageid from new_rows) as r
+             where not twcache.is_key(r.messageid)
+             limit 1;
+            get diagnostics written = row_count;
+        end if;
+        if written operator(pg_catalog.>) 0 and not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
+            perform pg_catalog.pg_notify('twcache', '');
+        end if;
+    end if;
+    return new;
+end
+$$;
+
+create or replace function twcache.message_deleted() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+        return null;
+    end if;
+    insert into twcache.change (messageid, born, everything)
+    select case when known then messageid end, -count(*), not known
+      from (select twcache.as_key(r.messageid) as messageid, twcache.is_key(r.messageid) as known
+              from (select null::boolean as messageid) as missing, lateral (select messageid from old_rows) as r) as o
+     where messageid is not null or not known
+     group by messageid, known;
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+        perform pg_notify('twcache', '');
+    end if;
+    return null;
+end
+$$;
+
+create or replace function twcache.truncated() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+        return null;
+    end if;
+    insert into twcache.change (everything) values (true);
+    if not pg_try_advisory_xact_lock_shared(1951, 2) then
+        perform pg_notify('twcache', '');
+    end if;
+    return null;
+end
+$$;
+
+-- A row's key, where it is a whole number; null where it is none. JSON, because the cached plan of a
+-- query over OLD or NEW would fail when the table has got other columns.
+create or replace function twcache.key_of(row_json jsonb) returns bigint
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+    select case when jsonb_typeof(row_json -> 'messageid') = 'number' and (row_json ->> 'messageid')::numeric between -9223372036854775808 and 9223372036854775807
+                 and (row_json ->> 'messageid') !~ '\.'
+                then (row_json ->> 'messageid')::bigint end
+$$;
+
+-- The triggers of partitioned tables, and of tables with children or parents, are for each row:
+-- a statement that names another table of the tree, or moves a row to another partition, fires no
+-- statement trigger of this one. A move is a deletion there and an insertion here.
+create or replace function twcache.activity_row_changed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+        return null;
+    end if;
+    insert into twcache.change (messageid, rts, favs, everything)
+    select messageid, rts, favs, everything
+      from (select case when known then messageid end as messageid,
+                   coalesce(sum(sign) filter (where label = 'rt'), 0)  - coalesce(sum(sign) filter (where label = 'de-rt'), 0) as rts,
+                   coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs,
+                   not known or bool_or(label <> all ('{rt,fav,de-rt,de-fav}')
+                       and twcache.is_renamed((select atttypid::regtype from pg_attribute where attrelid = tg_relid and attname = 'action' and not attisdropped))) is true as everything
+              from (select twcache.key_of(r) as messageid, r ->> 'action' as label, sign, r ? 'action' and coalesce(jsonb_typeof(r -> 'messageid') = 'null' or twcache.key_of(r) is not null, false) as known
+                      from (values (case when tg_op <> 'DELETE' then to_jsonb(new) end, 1), (case when tg_op <> 'INSERT' then to_jsonb(old) end, -1)) as v (r, sign)
+                     where r is not null) as both_rows
+             where messageid is not null or not known
+             group by messageid, known) as net
+     where rts <> 0 or favs <> 0 or everything;
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+        perform pg_notify('twcache', '');
+    end if;
+    return null;
+end
+$$;
+
+-- For each row, also where the others are not: only a message whose key has changed comes here. It is one that goes and
+-- one that comes; the foreign key's cascade moves the activity, by the triggers above.
+create or replace function twcache.message_row_changed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+        return null;
+    end if;
+    insert into twcache.change (messageid, born, everything)
+    select twcache.key_of(r), case when twcache.key_of(r) is null then 0 else sign end, twcache.key_of(r) is null
+      from (values (case when tg_op <> 'DELETE' then to_jsonb(new) end, 1), (case when tg_op <> 'INSERT' then to_jsonb(old) end, -1)) as v (r, sign)
+     where r is not null and coalesce(jsonb_typeof(r -> 'messageid'), '') <> 'null';
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+        perform pg_notify('twcache', '');
+    end if;
+    return null;
+end
+$$;
+
+revoke execute on all functions in schema twcache from public;
+
+-- The tables whose rows are counted: two trees of partitions or children, mostly of one table each.
+-- form: of their triggers: statement (an ordinary table by itself), each (partitioned: the partitions get
+-- theirs from the root), row (with children, or a child or partition itself).
+create or replace view twcache.counted_table as
+with recursive root (root, relid) as (
+    select root, relid
+      from (values ('message', to_regclass('tweet.message')::oid), ('activity', to_regclass('tweet.activity')::oid)) as r (root, relid)
+     where relid is not null
+), tree (root, relid) as (
+    select root, relid from root
+     union
+    select t.root, i.inhrelid from tree t join pg_inherits i on i.inhparent = t.relid
+)
+select t.root, t.relid, c.relkind, t.relid = r.relid as is_root, c.relispartition as is_partition,
+       case when rc.relkind = 'p' then 'each'
+            when count(*) over (partition by t.root) > 1 or exists (select from pg_inherits where inhrelid = r.relid) then 'row'
+            else 'statement' end as form
+  from tree t
+  join root r on r.root = t.root
+  join pg_class c on c.oid = t.relid
+  join pg_class rc on rc.oid = r.relid;
+
+-- The triggers that there must be: as pg_trigger has them (tgtype: 1 for each row, 4 insert, 8 delete, 16 update, 32 truncate).
+create or replace view twcache.needed_trigger as
+select t.root, t.relid, t.is_root, t.form, n.name, n.function, to_regproc('twcache.' || n.function)::oid as function_oid, n.type::smallint as type,
+       n.event, n.referencing, n.condition
+  from twcache.counted_table t
+  join (values
+          ('activity', 'statement', 'twcache_activity_insert',      'activity_inserted',     4, 'insert', 'referencing new table as new_rows', ''),
+          ('activity', 'statement', 'twcache_activity_delete',      'activity_deleted',      8, 'delete', 'referencing old table as old_rows', ''),
+          ('activity', 'statement', 'twcache_activity_update',      'activity_updated',     16, 'update', 'referencing old table as old_rows new table as new_rows', ''),
+          ('activity', 'row',       'twcache_activity_row',         'activity_row_changed', 29, 'insert or delete or update', '', ''),
+          ('activity', 'each',      'twcache_activity_each',        'activity_row_changed', 29, 'insert or delete or update', '', ''),
+          ('activity', null,        'twcache_activity_truncate',    'truncated',            32, 'truncate', '', ''),
+          ('message',  'statement', 'twcache_message_insert',       'message_inserted',      4, 'insert', 'referencing new table as new_rows', ''),
+          ('message',  'statement', 'twcache_message_delete',       'message_deleted',       8, 'delete', 'referencing old table as old_rows', ''),
+          ('message',  'statement', 'twcache_message_key',          'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)'),
+          ('message',  'row',       'twcache_message_row',          'message_row_changed',  13, 'insert or delete', '', ''),
+          ('message',  'row',       'twcache_message_key_row',      'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)'),
+          ('message',  'each',      'twcache_message_each',         'message_row_changed',  13, 'insert or delete', '', ''),
+          ('message',  'each',      'twcache_message_key_each',     'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)'),
+          ('message',  null,        'twcache_message_truncate',     'truncated',            32, 'truncate', '', '')
+       ) as n (root, form, name, function, type, event, referencing, condition)
+    on n.root = t.root and (n.form is null or n.form = t.form);
+
+-- Our triggers, by the functions that they call; those of earlier versions, too.
+create or replace view twcache.present_trigger as
+select t.oid, t.tgrelid as relid, t.tgname as name, t.tgfoid as function_oid, t.tgtype as type, t.tgenabled as enabled, t.tgparentid <> 0 as is_clone,
+       t.tgqual is not null as has_condition
+  from (select to_regproc('twcache.' || f)::oid as oid
+          from unnest('{activity_inserted,activity_deleted,activity_updated,activity_row_changed,message_inserted,message_deleted,message_row_changed,truncated,
+                        record_activity_insert,record_activity_delete,record_activity_update,record_message_insert,record_message_delete,record_message_key,record_truncate}'::text[]) as f) as p
+  join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.classid = 'pg_trigger'::regclass
+  join pg_trigger t on t.oid = d.objid;
+
+-- Brings the triggers to where they are needed: for tables, partitions and children that have come or
+-- gone, and for databases of earlier versions. Answers what it has done. It enables none that somebody has disabled, and
+-- leaves alone the tables that have one. Safe for whoever may run it: it does nothing but this, and waits for a lock only for a moment.
+create or replace function twcache.install_triggers() returns text[]
+language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '40ms' as $$
+declare
+    done text[] := '{}';
+    step record;
+begin
+    for step in
+        select p.relid::regclass as relation, p.name
+          from twcache.present_trigger p
+         where not p.is_clone
+           and not exists (select from twcache.needed_trigger n where n.relid = p.relid and n.name = p.name)
+           and not exists (select
+                             from twcache.present_trigger other
+                             join twcache.counted_table t on t.relid = other.relid
+                            where other.relid = p.relid and other.enabled in ('D', 'R'))
+         order by p.relid::regclass::text, p.name
+    loop
+        begin
+            execute format('drop trigger %I on %s', step.name, step.relation);
+            done := done || format('dropped trigger %I on %s', step.name, step.relation);
+        exception
+            when insufficient_privilege then
+                raise notice 'trigger % on % is not dropped: %', step.name, step.relation, sqlerrm;
+        end;
+    end loop;
+
+    for step in
+        select n.relid::regclass as relation, n.name,
+               format('create or replace trigger %I after %s on %s %s for each %s %s execute function twcache.%I()',
+                   n.name, n.event, n.relid::regclass, n.referencing, case when n.type & 1 = 1 then 'row' else 'statement' end, n.condition, n.function) as statement
+          from twcache.needed_trigger n
+         where (n.is_root or n.form <> 'each' or n.type = 32)
+           and not exists (select
+                             from pg_trigger t
+                            where t.tgrelid = n.relid and t.tgname = n.name
+                              and (t.tgfoid = n.function_oid and t.tgtype = n.type or t.oid not in (select oid from twcache.present_trigger)))
+           and not exists (select from twcache.present_trigger p where p.relid = n.relid and p.enabled in ('D', 'R'))
+         order by n.relid::regclass::text, n.name
+    loop
+        execute step.statement;
+        done := done || format('created trigger %I on %s', step.name, step.relation);
+    end loop;
+
+    for step in
+        select p.relid::regclass as relation, p.name
+          from twcache.present_trigger p
+          join twcache.counted_table t on t.relid = p.relid
+         where p.enabled = 'O'
+         order by p.relid::regclass::text, p.name
+    loop
+        execute format('alter table only %s enable always trigger %I', step.relation, step.name);
+        done := done || format('set trigger %I on %s to always', step.name, step.relation);
+    end loop;
+    return done;
+end
+$$;
+revoke execute on function twcache.install_triggers() from public;
+
+do $$ begin perform twcache.install_triggers(); end $$;
+
+-- What earlier versions' triggers called, unless one that is disabled still does.
+do $$
+declare
+    old_name text;
+begin
+    foreach old_name in array '{record_activity_insert,record_activity_delete,record_activity_update,record_message_insert,record_message_delete,record_message_key,record_truncate}'::text[] loop
+        if to_regproc('twcache.' || old_name) is not null and not exists (select from pg_trigger where tgfoid = to_regproc('twcache.' || old_name)) then
+            execute format('drop function twcache.%I()', old_name);
+        end if;
+    end loop;
+end
+$$;
+
+select twcache.finish_file('920_triggers.sql', 1);
+commit;

@@ -1,0 +1,127 @@
+-- What must hold so that the change log proves the counts.
+begin read write;
+select twcache.start_file('935_problems.sql', 1);
+
+-- Whatever does not hold now, as sentences that name it and its remedy; empty: all is well. It is
+-- asked often: it reads the catalog's rows of our tables and triggers only, by their indexes.
+-- What it cannot see: a session with session_replication_role = replica (triggers that are set to
+-- ALWAYS fire there, others do not), triggers that were disabled and enabled again in one transaction (they are ALWAYS no
+-- longer), tables that came and went (compare their oids), rows that a file's copy brought. Row security of a partition does
+-- not matter, because rows that are read through the root are subject to the root's only.
+create or replace function twcache.problems() returns text[]
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    message  oid := to_regclass('tweet.message');
+    activity oid := to_regclass('tweet.activity');
+    users    oid := to_regclass('tweet.users');
+    counters oid := to_regclass('tweet.message_with_counters');
+    found_ones text[];
+begin
+    with tables as materialized (
+        select * from twcache.counted_table
+    ), missing_table (words) as (
+        select format('table %s does not exist', name)
+          from (values ('tweet.message', message), ('tweet.activity', activity), ('tweet.users', users)) as t (name, oid)
+         where oid is null
+    ), wrong_kind (words) as (
+        select case when t.relkind = 'f' then format('%s is a foreign table, whose rows can change without a trigger: detach it', t.relid::regclass)
+                    else format('%s is no table', t.relid::regclass) end
+          from tables t
+         where t.relkind not in ('r', 'p')
+    ), detaching (words) as (
+        select format('partition %s is being detached: end that with alter table %s detach partition %s finalize', i.inhrelid::regclass, i.inhparent::regclass, i.inhrelid::regclass)
+          from tables t
+          join pg_inherits i on i.inhrelid = t.relid
+         where i.inhdetachpending
+    ), subscribed (words) as (
+        select format('%s is filled by logical replication, whose changes fire no statement triggers: run the service against the publisher', s.srrelid::regclass)
+          from pg_subscription_rel s
+         where s.srrelid in (select relid from tables)
+    ), attribute (table_name, name, type) as (
+        select n.table_name, n.name, coalesce(nullif(ty.typbasetype, 0), ty.oid)
+          from (values ('tweet.message', message, 'messageid'), ('tweet.message', message, 'userid'), ('tweet.message', message, 'datetime'), ('tweet.message', message, 'message'),
+                       ('tweet.activity', activity, 'messageid'), ('tweet.activity', activity, 'action'),
+                       ('tweet.users', users, 'userid'), ('tweet.users', users, 'uname')) as n (table_name, oid, name)
+          left join pg_attribute a on a.attrelid = n.oid and a.attname = n.name and not a.attisdropped
+          left join pg_type ty on ty.oid = a.atttypid
+         where n.oid is not null
+    ), wrong_column (words) as (
+        select case when type is null then format('column %s.%s does not exist', table_name, name)
+                    when name = 'messageid' then format('column %s.%s is of type %s: bigint, integer or smallint is needed', table_name, name, format_type(type, null))
+                    when name = 'action' then format('column %s.%s is of type %s: an enum with the labels rt, fav, de-rt and de-fav, or text, is needed', table_name, name, format_type(type, null))
+                    else format('column %s.%s is of type %s: timestamp with or without time zone is needed', table_name, name, format_type(type, null)) end
+          from attribute
+         where type is null
+            or name = 'messageid' and type not in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype)
+            or name = 'datetime' and type not in ('timestamptz'::regtype, 'timestamp'::regtype)
+            or name = 'action' and type not in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+               and not exists (select from pg_type e where e.oid = type and e.typtype = 'e')
+    ), missing_label (words) as (
+        select format('type %s of tweet.activity.action has no label %L: add or rename one', format_type(a.type, null), l.label)
+          from attribute a
+          join pg_type e on e.oid = a.type and e.typtype = 'e'
+         cross join unnest('{rt,fav,de-rt,de-fav}'::text[]) as l (label)
+         where a.name = 'action' and not exists (select from pg_enum where enumtypid = a.type and enumlabel = l.label)
+    ), wrong_trigger (words) as (
+        select case when t.oid is null then format('trigger %s on %s is missing', n.name, n.relid::regclass)
+                    when t.tgenabled in ('D', 'R') then format('trigger %s on %s is disabled: alter table %s enable always trigger %s', n.name, n.relid::regclass, n.relid::regclass, n.name)
+                    else format('trigger %s on %s is not the one that is needed', n.name, n.relid::regclass) end
+               || case when t.tgenabled in ('D', 'R') then '' else ': select twcache.install_triggers()' end
+          from twcache.needed_trigger n
+          left join pg_trigger t on t.tgrelid = n.relid and t.tgname = n.name
+         where t.oid is null or t.tgenabled not in ('O', 'A') or t.tgfoid is distinct from n.function_oid or t.tgtype <> n.type
+            or (t.tgqual is not null) <> (n.condition <> '') or t.tgattr::text <> ''
+    ), strange_trigger (words) as (
+        select format('trigger %s is on %s, whose rows are not counted: select twcache.install_triggers(), or drop it', p.name, p.relid::regclass)
+          from twcache.present_trigger p
+         where not p.is_clone and not exists (select from twcache.needed_trigger n where n.relid = p.relid and n.name = p.name)
+    ), hidden (words) as (
+        select format('row security of %s hides rows from role %I, which a policy may, too: alter role %I bypassrls, or: alter table %s disable row level security',
+                   t.oid::regclass, current_user, current_user, t.oid::regclass)
+          from (values (message), (activity), (users), (to_regclass('twcache.change')::oid), (to_regclass('twcache.consumer')::oid), (to_regclass('twcache.change_identity')::oid)) as t (oid)
+         where t.oid is not null and row_security_active(t.oid)
+    ), wrong_view (words) as (
+        select 'view tweet.message_with_counters does not exist: run sql/930_view.sql'
+         where counters is null
+         union all
+        select format('view tweet.message_with_counters has no column %s', n.name)
+          from unnest('{messageid,rts,favs}'::text[]) as n (name)
+         where counters is not null and not exists (select from pg_attribute where attrelid = counters and attname = n.name and not attisdropped)
+         union all
+        select format('view tweet.message_with_counters does not read %s: it stands on another table, such as one that was renamed. Drop it and run sql/930_view.sql', t.oid::regclass)
+          from (values (message), (activity)) as t (oid)
+         where counters is not null and t.oid is not null
+           and not exists (select
+                             from pg_rewrite r
+                             join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid
+                            where r.ev_class = counters)
+    ), wrong_function (words) as (
+        select format('function twcache.%s is not the one that sql/910_functions.sql and sql/920_triggers.sql make: run them again', d.name)
+          from twcache.definition d
+          left join pg_proc p on p.oid = to_regprocedure('twcache.' || d.name)
+         where p.prosrc is distinct from d.source
+    ), missing_plumbing (words) as (
+        select format('%s is missing: run sql/030_change_log.sql', n.name)
+          from unnest('{twcache.change,twcache.change_identity,twcache.consumer,twcache.lease,twcache.lapse,twcache.mutex}'::text[]) as n (name)
+         where to_regclass(n.name) is null
+    )
+    select array_agg(words) into found_ones
+      from (select words from missing_table union all select words from wrong_kind union all select words from detaching union all select words from subscribed
+             union all select words from wrong_column union all select words from missing_label union all select words from wrong_trigger union all select words from strange_trigger
+             union all select words from hidden union all select words from wrong_view union all select words from wrong_function union all select words from missing_plumbing) as all_words;
+    return coalesce(found_ones, '{}');
+end
+$$;
+revoke execute on function twcache.problems() from public;
+
+-- As they are now.
+delete from twcache.definition;
+insert into twcache.definition (name, source)
+select format('%s(%s)', proname, oidvectortypes(proargtypes)), prosrc
+  from pg_proc
+ where pronamespace = 'twcache'::regnamespace
+   and proname in ('extend_lease', 'register', 'renew', 'activity_inserted', 'activity_deleted', 'activity_updated', 'activity_row_changed',
+                   'message_inserted', 'message_deleted', 'message_row_changed', 'truncated');
+
+select twcache.finish_file('935_problems.sql', 1);
+commit;

@@ -1,0 +1,136 @@
+using Npgsql;
+
+namespace CacheService.Feed;
+
+/// <summary>
+/// What the counts stand on: the server, the database, the tables with their partitions and children, the triggers and their functions. As long as all of it is
+/// as it was at the load, the change log has every change since. Whatever differs has to be loaded afresh, or stands in the way of the counts
+/// (<see cref="Problems"/>).
+/// <para>
+/// The catalogs are read by the transaction that last changed each row, so that what was changed and changed back between two looks is seen too.
+/// What cannot be seen: rows that somebody deletes from the change log by hand. Audits find that.
+/// </para>
+/// </summary>
+internal sealed record Baseline
+{
+    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; and the tables. Of the service's own tables it reads none.</summary>
+    public const string ProblemsSql = $"{TablesSql} select array_to_string(twcache.problems(), '; '), ids from tables";
+
+    private const string TablesSql =
+        """
+        with recursive tree (id) as (
+            select unnest(array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid])
+            union
+            select inhrelid from tree join pg_inherits on inhparent = id
+        ), tables (ids) as (
+            select coalesce(array_agg(id order by id) filter (where id is not null), array[]::oid[]) from tree
+        )
+        """;
+
+    /// <summary>Reads the baseline, in one row.</summary>
+    public static string Sql { get; } =
+        $"""
+        {TablesSql}
+        select ids, (select system_identifier from pg_control_system()),
+               (select oid::bigint from pg_database where datname = current_database()),
+               (select string_agg(format('%s:%s', relname, oid), ' ' order by relname) from pg_class
+                 where relnamespace = to_regnamespace('twcache')::oid and relname in ('change_identity', 'consumer', 'lease', 'lapse')),
+               (select string_agg(format('%s:%s:%s', proname, oid, xmin), ' ' order by proname, oid) from pg_proc
+                 where pronamespace = to_regnamespace('twcache')::oid and oid = any (array(select tgfoid from pg_trigger where tgrelid = any (ids)))),
+               (select string_agg(format('%s:%s:%s:%s', attrelid, attname, atttypid, xmin), ' ' order by attrelid, attnum) from pg_attribute
+                 where attrelid = any (ids) and attname in ('messageid', 'action') and not attisdropped),
+               (select string_agg(format('%s:%s:%s', enumlabel, oid, xmin), ' ' order by oid) from pg_enum
+                 where enumtypid in (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action')),
+               exists (select from twcache.change where xid >= (pg_snapshot_xmax(pg_current_snapshot())::text::numeric + {FarAhead})::text::xid8),
+               exists (select from pg_constraint where contype = 'f' and convalidated
+                          and conrelid = to_regclass('tweet.activity')::oid and confrelid = to_regclass('tweet.message')::oid
+                          and conkey = array(select attnum from pg_attribute where attrelid = conrelid and attname = 'messageid')),
+               twcache.problems(), array[{Footprint.Sql("ids")}]
+          from tables
+        """;
+
+    /// <summary>Transactions that are so far ahead run on no server.</summary>
+    private const int FarAhead = 1_000_000;
+
+    /// <summary>The server's system identifier: a copy of its files has the same.</summary>
+    public required long Server { get; init; }
+
+    /// <summary>The database's oid: a copy of it under its name has another.</summary>
+    public required long Database { get; init; }
+
+    /// <summary>The change log's books.</summary>
+    public required string Books { get; init; }
+
+    /// <summary>The trigger functions.</summary>
+    public required string Functions { get; init; }
+
+    /// <summary>The columns that are counted, and their labels.</summary>
+    public required string Columns { get; init; }
+
+    /// <summary>Whether a foreign key keeps activity on messages that do not exist out.</summary>
+    public required bool HasForeignKey { get; init; }
+
+    /// <summary>Whether the change log has rows of transactions that lie far ahead, such as a restore brings.</summary>
+    public required bool HasRowsFromAhead { get; init; }
+
+    /// <summary>The tables that are counted, with their partitions and children.</summary>
+    public required uint[] Tables { get; init; }
+
+    /// <summary>What every drain looks at.</summary>
+    public required Footprint Footprint { get; init; }
+
+    /// <summary>Why the change log does not prove the counts, a sentence each; none if it does.</summary>
+    public required IReadOnlyList<string> Problems { get; init; }
+
+    /// <summary>Reads the row of <see cref="Sql"/> that the reader is at.</summary>
+    public static Baseline Read(NpgsqlDataReader row) => new()
+    {
+        Tables = row.GetFieldValue<uint[]>(0),
+        Server = row.GetInt64(1),
+        Database = row.GetInt64(2),
+        Books = TextOf(row, 3),
+        Functions = TextOf(row, 4),
+        Columns = $"{TextOf(row, 5)} {TextOf(row, 6)}",
+        HasRowsFromAhead = row.GetBoolean(7),
+        HasForeignKey = row.GetBoolean(8),
+        Problems = row.GetFieldValue<string[]>(9),
+        Footprint = Footprint.Read(row.GetFieldValue<long[]>(10)),
+    };
+
+    /// <summary>Why a registration of another time does not hold now; null if it does.</summary>
+    public string? WhyRegisterAfresh(Baseline now)
+    {
+        if (now.HasRowsFromAhead)
+        {
+            return "the change log has rows of transactions to come, as after a restore";
+        }
+
+        if (Server != now.Server)
+        {
+            return "this is another server";
+        }
+
+        if (Database != now.Database)
+        {
+            return "this is another database of the same name";
+        }
+
+        if (Books != now.Books || Footprint.ChangeLog != now.Footprint.ChangeLog)
+        {
+            return "the tables of schema twcache are others than before";
+        }
+
+        // Whoever runs one of the former functions may have recorded something else, or nothing.
+        return Functions != now.Functions ? "trigger functions of schema twcache were replaced" : null;
+    }
+
+    /// <summary>What is different since, so that everything has to be loaded afresh; null if nothing is.</summary>
+    public string? DescribeChangeTo(Baseline now) =>
+        now.Problems.Count > 0 ? string.Join("; ", now.Problems)
+        : WhyRegisterAfresh(now) ?? (Footprint != now.Footprint ? Footprint.DescribeChangeTo(now.Footprint)
+        : Columns != now.Columns ? "columns or labels of tweet.activity or tweet.message were changed"
+        : HasForeignKey != now.HasForeignKey || !Tables.AsSpan().SequenceEqual(now.Tables) ? "tweet.activity or tweet.message was changed"
+        : null);
+
+    private static string TextOf(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? "" : row.GetString(column);
+}
