@@ -55,7 +55,7 @@ internal sealed class RestoreTests
         var file = Path.GetTempFileName();
         await using var database = await TrialDatabase.CreateAsync();
         await using var trial = await Trial.StartAsync(database);
-        await PostgresTools.DumpAsync(database, file);
+        await PostgresTools.DumpAsync(database, file, "--schema=twcache");
         await trial.RetweetAsync();
         await trial.ExactAsync("a retweet", Trial.Mends);
 
@@ -63,8 +63,7 @@ internal sealed class RestoreTests
         await trial.DoAsync("drop schema twcache cascade, and restore it", async () =>
         {
             await database.ExecuteAsync("drop schema twcache cascade");
-            await PostgresTools.RestoreAsync(database, file, "--schema=twcache");
-            await PostgresTools.TryRunAsync("psql", database.ConnectionString, "-c", $"grant usage on schema twcache to twcache_reader");
+            await PostgresTools.RestoreAsync(database, file);
         });
         await trial.RetweetAsync();
         await trial.ToldOrMendedAsync("twcache");
