@@ -86,7 +86,7 @@ internal sealed class OddMessagesTests
         await database.ExecuteAsync("alter table tweet.message alter datetime type date using null, alter userid type smallint");
         await database.ExecuteAsync("update tweet.message set datetime = '5874897-01-01' where messageid = 1; update tweet.message set datetime = '2026-11-25' where messageid = 3");
         await Wait.UntilAsync(async () => await AuthorAndTextAsync(service, 1) == ("Puck", "one"), RunningService.Patience, "a date that is no time");
-        Assert.That((await service.Client.GetMessageAsync(new GetMessageRequest { MessageId = 3 })).PostedAt, Is.Not.Null);
+        await Wait.UntilAsync(async () => (await service.Client.GetMessageAsync(new GetMessageRequest { MessageId = 3 })).PostedAt is not null, RunningService.Patience, "a date is a time");
 
         await database.ExecuteAsync("alter table tweet.message alter datetime type int using 7");
         Assert.That(await AuthorAndTextAsync(service, 4), Is.EqualTo(("", "four")), "no date at all");

@@ -175,12 +175,18 @@ internal sealed class RenewedCertificatesTests
         using var connection = new TcpClient();
         await connection.ConnectAsync("127.0.0.1", service.GrpcAddress.Port);
         var shown = "";
-        await using var tls = new SslStream(connection.GetStream(), leaveInnerStreamOpen: false, (_, certificate, _, _) =>
+        await using var tls = new SslStream(connection.GetStream());
+        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions
         {
-            shown = certificate!.GetCertHashString();
-            return shown.Length > 0;
+            TargetHost = "localhost",
+            // What the endpoint insists on.
+            ApplicationProtocols = [SslApplicationProtocol.Http2],
+            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+            {
+                shown = certificate!.GetCertHashString();
+                return shown.Length > 0;
+            },
         });
-        await tls.AuthenticateAsClientAsync("localhost");
         return shown;
     }
 

@@ -132,5 +132,17 @@ internal sealed class SignalTests
     private static Task WaitForLoadAsync(ServiceProcess service) =>
         Wait.UntilAsync(() => service.Output.Contains("CountsFeed[1]"), RunningService.Patience, $"it has loaded: {service.Output}");
 
-    private static bool Runs(int pid) => Directory.Exists($"/proc/{pid}");
+    // One that has ended may wait for a parent that asks for it.
+    private static bool Runs(int pid)
+    {
+        try
+        {
+            var stat = File.ReadAllText($"/proc/{pid}/stat");
+            return stat[stat.LastIndexOf(')') + 2] != 'Z';
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 }

@@ -131,7 +131,8 @@ internal static class TlsDiagnosis
             return $"the server's certificate is valid only from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd HH:mm:ss} UTC on: look at the clocks of both machines";
         }
 
-        if (status.HasFlag(X509ChainStatusFlags.UntrustedRoot) || status.HasFlag(X509ChainStatusFlags.PartialChain))
+        // Of another authority with the same name the signature is none.
+        if ((status & (X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.NotSignatureValid)) != 0)
         {
             return $"the authority that signed the server's certificate is unknown here ({certificate.Issuer}): set Root Certificate to a PEM file with it"
                 + (settings.RootCertificate is { Length: > 0 } known ? $"; {known} is of another" : "");
