@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using CacheService.IntegrationTests.Infrastructure;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Npgsql;
 
 namespace CacheService.IntegrationTests;
@@ -122,6 +124,26 @@ internal sealed class StartErrorsTests
         var (exitCode, output) = await service.WaitForExitAsync();
         Assert.That(exitCode, Is.Zero);
         Assert.That(output, Does.Contain("Examples:").And.Contain("Feed:HeartbeatInterval").And.Contain("Limits:MaxReadWait").And.Contain("Embedded:DataDirectory"));
+    }
+
+    [Test]
+    public async Task Run_WhosePartFails_SaysWhich()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var app = ServiceApp.Build(
+            [$"--ConnectionStrings:Postgres={database.ConnectionString}", "--Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:Http:Url=http://127.0.0.1:0"],
+            builder => builder.Services.AddHostedService<FailingService>());
+        var lines = await ServiceRun.RunAsync(app).WaitAsync(RunningService.Patience);
+        Assert.That(lines?.First(), Is.EqualTo("The service ended, because FailingService failed: out of ideas"));
+    }
+
+    private sealed class FailingService : BackgroundService
+    {
+        protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+        {
+            await Task.Yield();
+            throw new ArithmeticException("out of ideas");
+        }
     }
 
     private static async Task<string> AssertEndsAsync(string words, params string[] settings)
