@@ -1,6 +1,10 @@
+using CacheService.Counts;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Watching;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Watching;
@@ -280,6 +284,71 @@ internal sealed class WatchCountsTests
         using var another = service.Client.WatchCounts(new WatchCountsRequest { All = true });
         await NextAsync(another);
         watches[1].Dispose();
+    }
+
+    [Test]
+    public async Task Watch_OfMoreMessagesThanThereIsRoomFor_IsResourceExhausted()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:MaxWatchedIds=10");
+        using var first = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1, 2, 3, 4, 5, 6 } });
+        await NextAsync(first);
+        await AssertFailsAsync(
+            service, new WatchCountsRequest { MessageIds = { 1, 2, 3, 4, 5 } }, StatusCode.ResourceExhausted, "no room for 5 more message ids: 6 are watched, and 10 may be");
+
+        using var fitting = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1, 2, 3, 4 } });
+        using var all = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        await NextAsync(fitting);
+        await NextAsync(all);
+        Assert.That((service.Hub.Count, service.Hub.WatchedIds), Is.EqualTo((3, 10)), "a refused one leaves nothing");
+
+        first.Dispose();
+        fitting.Dispose();
+        await Wait.UntilAsync(() => service.Hub.WatchedIds == 0, RunningService.Patience, "there is room");
+        using var another = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10 } });
+        await NextAsync(another);
+    }
+
+    [Test]
+    public void Subscription_OfManyMessages_CostsSomeTwoHundredBytesEach()
+    {
+        const int Subscriptions = 20;
+        const int Ids = 10_000;
+        var store = new CountsStore(0);
+        var hub = new WatchHub(store, Options.Create(new CacheService.Watching.WatchOptions()));
+        hub.Start();
+        store.Load([new CountedMessage(1, default)], PgSnapshot.Parse("10:10:"), 0);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var subscriptions = Enumerable.Range(0, Subscriptions)
+            .Select(n => hub.Subscribe([.. Enumerable.Range(1, Ids).Select(id => (long)id + (n * Ids))], null)).ToList();
+        subscriptions.ForEach(subscription => _ = subscription.Collect().ToList());
+        var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / (Subscriptions * Ids);
+        TestContext.Out.WriteLine($"{each} bytes for each watched message");
+        Assert.That(each, Is.LessThan(200));
+        subscriptions.ForEach(subscription => subscription.Dispose());
+    }
+
+    [Test]
+    public async Task Watches_OfAClientThatOpensOneConnection_AreAllAnswered()
+    {
+        const int Watches = 1000;
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(1);
+        await service.AssertEqualsViewAsync(database);
+
+        // The channel's own handler would open more connections.
+        using var channel = GrpcChannel.ForAddress(
+            service.GrpcAddress, new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = false } });
+        var client = new TweetCountsService.TweetCountsServiceClient(channel);
+        var watches = Enumerable.Range(0, Watches).Select(_ => client.WatchCounts(new WatchCountsRequest { MessageIds = { 1 } })).ToList();
+        foreach (var watch in watches)
+        {
+            Assert.That((await NextAsync(watch)).Synced);
+        }
+
+        Assert.That((await client.GetStatusAsync(new GetStatusRequest(), deadline: DateTime.UtcNow + RunningService.Patience)).Watchers, Is.EqualTo(Watches));
+        watches.ForEach(watch => watch.Dispose());
     }
 
     [Test]
