@@ -211,6 +211,36 @@ internal sealed class WatchCountsTests
     }
 
     [Test]
+    public async Task Watch_PacedWhileEverythingIsLoadedAfresh_IsNotLiveBeforeItIsToldWhatDiffers()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(2);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
+        await service.AssertEqualsViewAsync(database);
+        using var watch = service.Client.WatchCounts(
+            new WatchCountsRequest { All = true, Heartbeat = Often, MinInterval = Duration.FromTimeSpan(TimeSpan.FromSeconds(5)) });
+        var before = (await NextAsync(watch)).Freshness.Epoch;
+
+        await database.ExecuteAsync("truncate tweet.activity");
+        await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } });
+        var loaded = (await service.Client.GetStatusAsync(new GetStatusRequest())).Epoch;
+        Assert.That(loaded, Is.Not.EqualTo(before));
+        await Wait.UntilAsync(() => service.Hub.Published!.Epoch == loaded, RunningService.Patience, "the load is published");
+
+        // What was sent before that may say LIVE, and then nothing of the earlier epoch does.
+        var told = new List<WatchCountsResponse>();
+        while (told.Count == 0 || told[^1].Freshness.Epoch == before)
+        {
+            told.Add(await NextAsync(watch));
+        }
+
+        Assert.That(told[^1].Counts.Single().Retweets, Is.Zero);
+        Assert.That(told[^1].Freshness.State, Is.EqualTo(FeedState.Live));
+        Assert.That(told.SkipLast(1).Select(message => message.Freshness.State).SkipWhile(state => state == FeedState.Live), Is.Not.Empty.And.All.EqualTo(FeedState.Stale));
+    }
+
+    [Test]
     public async Task Watch_Resumed_TellsOnlyWhatChangedSince()
     {
         await using var database = await TestDatabase.CreateAsync();
