@@ -48,6 +48,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('sequence', 'select',  'twcache.lease'),
                   ('function', 'execute', 'twcache.register(text, text, integer)'),
                   ('function', 'execute', 'twcache.renew(text, bigint, pg_snapshot, boolean, integer)'),
+                  ('function', 'execute', 'twcache.renew(text, pg_snapshot, integer)'),
                   ('function', 'execute', 'twcache.trim(integer)'),
                   ('function', 'execute', 'twcache.install_triggers()'),
                   ('function', 'execute', 'twcache.problems()')
