@@ -188,7 +188,7 @@ begin
         return null;
     end if;
     insert into twcache.change (messageid, born, everything)
-    select case when known then messageid end, -count(*), not known
+    select case when known then messageid end, case when known then -count(*) else 0 end, not known
       from (select twcache.as_key(r.messageid) as messageid, twcache.is_key(r.messageid) as known
               from (select null::boolean as messageid) as missing, lateral (select messageid from old_rows) as r) as o
      where messageid is not null or not known
@@ -252,7 +252,7 @@ begin
                    coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs
               from (select twcache.key_of(r) as messageid, r ->> 'action' as label, sign,
                            (jsonb_typeof(r -> 'messageid') = 'null' or twcache.key_of(r) is not null) is true
-                           and (r ->> 'action' in ('rt', 'fav', 'de-rt', 'de-fav') or twcache.tells_actions(tg_relid)) as known
+                           and (r ->> 'action' in ('rt', 'fav', 'de-rt', 'de-fav') or twcache.tells_actions(tg_relid)) is true as known
                       from (values (case when tg_op <> 'DELETE' then to_jsonb(new) end, 1), (case when tg_op <> 'INSERT' then to_jsonb(old) end, -1)) as v (r, sign)
                      where r is not null) as both_rows
              where messageid is not null or not known
@@ -308,12 +308,11 @@ select t.root, t.relid, c.relkind, t.relid = r.relid as is_root, c.relispartitio
   join pg_class c on c.oid = t.relid
   join pg_class rc on rc.oid = r.relid;
 
--- The triggers that there must be: as pg_trigger has them (tgtype: 1 for each row, 4 insert, 8 delete, 16 update, 32 truncate).
-create or replace view twcache.needed_trigger as
-select t.root, t.relid, t.is_root, t.form, n.name, n.function, to_regproc('twcache.' || n.function)::oid as function_oid, n.type::smallint as type,
-       n.event, n.referencing, n.condition
-  from twcache.counted_table t
-  join (values
+-- The triggers of each form (null: of all), in the words of create trigger, and as pg_trigger has them (type: 1 for each
+-- row, 4 insert, 8 delete, 16 update, 32 truncate).
+create or replace view twcache.trigger_form as
+select root, form, name::name as name, function, type::smallint as type, event, referencing, condition
+  from (values
           ('activity', 'statement', 'twcache_activity_insert',      'activity_inserted',     4, 'insert', 'referencing new table as new_rows', ''),
           ('activity', 'statement', 'twcache_activity_delete',      'activity_deleted',      8, 'delete', 'referencing old table as old_rows', ''),
           ('activity', 'statement', 'twcache_activity_update',      'activity_updated',     16, 'update', 'referencing old table as old_rows new table as new_rows', ''),
@@ -328,8 +327,13 @@ select t.root, t.relid, t.is_root, t.form, n.name, n.function, to_regproc('twcac
           ('message',  'each',      'twcache_message_each',         'message_row_changed',  13, 'insert or delete', '', ''),
           ('message',  'each',      'twcache_message_key_each',     'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)'),
           ('message',  null,        'twcache_message_truncate',     'truncated',            32, 'truncate', '', '')
-       ) as n (root, form, name, function, type, event, referencing, condition)
-    on n.root = t.root and (n.form is null or n.form = t.form);
+       ) as f (root, form, name, function, type, event, referencing, condition);
+
+-- The triggers that there must be.
+create or replace view twcache.needed_trigger as
+select t.root, t.relid, t.is_root, f.form, f.name, f.function, to_regproc('twcache.' || f.function)::oid as function_oid, f.type, f.event, f.referencing, f.condition
+  from twcache.counted_table t
+  join twcache.trigger_form f on f.root = t.root and (f.form is null or f.form = t.form);
 
 -- Our triggers, by the functions that they call; those of earlier versions, too.
 create or replace view twcache.present_trigger as
@@ -375,7 +379,7 @@ begin
                format('create or replace trigger %I after %s on %s %s for each %s %s execute function twcache.%I()',
                    n.name, n.event, n.relid::regclass, n.referencing, case when n.type & 1 = 1 then 'row' else 'statement' end, n.condition, n.function) as statement
           from twcache.needed_trigger n
-         where (n.is_root or n.form <> 'each' or n.type = 32)
+         where (n.is_root or n.form is distinct from 'each')
            and not exists (select
                              from pg_trigger t
                             where t.tgrelid = n.relid and t.tgname = n.name

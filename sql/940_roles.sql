@@ -26,7 +26,7 @@ begin
     foreach statement in array array[
         'grant usage on schema twcache to twcache_reader',
         'grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lease, twcache.lapse, twcache.schema_file, twcache.definition to twcache_reader',
-        'grant select on twcache.counted_table, twcache.needed_trigger, twcache.present_trigger to twcache_reader',
+        'grant select on twcache.counted_table, twcache.trigger_form, twcache.needed_trigger, twcache.present_trigger to twcache_reader',
         'grant execute on function twcache.register(text, text, int), twcache.renew(text, bigint, pg_snapshot, bool, int) to twcache_reader',
         'grant execute on function twcache.trim(int), twcache.install_triggers(), twcache.problems() to twcache_reader',
         'grant execute on function twcache.register(text, int), twcache.renew(text, pg_snapshot, int) to twcache_reader',

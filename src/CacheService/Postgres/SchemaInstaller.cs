@@ -42,8 +42,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('table',    'select',  'twcache.consumer'),
                   ('table',    'select',  'twcache.definition'),
                   ('table',    'select',  'twcache.counted_table'),
-                  ('table',    'select',  'twcache.needed_trigger'),
-                  ('table',    'select',  'twcache.present_trigger'),
+                  ('table',    'select',  'twcache.trigger_form'),
                   ('sequence', 'select',  'twcache.lapse'),
                   ('sequence', 'select',  'twcache.lease'),
                   ('function', 'execute', 'twcache.register(text, text, integer)'),
@@ -179,12 +178,14 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
     private async Task InstallAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var current = SqlFiles.Check;
+        var lacks = "";
         var applied = new List<string>();
         try
         {
             await ExecuteAsync(connection, BeginSql, cancellationToken);
             // Another service may have applied them while this one waited for the lock.
             var record = await ReadRecordAsync(connection, cancellationToken);
+            lacks = record.Missing.Count is > 0 and var count && count < SqlFiles.All.Count ? $"The database lacks sql/{record.Missing[0].Name}. " : "";
             foreach (var file in record.Missing.Count > 0 ? SqlFiles.All.Where(file => file.Name == SqlFiles.Check || record.Missing.Contains(file)) : [])
             {
                 current = file.Name;
@@ -200,7 +201,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
             switch (e)
             {
                 case PostgresException { SqlState: PostgresErrorCodes.ObjectNotInPrerequisiteState } refused:
-                    throw new DatabaseSetupException(refused.MessageText, refused);
+                    throw new DatabaseSetupException(lacks + refused.MessageText, refused);
                 case PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } refused:
                     throw new DatabaseSetupException(
                         $"The database lacks sql/{current}, and role \"{connection.UserName}\" may not apply it ({refused.MessageText}). As the owner of the tables run: "
