@@ -12,8 +12,9 @@
 --   1 SCHEMA   whoever runs one of these files
 --   2 ASLEEP   exclusive: a sleeping cache; shared: transactions that changed counts
 --   3 RINGER   the cache that uses ASLEEP
-begin read write;
+begin isolation level read committed read write;
 set local statement_timeout = 0;
+set local lock_timeout = 0;
 set local idle_in_transaction_session_timeout = 0;
 select pg_advisory_xact_lock(1951, 1);
 set local lock_timeout = '40ms';

@@ -1,5 +1,6 @@
 -- What a cache calls: register, renew, trim.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('910_functions.sql', 1);
 
 -- Extends the lease to at least lease_seconds from now, an hour at most. Where it had lapsed,

@@ -19,7 +19,8 @@
 -- as the insert itself; the rows after those are grouped, so that a COPY of a million rows is not a million rows of the log.
 -- The rows of a transition table that work_mem does not hold count against temp_file_limit: a
 -- database that sets it needs room for its largest statement.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('920_triggers.sql', 1);
 
 create or replace function twcache.is_key(smallint) returns bool language sql immutable as 'select true';

@@ -1,5 +1,6 @@
 -- What must hold so that the change log proves the counts.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('935_problems.sql', 1);
 
 -- Whatever does not hold now, as sentences that name it and its remedy; empty: all is well. It is
@@ -9,7 +10,7 @@ select twcache.start_file('935_problems.sql', 1);
 -- longer), tables that came and went (compare their oids), rows that a file's copy brought. Row security of a partition does
 -- not matter, because rows that are read through the root are subject to the root's only.
 create or replace function twcache.problems() returns text[]
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     message  oid := to_regclass('tweet.message');
     activity oid := to_regclass('tweet.activity');
@@ -22,7 +23,7 @@ begin
     ), function as materialized (
         select d.name, p.oid, p.prosrc is not distinct from d.source as is_ours
           from twcache.definition d
-          left join pg_proc p on p.oid = to_regprocedure('twcache.' || d.name)
+          left join lateral (select oid, prosrc from pg_proc where oid = to_regprocedure('twcache.' || d.name) offset 0) p on true   -- never all functions
     ), needed_trigger as materialized (
         select t.relid, f.name, f.type, f.condition, p.oid as function_oid
           from tables t

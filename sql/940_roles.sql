@@ -1,6 +1,7 @@
 -- Two group roles: grant them to the roles that log in. Roles belong to the
 -- whole cluster; whoever may not create them is told, and grants by hand.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('940_roles.sql', 1);
 
 do $$

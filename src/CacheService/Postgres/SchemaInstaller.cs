@@ -13,7 +13,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
     // What the server, the database or the role has set must not end the installation; nor may it hold up writers for more than a moment.
     private const string BeginSql =
         """
-        begin read write;
+        begin isolation level read committed read write;
         set local statement_timeout = 0;
         set local idle_in_transaction_session_timeout = 0;
         set local lock_timeout = '40ms';
@@ -112,9 +112,15 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
         }
 
         await CheckRightsAsync(connection, cancellationToken);
-        await MendTriggersAsync(connection, cancellationToken);
+        var isMended = await MendTriggersAsync(connection, cancellationToken);
         if (await FindProblemsAsync(connection, cancellationToken) is { } problems)
         {
+            if (!isMended)
+            {
+                throw new TimeoutException(
+                    $"Changes would go uncounted: {problems}. Other transactions hold locks on the tables, and it waits for a moment only so as not to hold up writers: {await BlockersAsync(connection, cancellationToken)}");
+            }
+
             throw new DatabaseSetupException($"Changes would go uncounted: {problems}. (A role that may not read it all: grant twcache_reader to \"{connection.UserName}\")");
         }
     }
@@ -126,16 +132,23 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
         return await command.ExecuteScalarAsync(cancellationToken) as string;
     }
 
-    /// <summary>Brings the triggers to the tables' partitions and children as they are now, where a lock on them is to be had in a moment.</summary>
-    public static async Task MendTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Brings the triggers to the tables' partitions and children as they are now.</summary>
+    /// <returns>False: a lock on the tables was not to be had in a moment.</returns>
+    public static async Task<bool> MendTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         try
         {
             await ExecuteAsync(connection, "select twcache.install_triggers()", cancellationToken);
+            return true;
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.InsufficientPrivilege)
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected)
         {
-            // What is still missing is told as a problem, with what to do.
+            return false;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            // A table has got another owner. What is still missing is told as a problem, with what to do.
+            return true;
         }
     }
 
@@ -166,7 +179,8 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
             {
                 if (attempt == LockAttempts)
                 {
-                    throw new TimeoutException($"The database is not set up yet: other transactions hold locks on its tables, and it waits for a moment only so as not to hold up writers: {await BlockersAsync(connection, cancellationToken)}", e);
+                    throw new TimeoutException(
+                        $"The database is not set up yet: other transactions hold locks on its tables, and it waits for a moment only so as not to hold up writers: {await BlockersAsync(connection, cancellationToken)}", e);
                 }
 
                 // Not in step with other services that start, nor with a writer that comes at intervals.
