@@ -1,7 +1,8 @@
 -- The application: users tweet messages; retweets and likes, and their
 -- undoing, are inserted as activity, never updated. Creates what is missing,
 -- and leaves alone whatever is there.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('020_application.sql', 1);
 
 do $$

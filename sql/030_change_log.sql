@@ -1,5 +1,6 @@
 -- What the triggers write and the caches read.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('030_change_log.sql', 1);
 
 do $$

@@ -1,5 +1,6 @@
 -- What a cache calls: register, renew, trim.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('910_functions.sql', 1);
 
 -- Extends the lease to at least lease_seconds from now, an hour at most. Where it had lapsed,
@@ -65,6 +66,8 @@ begin
     -- Rows of transactions that this server has not begun: a dump brought them. Nobody can count them right.
     delete from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot());
     delete from twcache.consumer where pg_snapshot_xmax(snapshot) > pg_snapshot_xmax(pg_current_snapshot());
+    -- The triggers' plans in all sessions are made anew, because a label of an action that has come back, or is another, changes none.
+    execute format('grant select on twcache.change to %I', current_user);
     -- A dump may have brought rows of long ago, too.
     update twcache.mutex set passed = '0' where name = 'trim' and passed <> '0';
     recorded := exists (select from twcache.consumer where loaded and name <> consumer_name and lapse = (select last_value from twcache.lapse));

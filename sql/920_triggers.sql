@@ -8,17 +8,19 @@
 --
 -- No trigger may make the application's statement fail, whatever has become of its table. A column
 -- that is missing is found in the one-row table beside it instead ("missing", which the planner
--- removes where nothing refers to it), as a boolean, which no key and no action is. A key of
--- another type, or a label that is missing, is told by functions that the planner folds away. In each
--- of these cases the log says that everything may have changed. An exception block would
--- do the same for three times the price.
+-- removes where nothing refers to it), as a boolean, which no key and no action is. What depends on
+-- the columns' types (a key that is no whole number, a label that is missing) is asked of functions that the
+-- planner folds away. In each of these cases the log says that everything may have changed. An
+-- exception block would do the same, for the price of the whole trigger.
 --
 -- What one inserted row costs decides the form: the functions for inserts set no search_path, which
--- would cost a third again, so whatever they name has its schema, operators too.
+-- would cost a third more, so whatever they name has its schema, operators too.
 -- They write a row of the log for each of the first hundred rows, because grouping costs as much
--- as the insert itself; the others are grouped, so that a COPY of a million rows is not a million rows of the log.
--- What a transition table does not hold in work_mem counts against temp_file_limit.
-begin read write;
+-- as the insert itself; the rows after those are grouped, so that a COPY of a million rows is not a million rows of the log.
+-- The rows of a transition table that work_mem does not hold count against temp_file_limit: a
+-- database that sets it needs room for its largest statement.
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('920_triggers.sql', 1);
 
 create or replace function twcache.is_key(smallint) returns bool language sql immutable as 'select true';
@@ -31,14 +33,25 @@ create or replace function twcache.as_key(int)      returns bigint language sql 
 create or replace function twcache.as_key(bigint)   returns bigint language sql immutable as 'select $1';
 create or replace function twcache.as_key(anyelement) returns bigint language sql immutable as 'select null::bigint';
 
-create or replace function twcache.is_action(boolean)    returns bool language sql immutable as 'select false';
-create or replace function twcache.is_action(anyelement) returns bool language sql immutable as 'select true';
+-- Whether a column of the sample's type tells actions: an enum with all four labels, or text. Only the type counts.
+-- Where the sample is a constant (case when false then COLUMN end), the planner folds the call away.
+create or replace function twcache.is_action(sample anyelement) returns bool
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return (select case when t.typtype = 'e' then (select count(*) from pg_enum where enumtypid = t.oid and enumlabel in ('rt', 'fav', 'de-rt', 'de-fav')) = 4
+                        else t.oid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) end
+              from pg_type d
+              join pg_type t on t.oid = coalesce(nullif(d.typbasetype, 0), d.oid)
+             where d.oid = pg_typeof(sample));
+end
+$$;
 
--- Whether a label that is none of the four may be one of them under a new name.
-create or replace function twcache.is_renamed(action_type regtype) returns bool
-language sql stable set search_path = pg_catalog, pg_temp as $$
-    select exists (select from pg_type where oid = action_type and typtype = 'e')
-       and (select count(*) from pg_enum where enumtypid = action_type and enumlabel in ('rt', 'fav', 'de-rt', 'de-fav')) < 4
+-- A label as a value of the sample's type; null where it tells no actions.
+create or replace function twcache.as_action(sample anyelement, label text) returns anyelement
+language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
+begin
+    return case when twcache.is_action(sample) then label end;
+end
 $$;
 
 create or replace function twcache.activity_inserted() returns trigger
@@ -46,40 +59,43 @@ language plpgsql security definer as $$
 declare
     written bigint;
 begin
-    if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass('twcache.lease'))) then
-        insert into twcache.change (messageid, rts, favs, everything)
+    if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.lease')) then
+        insert into twcache.change (messageid, rts, favs)
         select twcache.as_key(r.messageid),
-               case when r.label operator(pg_catalog.=) 'rt'  then 1 when r.label operator(pg_catalog.=) 'de-rt'  then -1 else 0 end,
-               case when r.label operator(pg_catalog.=) 'fav' then 1 when r.label operator(pg_catalog.=) 'de-fav' then -1 else 0 end,
-               case when r.label operator(pg_catalog.=) any ('{rt,fav,de-rt,de-fav}') then false
-                    else twcache.is_renamed(pg_catalog.pg_typeof(r.action)) end
+               case when r.action operator(pg_catalog.=) twcache.as_action(case when false then r.action end, 'rt') then 1
+                    when r.action operator(pg_catalog.=) twcache.as_action(case when false then r.action end, 'de-rt') then -1 else 0 end,
+               case when r.action operator(pg_catalog.=) twcache.as_action(case when false then r.action end, 'fav') then 1
+                    when r.action operator(pg_catalog.=) twcache.as_action(case when false then r.action end, 'de-fav') then -1 else 0 end
           from (select null::boolean as messageid, null::boolean as action) as missing,
-               lateral (select messageid, action, action::pg_catalog.text as label from new_rows offset 0) as r
-         where twcache.is_key(r.messageid) and twcache.is_action(r.action) and r.messageid is not null
+               lateral (select messageid, action from new_rows) as r
+         where twcache.is_key(r.messageid) and twcache.is_action(case when false then r.action end) and r.messageid is not null
          limit 100;
         get diagnostics written = row_count;
-        if written operator(pg_catalog.=) 100 then
-            insert into twcache.change (messageid, rts, favs, everything)
-            select n.messageid,
-                   pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'rt')  operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-rt'),
-                   pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'fav') operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-fav'),
-                   pg_catalog.bool_or(n.label operator(pg_catalog.<>) all ('{rt,fav,de-rt,de-fav}') and twcache.is_renamed(n.action_type)) is true
-              from (select twcache.as_key(r.messageid) as messageid, r.action::pg_catalog.text as label, pg_catalog.pg_typeof(r.action) as action_type
-                      from (select null::boolean as messageid, null::boolean as action) as missing,
-                           lateral (select messageid, action from new_rows) as r
-                     where r.messageid is not null
-                    offset 100) as n
-             group by n.messageid;
-        elsif written operator(pg_catalog.=) 0 then
-            insert into twcache.change (everything)
-            select true
-              from (select null::boolean as messageid, null::boolean as action) as missing,
-                   lateral (select messageid, action from new_rows) as r
-             where not (twcache.is_key(r.messageid) and twcache.is_action(r.action))
-             limit 1;
-            get diagnostics written = row_count;
+        if written operator(pg_catalog.<>) 1 then
+            if written operator(pg_catalog.=) 100 then
+                insert into twcache.change (messageid, rts, favs)
+                select n.messageid,
+                       pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'rt')  operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-rt'),
+                       pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'fav') operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-fav')
+                  from (select twcache.as_key(r.messageid) as messageid, r.action::pg_catalog.text as label
+                          from (select null::boolean as messageid, null::boolean as action) as missing,
+                               lateral (select messageid, action from new_rows) as r
+                         where r.messageid is not null
+                        offset 100) as n
+                 group by n.messageid;
+            elsif written operator(pg_catalog.=) 0 then
+                insert into twcache.change (everything)
+                select true
+                  from (select null::boolean as messageid, null::boolean as action) as missing,
+                       lateral (select messageid, action from new_rows) as r
+                 where not (twcache.is_key(r.messageid) and twcache.is_action(case when false then r.action end))
+                 limit 1;
+                if not found then
+                    return new;
+                end if;
+            end if;
         end if;
-        if written operator(pg_catalog.>) 0 and not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
+        if not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
             perform pg_catalog.pg_notify('twcache', '');
         end if;
     end if;
@@ -90,16 +106,16 @@ $$;
 create or replace function twcache.activity_deleted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs, everything)
     select case when known then messageid end,
-           count(*) filter (where label = 'de-rt')  - count(*) filter (where label = 'rt'),
-           count(*) filter (where label = 'de-fav') - count(*) filter (where label = 'fav'),
-           not known or bool_or(label <> all ('{rt,fav,de-rt,de-fav}') and twcache.is_renamed(action_type)) is true
-      from (select twcache.as_key(r.messageid) as messageid, r.action::text as label, pg_typeof(r.action) as action_type,
-                   twcache.is_key(r.messageid) and twcache.is_action(r.action) as known
+           case when known then count(*) filter (where label = 'de-rt')  - count(*) filter (where label = 'rt') else 0 end,
+           case when known then count(*) filter (where label = 'de-fav') - count(*) filter (where label = 'fav') else 0 end,
+           not known
+      from (select twcache.as_key(r.messageid) as messageid, r.action::text as label,
+                   twcache.is_key(r.messageid) and twcache.is_action(case when false then r.action end) as known
               from (select null::boolean as messageid, null::boolean as action) as missing,
                    lateral (select messageid, action from old_rows) as r) as o
      where messageid is not null or not known
@@ -115,24 +131,23 @@ $$;
 create or replace function twcache.activity_updated() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs, everything)
-    select messageid, rts, favs, everything
-      from (select case when known then messageid end as messageid,
+    select case when known then messageid end, case when known then rts else 0 end, case when known then favs else 0 end, not known
+      from (select messageid, known,
                    coalesce(sum(sign) filter (where label = 'rt'), 0)  - coalesce(sum(sign) filter (where label = 'de-rt'), 0) as rts,
-                   coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs,
-                   not known or bool_or(label <> all ('{rt,fav,de-rt,de-fav}') and twcache.is_renamed(action_type)) is true as everything
-              from (select twcache.as_key(r.messageid) as messageid, r.action::text as label, pg_typeof(r.action) as action_type, sign,
-                           twcache.is_key(r.messageid) and twcache.is_action(r.action) as known
+                   coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs
+              from (select twcache.as_key(r.messageid) as messageid, r.action::text as label, r.sign,
+                           twcache.is_key(r.messageid) and twcache.is_action(case when false then r.action end) as known
                       from (select null::boolean as messageid, null::boolean as action) as missing,
                            lateral (select messageid, action, 1 as sign from new_rows
                                      union all
                                     select messageid, action, -1 from old_rows) as r) as both_rows
              where messageid is not null or not known
              group by messageid, known) as net
-     where rts <> 0 or favs <> 0 or everything;
+     where rts <> 0 or favs <> 0 or not known;
     if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
         perform pg_notify('twcache', '');
     end if;
@@ -145,7 +160,7 @@ language plpgsql security definer as $$
 declare
     written bigint;
 begin
-    if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass('twcache.lease'))) then
+    if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.lease')) then
         insert into twcache.change (messageid, born)
         select twcache.as_key(r.messageid), 1
           from (select null::boolean as messageid) as missing, lateral (select messageid from new_rows) as r
@@ -170,11 +185,11 @@ $$;
 create or replace function twcache.message_deleted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, born, everything)
-    select case when known then messageid end, -count(*), not known
+    select case when known then messageid end, case when known then -count(*) else 0 end, not known
       from (select twcache.as_key(r.messageid) as messageid, twcache.is_key(r.messageid) as known
               from (select null::boolean as messageid) as missing, lateral (select messageid from old_rows) as r) as o
      where messageid is not null or not known
@@ -189,7 +204,7 @@ $$;
 create or replace function twcache.truncated() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (everything) values (true);
@@ -209,28 +224,41 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
                 then (row_json ->> 'messageid')::bigint end
 $$;
 
+-- Whether a table has an action that is one, so that a label which counts for nothing does so by intent.
+create or replace function twcache.tells_actions(relation oid) returns bool
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select exists (
+        select
+          from pg_attribute a
+          join pg_type d on d.oid = a.atttypid
+          join pg_type t on t.oid = coalesce(nullif(d.typbasetype, 0), d.oid)
+         where a.attrelid = relation and a.attname = 'action' and not a.attisdropped
+           and case when t.typtype = 'e' then (select count(*) from pg_enum where enumtypid = t.oid and enumlabel in ('rt', 'fav', 'de-rt', 'de-fav')) = 4
+                    else t.oid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) end)
+$$;
+
 -- The triggers of partitioned tables, and of tables with children or parents, are for each row:
 -- a statement that names another table of the tree, or moves a row to another partition, fires no
 -- statement trigger of this one. A move is a deletion there and an insertion here.
 create or replace function twcache.activity_row_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, rts, favs, everything)
-    select messageid, rts, favs, everything
-      from (select case when known then messageid end as messageid,
+    select case when known then messageid end, case when known then rts else 0 end, case when known then favs else 0 end, not known
+      from (select messageid, known,
                    coalesce(sum(sign) filter (where label = 'rt'), 0)  - coalesce(sum(sign) filter (where label = 'de-rt'), 0) as rts,
-                   coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs,
-                   not known or bool_or(label <> all ('{rt,fav,de-rt,de-fav}')
-                       and twcache.is_renamed((select atttypid::regtype from pg_attribute where attrelid = tg_relid and attname = 'action' and not attisdropped))) is true as everything
-              from (select twcache.key_of(r) as messageid, r ->> 'action' as label, sign, r ? 'action' and coalesce(jsonb_typeof(r -> 'messageid') = 'null' or twcache.key_of(r) is not null, false) as known
+                   coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs
+              from (select twcache.key_of(r) as messageid, r ->> 'action' as label, sign,
+                           (jsonb_typeof(r -> 'messageid') = 'null' or twcache.key_of(r) is not null) is true
+                           and (r ->> 'action' in ('rt', 'fav', 'de-rt', 'de-fav') or twcache.tells_actions(tg_relid)) is true as known
                       from (values (case when tg_op <> 'DELETE' then to_jsonb(new) end, 1), (case when tg_op <> 'INSERT' then to_jsonb(old) end, -1)) as v (r, sign)
                      where r is not null) as both_rows
              where messageid is not null or not known
              group by messageid, known) as net
-     where rts <> 0 or favs <> 0 or everything;
+     where rts <> 0 or favs <> 0 or not known;
     if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
         perform pg_notify('twcache', '');
     end if;
@@ -243,7 +271,7 @@ $$;
 create or replace function twcache.message_row_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    if clock_timestamp() <= to_timestamp(pg_sequence_last_value(to_regclass('twcache.lease'))) is not true then
+    if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
     insert into twcache.change (messageid, born, everything)
@@ -281,12 +309,11 @@ select t.root, t.relid, c.relkind, t.relid = r.relid as is_root, c.relispartitio
   join pg_class c on c.oid = t.relid
   join pg_class rc on rc.oid = r.relid;
 
--- The triggers that there must be: as pg_trigger has them (tgtype: 1 for each row, 4 insert, 8 delete, 16 update, 32 truncate).
-create or replace view twcache.needed_trigger as
-select t.root, t.relid, t.is_root, t.form, n.name, n.function, to_regproc('twcache.' || n.function)::oid as function_oid, n.type::smallint as type,
-       n.event, n.referencing, n.condition
-  from twcache.counted_table t
-  join (values
+-- The triggers of each form (null: of all), in the words of create trigger, and as pg_trigger has them (type: 1 for each
+-- row, 4 insert, 8 delete, 16 update, 32 truncate).
+create or replace view twcache.trigger_form as
+select root, form, name::name as name, function, type::smallint as type, event, referencing, condition
+  from (values
           ('activity', 'statement', 'twcache_activity_insert',      'activity_inserted',     4, 'insert', 'referencing new table as new_rows', ''),
           ('activity', 'statement', 'twcache_activity_delete',      'activity_deleted',      8, 'delete', 'referencing old table as old_rows', ''),
           ('activity', 'statement', 'twcache_activity_update',      'activity_updated',     16, 'update', 'referencing old table as old_rows new table as new_rows', ''),
@@ -301,8 +328,13 @@ select t.root, t.relid, t.is_root, t.form, n.name, n.function, to_regproc('twcac
           ('message',  'each',      'twcache_message_each',         'message_row_changed',  13, 'insert or delete', '', ''),
           ('message',  'each',      'twcache_message_key_each',     'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)'),
           ('message',  null,        'twcache_message_truncate',     'truncated',            32, 'truncate', '', '')
-       ) as n (root, form, name, function, type, event, referencing, condition)
-    on n.root = t.root and (n.form is null or n.form = t.form);
+       ) as f (root, form, name, function, type, event, referencing, condition);
+
+-- The triggers that there must be.
+create or replace view twcache.needed_trigger as
+select t.root, t.relid, t.is_root, f.form, f.name, f.function, to_regproc('twcache.' || f.function)::oid as function_oid, f.type, f.event, f.referencing, f.condition
+  from twcache.counted_table t
+  join twcache.trigger_form f on f.root = t.root and (f.form is null or f.form = t.form);
 
 -- Our triggers, by the functions that they call; those of earlier versions, too.
 create or replace view twcache.present_trigger as
@@ -348,7 +380,7 @@ begin
                format('create or replace trigger %I after %s on %s %s for each %s %s execute function twcache.%I()',
                    n.name, n.event, n.relid::regclass, n.referencing, case when n.type & 1 = 1 then 'row' else 'statement' end, n.condition, n.function) as statement
           from twcache.needed_trigger n
-         where (n.is_root or n.form <> 'each' or n.type = 32)
+         where (n.is_root or n.form is distinct from 'each')
            and not exists (select
                              from pg_trigger t
                             where t.tgrelid = n.relid and t.tgname = n.name

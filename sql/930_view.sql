@@ -1,6 +1,7 @@
 -- The view of the counts, where there is none. Messages without activity count as zero; an undoing
 -- without its doing counts below zero.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('930_view.sql', 1);
 
 do $$

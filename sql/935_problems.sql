@@ -1,5 +1,6 @@
 -- What must hold so that the change log proves the counts.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('935_problems.sql', 1);
 
 -- Whatever does not hold now, as sentences that name it and its remedy; empty: all is well. It is
@@ -9,7 +10,7 @@ select twcache.start_file('935_problems.sql', 1);
 -- longer), tables that came and went (compare their oids), rows that a file's copy brought. Row security of a partition does
 -- not matter, because rows that are read through the root are subject to the root's only.
 create or replace function twcache.problems() returns text[]
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
     message  oid := to_regclass('tweet.message');
     activity oid := to_regclass('tweet.activity');
@@ -19,6 +20,15 @@ declare
 begin
     with tables as materialized (
         select * from twcache.counted_table
+    ), function as materialized (
+        select d.name, p.oid, p.prosrc is not distinct from d.source as is_ours
+          from twcache.definition d
+          left join lateral (select oid, prosrc from pg_proc where oid = to_regprocedure('twcache.' || d.name) offset 0) p on true   -- never all functions
+    ), needed_trigger as materialized (
+        select t.relid, f.name, f.type, f.condition, p.oid as function_oid
+          from tables t
+          join twcache.trigger_form f on f.root = t.root and (f.form is null or f.form = t.form)
+          left join function p on p.name = f.function || '()'
     ), missing_table (words) as (
         select format('table %s does not exist', name)
           from (values ('tweet.message', message), ('tweet.activity', activity), ('tweet.users', users)) as t (name, oid)
@@ -37,13 +47,14 @@ begin
         select format('%s is filled by logical replication, whose changes fire no statement triggers: run the service against the publisher', s.srrelid::regclass)
           from pg_subscription_rel s
          where s.srrelid in (select relid from tables)
-    ), attribute (table_name, name, type) as (
-        select n.table_name, n.name, coalesce(nullif(ty.typbasetype, 0), ty.oid)
+    ), attribute (table_name, name, type, is_enum) as materialized (
+        select n.table_name, n.name, coalesce(nullif(ty.typbasetype, 0), ty.oid), coalesce(base.typtype, ty.typtype) = 'e'
           from (values ('tweet.message', message, 'messageid'), ('tweet.message', message, 'userid'), ('tweet.message', message, 'datetime'), ('tweet.message', message, 'message'),
                        ('tweet.activity', activity, 'messageid'), ('tweet.activity', activity, 'action'),
                        ('tweet.users', users, 'userid'), ('tweet.users', users, 'uname')) as n (table_name, oid, name)
           left join pg_attribute a on a.attrelid = n.oid and a.attname = n.name and not a.attisdropped
           left join pg_type ty on ty.oid = a.atttypid
+          left join pg_type base on base.oid = ty.typbasetype and ty.typbasetype <> 0
          where n.oid is not null
     ), wrong_column (words) as (
         select case when type is null then format('column %s.%s does not exist', table_name, name)
@@ -54,27 +65,28 @@ begin
          where type is null
             or name = 'messageid' and type not in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype)
             or name = 'datetime' and type not in ('timestamptz'::regtype, 'timestamp'::regtype)
-            or name = 'action' and type not in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
-               and not exists (select from pg_type e where e.oid = type and e.typtype = 'e')
+            or name = 'action' and type not in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) and not is_enum
     ), missing_label (words) as (
         select format('type %s of tweet.activity.action has no label %L: add or rename one', format_type(a.type, null), l.label)
           from attribute a
-          join pg_type e on e.oid = a.type and e.typtype = 'e'
          cross join unnest('{rt,fav,de-rt,de-fav}'::text[]) as l (label)
-         where a.name = 'action' and not exists (select from pg_enum where enumtypid = a.type and enumlabel = l.label)
+         where a.name = 'action' and a.is_enum and not exists (select from pg_enum where enumtypid = a.type and enumlabel = l.label)
     ), wrong_trigger (words) as (
         select case when t.oid is null then format('trigger %s on %s is missing', n.name, n.relid::regclass)
                     when t.tgenabled in ('D', 'R') then format('trigger %s on %s is disabled: alter table %s enable always trigger %s', n.name, n.relid::regclass, n.relid::regclass, n.name)
                     else format('trigger %s on %s is not the one that is needed', n.name, n.relid::regclass) end
                || case when t.tgenabled in ('D', 'R') then '' else ': select twcache.install_triggers()' end
-          from twcache.needed_trigger n
+          from needed_trigger n
           left join pg_trigger t on t.tgrelid = n.relid and t.tgname = n.name
          where t.oid is null or t.tgenabled not in ('O', 'A') or t.tgfoid is distinct from n.function_oid or t.tgtype <> n.type
             or (t.tgqual is not null) <> (n.condition <> '') or t.tgattr::text <> ''
     ), strange_trigger (words) as (
-        select format('trigger %s is on %s, whose rows are not counted: select twcache.install_triggers(), or drop it', p.name, p.relid::regclass)
-          from twcache.present_trigger p
-         where not p.is_clone and not exists (select from twcache.needed_trigger n where n.relid = p.relid and n.name = p.name)
+        select format('trigger %s on %s %s: select twcache.install_triggers(), or drop it', p.tgname, p.tgrelid::regclass,
+                   case when p.tgrelid in (select relid from tables) then 'is for tables of another form, and would count twice' else 'counts rows of a table that is not counted' end)
+          from function f
+          join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = f.oid and d.classid = 'pg_trigger'::regclass
+          join pg_trigger p on p.oid = d.objid
+         where p.tgparentid = 0 and not exists (select from needed_trigger n where n.relid = p.tgrelid and n.name = p.tgname)
     ), hidden (words) as (
         select format('row security of %s hides rows from role %I, which a policy may, too: alter role %I bypassrls, or: alter table %s disable row level security',
                    t.oid::regclass, current_user, current_user, t.oid::regclass)
@@ -96,10 +108,9 @@ begin
                              join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = t.oid
                             where r.ev_class = counters)
     ), wrong_function (words) as (
-        select format('function twcache.%s is not the one that sql/910_functions.sql and sql/920_triggers.sql make: run them again', d.name)
-          from twcache.definition d
-          left join pg_proc p on p.oid = to_regprocedure('twcache.' || d.name)
-         where p.prosrc is distinct from d.source
+        select format('function twcache.%s is not the one that sql/910_functions.sql and sql/920_triggers.sql make: run them and sql/935_problems.sql again', name)
+          from function
+         where not is_ours
     ), missing_plumbing (words) as (
         select format('%s is missing: run sql/030_change_log.sql', n.name)
           from unnest('{twcache.change,twcache.change_identity,twcache.consumer,twcache.lease,twcache.lapse,twcache.mutex}'::text[]) as n (name)

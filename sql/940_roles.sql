@@ -1,11 +1,13 @@
 -- Two group roles: grant them to the roles that log in. Roles belong to the
 -- whole cluster; whoever may not create them is told, and grants by hand.
-begin read write;
+begin isolation level read committed read write;
+set local statement_timeout = 0;
 select twcache.start_file('940_roles.sql', 1);
 
 do $$
 declare
     role_name text;
+    statement text;
 begin
     foreach role_name in array array['twcache_reader', 'twcache_writer'] loop
         if not exists (select from pg_roles where rolname = role_name) then
@@ -20,22 +22,31 @@ begin
         end if;
     end loop;
 
-    -- What the service does, and no more.
-    if exists (select from pg_roles where rolname = 'twcache_reader') then
-        grant usage on schema tweet, twcache to twcache_reader;
-        grant select on tweet.users, tweet.message, tweet.activity, tweet.message_with_counters to twcache_reader;
-        grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lease, twcache.lapse, twcache.schema_file, twcache.definition,
-                        twcache.counted_table, twcache.needed_trigger, twcache.present_trigger to twcache_reader;
-        grant execute on function twcache.register(text, text, int), twcache.register(text, int), twcache.renew(text, bigint, bigint, pg_snapshot, bool, int),
-                                  twcache.renew(text, pg_snapshot, int), twcache.trim(int), twcache.install_triggers(), twcache.problems() to twcache_reader;
-    end if;
-
-    -- The application. It needs nothing of twcache: the triggers run as their owner.
-    if exists (select from pg_roles where rolname = 'twcache_writer') then
-        grant usage on schema tweet to twcache_writer;
-        grant select, insert, update, delete on all tables in schema tweet to twcache_writer;
-        grant usage on all sequences in schema tweet to twcache_writer;
-    end if;
+    -- What the service does, and no more; then the application, which needs nothing of twcache, because
+    -- the triggers run as their owner. What belongs to others than this role is for them to grant.
+    foreach statement in array array[
+        'grant usage on schema twcache to twcache_reader',
+        'grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lease, twcache.lapse, twcache.schema_file, twcache.definition to twcache_reader',
+        'grant select on twcache.counted_table, twcache.trigger_form, twcache.needed_trigger, twcache.present_trigger to twcache_reader',
+        'grant execute on function twcache.register(text, text, int), twcache.renew(text, bigint, bigint, pg_snapshot, bool, int) to twcache_reader',
+        'grant execute on function twcache.trim(int), twcache.install_triggers(), twcache.problems() to twcache_reader',
+        'grant execute on function twcache.register(text, int), twcache.renew(text, pg_snapshot, int) to twcache_reader',
+        'grant usage on schema tweet to twcache_reader',
+        'grant select on tweet.message, tweet.activity, tweet.message_with_counters to twcache_reader',
+        'grant select on tweet.users to twcache_reader',
+        'grant usage on schema tweet to twcache_writer',
+        'grant select, insert, update, delete on all tables in schema tweet to twcache_writer',
+        'grant usage on all sequences in schema tweet to twcache_writer']
+    loop
+        if exists (select from pg_roles where rolname = substring(statement from '\w+$')) then
+            begin
+                execute statement;
+            exception
+                when insufficient_privilege then
+                    raise warning '% may not: %', current_user, statement;
+            end;
+        end if;
+    end loop;
 end
 $$;
 

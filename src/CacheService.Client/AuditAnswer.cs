@@ -21,6 +21,12 @@ public sealed record AuditAnswer
     /// <summary>Which triggers are missing or disabled, in words; empty if none is.</summary>
     public required string TriggersWarning { get; init; }
 
+    /// <summary>How many messages could not be compared, because the count of their activity took longer than the service allows.</summary>
+    public long Uncompared { get; init; }
+
+    /// <summary>The first thousand of those, by message id.</summary>
+    public IReadOnlyList<long> FirstUncompared { get; init; } = [];
+
     /// <summary>As of the end of the audit.</summary>
     public required Freshness Freshness { get; init; }
 }

@@ -63,6 +63,8 @@ internal static class Wire
         FirstDifferences = [.. audit.FirstDifferences.Select(difference => new AuditDifference(difference.MessageId, Of(difference.Expected), Of(difference.Actual)))],
         Duration = audit.Duration?.ToTimeSpan() ?? TimeSpan.Zero,
         TriggersWarning = audit.TriggersWarning,
+        Uncompared = audit.Uncompared,
+        FirstUncompared = [.. audit.FirstUncompared],
         Freshness = Of(audit.Freshness),
     };
 

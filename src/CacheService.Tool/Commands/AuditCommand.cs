@@ -9,6 +9,7 @@ namespace CacheService.Tool.Commands;
 internal sealed class AuditCommand : ToolCommand
 {
     private const int TimeoutSeconds = 600;
+    private const int ShownUncompared = 10;
 
     private readonly Terminal _terminal;
     private readonly ServiceOptions _service;
@@ -39,7 +40,7 @@ internal sealed class AuditCommand : ToolCommand
             PrintJson(audit);
         else
             Print(audit);
-        return audit.Differences == 0 && audit.TriggersWarning.Length == 0 ? ExitCode.Success : ExitCode.Failure;
+        return audit.Differences == 0 && audit.Uncompared == 0 && audit.TriggersWarning.Length == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
     private void Print(AuditAnswer audit)
@@ -53,6 +54,13 @@ internal sealed class AuditCommand : ToolCommand
             _terminal.Note($"shown are the first {audit.FirstDifferences.Count}");
         Summarize(audit);
         FreshnessLine.Print(_terminal, audit.Freshness);
+        if (audit.Uncompared > 0)
+        {
+            _terminal.Fail(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{audit.Uncompared:N0} messages could not be compared, because the count of their activity took too long: {string.Join(", ", audit.FirstUncompared.Take(ShownUncompared))}; the service's log says what helps"));
+        }
+
         if (audit.TriggersWarning.Length > 0)
             _terminal.Fail(audit.TriggersWarning);
     }
@@ -96,6 +104,8 @@ internal sealed class AuditCommand : ToolCommand
         audit.FirstDifferences,
         DurationSeconds = audit.Duration.TotalSeconds,
         audit.TriggersWarning,
+        audit.Uncompared,
+        audit.FirstUncompared,
         Freshness = JsonOutput.Of(audit.Freshness),
     });
 }

@@ -10,7 +10,7 @@ internal sealed class DatabaseOptions
     private readonly Option<string?> _connection = new("--connection", "-c")
     {
         HelpName = "STRING",
-        Description = "An Npgsql connection string. Without it: ConnectionStrings__Postgres of the environment, "
+        Description = "A connection string: Host=…;Username=…;Database=… or postgresql://…. Without it: ConnectionStrings__Postgres of the environment, "
             + "else the embedded server of the service.",
     };
 

@@ -1,3 +1,4 @@
+using CacheService.Postgres.Addresses;
 using CacheService.Postgres.Embedded;
 using Npgsql;
 
@@ -27,7 +28,14 @@ internal sealed class DatabaseLocation(string? option, Func<string, string?> env
             await connection.DisposeAsync();
 
             // A PostgresException says by itself what is the matter, and the caller may want its code.
-            if (e is not NpgsqlException or PostgresException)
+            if (e is PostgresException or OperationCanceledException)
+                throw;
+            if (TlsDiagnosis.IsAbout(e))
+                throw new ToolException($"{await TlsDiagnosis.ExplainAsync(settings, e, cancellation)}; all of it in {source}", e);
+            // What the connection string asks for and Npgsql cannot do, or files that it cannot use.
+            if (e is ArgumentException or NotSupportedException or IOException or UnauthorizedAccessException)
+                throw new ToolException($"the connection string of {source} cannot be used: {e.Message.ReplaceLineEndings(" ")}", e);
+            if (e is not NpgsqlException)
                 throw;
             throw new DatabaseUnreachableException(
                 $"cannot connect to the database at {settings.Host}:{settings.Port}: {DatabaseErrors.Innermost(e)}; is it running, and {source} right?", e);
@@ -39,15 +47,14 @@ internal sealed class DatabaseLocation(string? option, Func<string, string?> env
         var (text, source) = Read();
         try
         {
-            var settings = new NpgsqlConnectionStringBuilder(text) { Pooling = false };
+            var settings = ConnectionString.Parse(text);
+            (settings.Pooling, settings.Multiplexing) = (false, false);
             settings.ApplicationName ??= CommandLine.Name;
-            return settings.Host is not null
-                ? (settings, source)
-                : throw new ToolException($"the connection string of {source} names no host: write Host=…;Username=…;Database=…");
+            return (settings, source);
         }
-        catch (ArgumentException e)
+        catch (BadConnectionStringException e)
         {
-            throw new ToolException($"what {source} holds is no Npgsql connection string: write Host=…;Username=…;Database=…", e);
+            throw new ToolException($"the connection string of {source} cannot be used: {e.Message}", e);
         }
     }
 

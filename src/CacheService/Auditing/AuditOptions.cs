@@ -18,4 +18,9 @@ internal sealed class AuditOptions
     [Description("The share of its time for which an audit asks the database; the rest it pauses. An audit that somebody waits for does not pause.")]
     [Range(0.01, 1)]
     public double MaxLoad { get; set; } = 0.25;
+
+    /// <summary>The longest that the count of one message's activity may take.</summary>
+    [Description("The longest that the count of one message's activity may take: one that takes longer is left out of the audit, which reports it.")]
+    [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
+    public TimeSpan MaxMessageTime { get; set; } = TimeSpan.FromMinutes(10);
 }

@@ -20,6 +20,12 @@ internal sealed record AuditResult
     /// <summary>The first differences, by message id.</summary>
     public required IReadOnlyList<AuditDifference> FirstDifferences { get; init; }
 
+    /// <summary>How many messages could not be compared, because the count of their activity took too long.</summary>
+    public required long Uncompared { get; init; }
+
+    /// <summary>The first of those, by message id.</summary>
+    public required IReadOnlyList<long> FirstUncompared { get; init; }
+
     /// <summary>How long it took, pauses included.</summary>
     public required TimeSpan Duration { get; init; }
 

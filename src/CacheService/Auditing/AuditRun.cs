@@ -2,20 +2,23 @@ using System.Net.Sockets;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Postgres;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace CacheService.Auditing;
 
 /// <summary>One audit: every message, range by range, by ascending id.</summary>
-internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, PostgresConnections connections, TimeProvider time, ILogger<AuditRun> logger)
+internal sealed partial class AuditRun(
+    CountsStore store, RangeAudit ranges, TriggersWarning triggers, PostgresConnections connections, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditRun> logger)
 {
     private const int LoggedKeys = 20;
 
     /// <summary>A table that was emptied or restored behind the triggers need not fill the log.</summary>
     private const int LoggedRanges = 10;
 
-    /// <summary>For how long one range is tried.</summary>
+    /// <summary>For how long one range is tried, and how often at least: an attempt can take long.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private const int FewestAttempts = 3;
     private static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(1);
 
     /// <summary>Compares everything.</summary>
@@ -27,12 +30,26 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
         var started = time.GetTimestamp();
         var triggersWarning = await RetryAsync(() => CheckTriggersAsync(cancellationToken), cancellationToken);
         var cachedIds = SortedIds();
-        var size = new RangeSize();
-        var (messages, differences, repaired, logged) = (0L, 0L, 0L, 0);
-        var firstDifferences = new List<AuditDifference>();
+        var isIndexed = await RetryAsync(() => IsIndexedAsync(cancellationToken), cancellationToken);
+        var size = new RangeSize(options.Value.MaxMessageTime, isIndexed);
+        var (messages, differences, repaired, uncompared, logged) = (0L, 0L, 0L, 0L, 0);
+        var (firstDifferences, firstUncompared) = (new List<AuditDifference>(), new List<long>());
         for (var first = long.MinValue; ;)
         {
-            var range = await RetryAsync(() => ranges.CompareAsync(first, size, cachedIds, cancellationToken), cancellationToken, size);
+            RangeComparison range;
+            try
+            {
+                range = await RetryAsync(() => ranges.CompareAsync(first, size, cachedIds, cancellationToken), cancellationToken, size);
+            }
+            catch (RecountTooLongException e)
+            {
+                // The others are compared all the same.
+                var left = cachedIds[IndexFrom(cachedIds, first)..(e.Last == long.MaxValue ? cachedIds.Length : IndexFrom(cachedIds, e.Last + 1))];
+                uncompared += Math.Max(left.Length, 1);
+                firstUncompared.AddRange(left.Take(AuditResult.KeptDifferences - firstUncompared.Count));
+                range = new RangeComparison(e.Last, 0, [], 0, size.Timeout);
+            }
+
             messages += range.Messages;
             differences += range.Differences.Count;
             repaired += range.Repaired;
@@ -51,12 +68,19 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
             await pause(range.DatabaseTime);
         }
 
+        if (uncompared > 0)
+        {
+            LogUncompared(logger, uncompared, options.Value.MaxMessageTime, string.Join(", ", firstUncompared.Take(LoggedKeys)), Remedy(isIndexed));
+        }
+
         return new AuditResult
         {
             Messages = messages,
             Differences = differences,
             Repaired = repaired,
+            Uncompared = uncompared,
             FirstDifferences = firstDifferences,
+            FirstUncompared = firstUncompared,
             Duration = time.GetElapsedTime(started),
             TriggersWarning = triggersWarning,
             Version = store.Version!,
@@ -66,13 +90,23 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
     private async Task<string> CheckTriggersAsync(CancellationToken cancellationToken)
     {
         await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
-        if (await SchemaInstaller.FindProblemsAsync(connection, cancellationToken) is not { } missing)
-        {
-            return "";
-        }
+        return await triggers.FindAsync(connection, cancellationToken);
+    }
 
-        LogTriggersMissing(logger, missing);
-        return $"changes go uncounted: {missing}";
+    private async Task<bool> IsIndexedAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
+        return await new RecountReader(connection).IsIndexedAsync(cancellationToken);
+    }
+
+    private static string Remedy(bool isIndexed) => isIndexed
+        ? "Give them more time by Audit:MaxMessageTime"
+        : "Create an index, so that not all activity is read for some messages: create index concurrently on tweet.activity (messageid)";
+
+    private static int IndexFrom(long[] ascending, long messageId)
+    {
+        var index = Array.BinarySearch(ascending, messageId);
+        return index >= 0 ? index : ~index;
     }
 
     private long[] SortedIds()
@@ -87,21 +121,22 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
     {
         var started = time.GetTimestamp();
         var backoff = new Backoff(LongestRetryDelay);
-        while (true)
+        for (var attempts = 1; ; attempts++)
         {
             string reason;
             try
             {
                 return await attempt();
             }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.QueryCanceled && !cancellationToken.IsCancellationRequested && size?.TryShrink() == true)
+            catch (RecountTooLongException) when (size is not null && (size.TryShrink() || size.TryExtend()))
             {
+                (started, attempts) = (time.GetTimestamp(), 0);
                 continue;
             }
             catch (Exception e) when (e is RangeNotComparedException or NpgsqlException or SocketException or TimeoutException or IOException or ObjectDisposedException)
             {
                 reason = e is RangeNotComparedException ? e.Message : DatabaseErrors.Describe(e);
-                if (time.GetElapsedTime(started) > Patience)
+                if (time.GetElapsedTime(started) > Patience && attempts >= FewestAttempts)
                 {
                     throw new AuditUnavailableException($"the audit has ended before its end: for {Patience.TotalSeconds:F0} s some messages could not be compared, since {reason}; try again later", e);
                 }
@@ -116,9 +151,9 @@ internal sealed partial class AuditRun(CountsStore store, RangeAudit ranges, Pos
         Message = "{Count} messages had other counts (retweets/likes) in the cache than in the database; {Repaired} are corrected. The first: {Differences}")]
     private static partial void LogDifferences(ILogger logger, int count, int repaired, string differences);
 
-    [LoggerMessage(EventId = 2, EventName = "TriggersMissing", Level = LogLevel.Warning,
-        Message = "Changes go uncounted until the next audit finds them: {Triggers}.")]
-    private static partial void LogTriggersMissing(ILogger logger, string triggers);
+    [LoggerMessage(EventId = 2, EventName = "AuditLeftOut", Level = LogLevel.Warning,
+        Message = "{Count} messages could not be compared, because the count of their activity took longer than {Time}: {Messages}. {Remedy}")]
+    private static partial void LogUncompared(ILogger logger, long count, TimeSpan time, string messages, string remedy);
 
     [LoggerMessage(EventId = 3, EventName = "AuditRetries", Level = LogLevel.Debug, Message = "A range of messages is compared again, since {Reason}.")]
     private static partial void LogRetry(ILogger logger, string reason);

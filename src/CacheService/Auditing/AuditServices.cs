@@ -10,6 +10,7 @@ internal static class AuditServices
     {
         builder.Services.AddSettings<AuditOptions, AuditOptionsValidator>(builder.Configuration, AuditOptions.Section);
         builder.Services.AddSingleton<RangeAudit>();
+        builder.Services.AddSingleton<TriggersWarning>();
         builder.Services.AddSingleton<AuditRun>();
         builder.Services.AddSingleton<Auditor>();
         builder.Services.AddHostedService(services => services.GetRequiredService<Auditor>());

@@ -28,6 +28,7 @@ internal sealed class RangeAudit(
     /// <param name="cachedIds">What the cache knew at some time, ascending: messages that the tables lack are among those.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="RangeNotComparedException">Nothing follows; try again.</exception>
+    /// <exception cref="RecountTooLongException">It takes longer than it may.</exception>
     public async Task<RangeComparison> CompareAsync(long first, RangeSize size, long[] cachedIds, CancellationToken cancellationToken)
     {
         var consumer = status.Consumer;
@@ -57,56 +58,61 @@ internal sealed class RangeAudit(
         var end = begin + size.Messages < cachedIds.Length ? begin + size.Messages : cachedIds.Length;
 
         var started = time.GetTimestamp();
-        var recount = await database.RecountAsync(consumer, first, size.Messages, end < cachedIds.Length ? cachedIds[end] - 1 : long.MaxValue, cancellationToken);
+        var recount = await database.RecountAsync(consumer, first, size, end < cachedIds.Length ? cachedIds[end] - 1 : long.MaxValue, cancellationToken);
+        var last = recount.Last;
         var databaseTime = time.GetElapsedTime(started);
         size.Adapt(databaseTime);
-        if (!recount.IsOurs)
-        {
-            throw new RangeNotComparedException("the feed is not registered with the server that the audit asked");
-        }
-
-        await WaitForDrainAsync(cancellationToken);
         var messageIds = new HashSet<long>(recount.Counts.Keys);
-        messageIds.UnionWith(new ArraySegment<long>(cachedIds, begin, IndexAfter(cachedIds, recount.Last) - begin));
+        messageIds.UnionWith(new ArraySegment<long>(cachedIds, begin, IndexAfter(cachedIds, last) - begin));
         var (pending, compared) = (messageIds.ToArray(), 0);
         var differences = new List<AuditDifference>();
         CountsVersion? found = null;
 
-        // A second time for the messages that have come since the tables were counted, of which only the log knows.
-        for (var pass = 0; pass < 2 && (pass == 0 || pending.Length > 0); pass++)
+        // A second time for the messages that have come since the tables were counted: there may be activity of theirs from before.
+        for (var pass = 0; ; pass++)
         {
+            RequireOurs(recount);
+            await WaitForDrainAsync(cancellationToken);
             var actual = new MessageCounts?[pending.Length];
             var version = store.ReadMany(pending, actual)!;
             found ??= version;
             RequireSame(began, consumer, version);
 
             started = time.GetTimestamp();
-            var recorded = await database.ReadRecordedAsync(recount.Snapshot, version.Snapshot, first, recount.Last, cancellationToken);
+            var recorded = await database.ReadRecordedAsync(recount.Snapshot, version.Snapshot, first, last, cancellationToken);
             databaseTime += time.GetElapsedTime(started);
-            compared += Compare(recount.Counts, recorded, pending, actual, differences);
-            pending = [.. recorded.Keys.Where(messageIds.Add)];
+            var came = recorded.Where(change => change.Value.Born > 0 && !recount.Counts.ContainsKey(change.Key)).Select(change => change.Key).ToHashSet();
+            compared += Compare(recount.Counts, recorded, [.. pending.Zip(actual).Where(message => !came.Contains(message.First))], differences);
+            pending = [.. came];
+            if (pass > 0 || pending.Length == 0)
+            {
+                break;
+            }
+
+            started = time.GetTimestamp();
+            recount = await database.RecountAsync(consumer, pending, last, size.Timeout, cancellationToken);
+            databaseTime += time.GetElapsedTime(started);
         }
 
         await WaitForDrainAsync(cancellationToken);
         RequireSame(began, consumer, store.Version!);
         differences.Sort((one, other) => one.MessageId.CompareTo(other.MessageId));
         var repaired = differences.Count == 0 ? 0 : await RepairAsync(found!, differences, cancellationToken);
-        return new RangeComparison(recount.Last, compared, differences, repaired, databaseTime);
+        return new RangeComparison(last, compared, differences, repaired, databaseTime);
     }
 
     private static int Compare(
-        IReadOnlyDictionary<long, AuditedCounts> counted, Dictionary<long, CountChange> recorded, long[] messageIds, MessageCounts?[] actual, List<AuditDifference> differences)
+        IReadOnlyDictionary<long, AuditedCounts> counted, Dictionary<long, CountChange> recorded, (long MessageId, MessageCounts? Counts)[] actual, List<AuditDifference> differences)
     {
         var messages = 0;
-        for (var i = 0; i < messageIds.Length; i++)
+        foreach (var (messageId, held) in actual)
         {
-            var messageId = messageIds[i];
             if (!Expectation.TryAdd(counted.TryGetValue(messageId, out var counts) ? counts : null, recorded.GetValueOrDefault(messageId), out var expected))
             {
                 throw new RangeNotComparedException($"message {messageId} changed unrecorded meanwhile");
             }
 
-            AuditedCounts? cached = actual[i] is { } known ? new AuditedCounts(known.Retweets, known.Likes) : null;
+            AuditedCounts? cached = held is { } known ? new AuditedCounts(known.Retweets, known.Likes) : null;
             messages += expected is null && cached is null ? 0 : 1;
             if (expected != cached)
             {
@@ -156,6 +162,14 @@ internal sealed class RangeAudit(
         if (!succeeded)
         {
             throw new RangeNotComparedException(status.Condition.Detail is { Length: > 0 } detail ? $"the feed is {detail}" : "a read of the change log failed");
+        }
+    }
+
+    private static void RequireOurs(RangeRecount recount)
+    {
+        if (!recount.IsOurs)
+        {
+            throw new RangeNotComparedException("the feed is not registered with the server that the audit asked");
         }
     }
 

@@ -11,32 +11,52 @@ internal sealed class RecountReader(NpgsqlConnection connection)
     // Index scans, of a few thousand messages of many: the plans are made with statistics that may be of an empty table. JIT costs more than it gives.
     private const string Settings = "set local enable_seqscan = off; set local jit = off; set local statement_timeout = '5s'";
 
-    // A message by itself may have more activity than can be counted in a moment: it cannot be divided, so it gets more time.
-    private const int OneMessageTimeoutSeconds = 60;
-
     // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
     // Who waits for the locks holds up nobody; but it need not be long.
     private const string BeginSql = $"set transaction read only; {Settings}; set local lock_timeout = '1s'; lock table tweet.message, tweet.activity in access share mode";
 
-    // The snapshot, and where the range ends: before the first message that is too many.
-    private const string RangeSql =
+    private const string IsIndexedSql =
         """
-        select pg_current_snapshot()::text,
-               exists (select from twcache.consumer where name = $1),
-               (select messageid from tweet.message where messageid >= $2 order by messageid offset $3 limit 1)
+        select exists (select
+                         from pg_index i
+                         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+                        where i.indrelid = 'tweet.activity'::regclass and i.indisvalid and i.indpred is null and a.attname = 'messageid')
+        """;
+
+    private const string SnapshotSql = "select pg_current_snapshot()::text, exists (select from twcache.consumer where name = $1)";
+
+    // Where the range ends: before the first message that is too many.
+    private const string RangeSql = "select messageid::bigint from tweet.message where messageid >= $1 order by messageid offset $2 limit 1";
+
+    // Ids and labels may be of several types. The activity of messages that do not exist is nobody's, and there may be much of it: before the first and after
+    // the last message it is not even read.
+    private const string RecountColumns = "m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)";
+
+    private const string CountedColumns =
+        """
+        messageid,
+        count(*) filter (where action::text = 'rt')  - count(*) filter (where action::text = 'de-rt')  as rts,
+        count(*) filter (where action::text = 'fav') - count(*) filter (where action::text = 'de-fav') as favs
         """;
 
     private const string RecountSql =
-        """
-        select m.messageid, coalesce(a.rts, 0), coalesce(a.favs, 0)
+        $"""
+        select {RecountColumns}
           from tweet.message m
-          left join (select messageid,
-                            count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt')  as rts,
-                            count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav') as favs
+          left join (select {CountedColumns}
                        from tweet.activity
-                      where messageid between $1 and $2
+                      where messageid between (select messageid from tweet.message where messageid between $1 and $2 order by messageid limit 1)
+                                          and (select messageid from tweet.message where messageid between $1 and $2 order by messageid desc limit 1)
                       group by messageid) a using (messageid)
          where m.messageid between $1 and $2
+        """;
+
+    private const string RecountSomeSql =
+        $"""
+        select {RecountColumns}
+          from tweet.message m
+          left join (select {CountedColumns} from tweet.activity where messageid = any ($1) group by messageid) a using (messageid)
+         where m.messageid = any ($1)
         """;
 
     // What is visible in the later snapshot (xmax $3, in progress $4) and not in the earlier one ($1, $2).
@@ -50,52 +70,53 @@ internal sealed class RecountReader(NpgsqlConnection connection)
          group by messageid
         """;
 
+    /// <summary>Whether the activity of a message is found by an index.</summary>
+    public async Task<bool> IsIndexedAsync(CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(IsIndexedSql, connection);
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
+    }
+
     /// <summary>Counts a range of messages.</summary>
     /// <param name="consumer">The feed's registration.</param>
     /// <param name="first">The range's first id.</param>
-    /// <param name="size">How many messages at most.</param>
+    /// <param name="size">How many messages at most, and for how long.</param>
     /// <param name="last">The range's last id, if it has not too many messages.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<RangeRecount> RecountAsync(string consumer, long first, int size, long last, CancellationToken cancellationToken)
+    /// <exception cref="RecountTooLongException">It took longer than it may.</exception>
+    public async Task<RangeRecount> RecountAsync(string consumer, long first, RangeSize size, long last, CancellationToken cancellationToken)
     {
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         await ExecuteAsync(BeginSql, cancellationToken);
-
-        PgSnapshot snapshot;
-        bool isOurs;
+        var (snapshot, isOurs) = await ReadSnapshotAsync(consumer, cancellationToken);
         await using (var range = new NpgsqlCommand(RangeSql, connection))
         {
-            range.Parameters.Add(new NpgsqlParameter<string> { TypedValue = consumer });
             range.Parameters.Add(new NpgsqlParameter<long> { TypedValue = first });
-            range.Parameters.Add(new NpgsqlParameter<long> { TypedValue = size });
-            await using var reader = await range.ExecuteReaderAsync(cancellationToken);
-            await reader.ReadAsync(cancellationToken);
-            snapshot = PgSnapshot.Parse(reader.GetString(0));
-            isOurs = reader.GetBoolean(1);
-            last = await reader.IsDBNullAsync(2, cancellationToken) ? last : Math.Min(last, reader.GetInt64(2) - 1);
+            range.Parameters.Add(new NpgsqlParameter<long> { TypedValue = size.Messages });
+            last = await range.ExecuteScalarAsync(cancellationToken) is long next ? Math.Min(last, next - 1) : last;
         }
 
-        if (size == 1)
-        {
-            await ExecuteAsync($"set local statement_timeout = '{OneMessageTimeoutSeconds}s'", cancellationToken);
-        }
+        await using var recount = new NpgsqlCommand(RecountSql, connection);
+        recount.Parameters.Add(new NpgsqlParameter<long> { TypedValue = first });
+        recount.Parameters.Add(new NpgsqlParameter<long> { TypedValue = last });
+        return new RangeRecount(snapshot, isOurs, last, await CountAsync(recount, transaction, size.Timeout, last, cancellationToken));
+    }
 
-        var counts = new Dictionary<long, AuditedCounts>(size);
-        await using (var recount = new NpgsqlCommand(RecountSql, connection))
-        {
-            // The server's own timeout ends it, and says so.
-            recount.CommandTimeout = 2 * OneMessageTimeoutSeconds;
-            recount.Parameters.Add(new NpgsqlParameter<long> { TypedValue = first });
-            recount.Parameters.Add(new NpgsqlParameter<long> { TypedValue = last });
-            await using var reader = await recount.ExecuteReaderAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken))
-            {
-                counts.Add(reader.GetInt64(0), new AuditedCounts(reader.GetInt64(1), reader.GetInt64(2)));
-            }
-        }
-
-        await transaction.CommitAsync(cancellationToken);
-        return new RangeRecount(snapshot, isOurs, last, counts);
+    /// <summary>Counts some messages.</summary>
+    /// <param name="consumer">The feed's registration.</param>
+    /// <param name="messageIds">The messages.</param>
+    /// <param name="last">The last id of their range.</param>
+    /// <param name="timeout">For how long.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="RecountTooLongException">It took longer than it may.</exception>
+    public async Task<RangeRecount> RecountAsync(string consumer, long[] messageIds, long last, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+        await ExecuteAsync(BeginSql, cancellationToken);
+        var (snapshot, isOurs) = await ReadSnapshotAsync(consumer, cancellationToken);
+        await using var recount = new NpgsqlCommand(RecountSomeSql, connection);
+        recount.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = messageIds });
+        return new RangeRecount(snapshot, isOurs, last, await CountAsync(recount, transaction, timeout, last, cancellationToken));
     }
 
     /// <summary>What was recorded of a range of messages between two snapshots, each message once.</summary>
@@ -123,6 +144,41 @@ internal sealed class RecountReader(NpgsqlConnection connection)
 
         await transaction.CommitAsync(cancellationToken);
         return changes;
+    }
+
+    private async Task<(PgSnapshot Snapshot, bool IsOurs)> ReadSnapshotAsync(string consumer, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(SnapshotSql, connection);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = consumer });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await reader.ReadAsync(cancellationToken);
+        return (PgSnapshot.Parse(reader.GetString(0)), reader.GetBoolean(1));
+    }
+
+    private async Task<Dictionary<long, AuditedCounts>> CountAsync(
+        NpgsqlCommand recount, NpgsqlTransaction transaction, TimeSpan timeout, long last, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync($"set local statement_timeout = {(long)timeout.TotalMilliseconds}", cancellationToken);
+
+        // The server's own timeout ends it, and says so; this one, a connection that is dead.
+        recount.CommandTimeout = (int)timeout.TotalSeconds + 60;
+        var counts = new Dictionary<long, AuditedCounts>();
+        try
+        {
+            await using var reader = await recount.ExecuteReaderAsync(cancellationToken);
+            while (await reader.ReadAsync(cancellationToken))
+            {
+                // Where no key forbids it, a message may be there twice, with the same counts.
+                counts[reader.GetInt64(0)] = new AuditedCounts(reader.GetInt64(1), reader.GetInt64(2));
+            }
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.QueryCanceled && !cancellationToken.IsCancellationRequested)
+        {
+            throw new RecountTooLongException(last, e);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        return counts;
     }
 
     private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)

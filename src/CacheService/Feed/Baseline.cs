@@ -13,8 +13,8 @@ namespace CacheService.Feed;
 /// </summary>
 internal sealed record Baseline
 {
-    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; and the tables. Of the service's own tables it reads none.</summary>
-    public const string ProblemsSql = $"{TablesSql} select array_to_string(twcache.problems(), '; '), ids from tables";
+    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; all tables that are counted; and the two that they are children or partitions of. Of the service's own tables it reads none.</summary>
+    public const string ProblemsSql = $"{TablesSql} select array_to_string(twcache.problems(), '; '), ids, array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid] from tables";
 
     private const string TablesSql =
         """

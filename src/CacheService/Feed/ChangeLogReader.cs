@@ -120,13 +120,13 @@ internal sealed class ChangeLogReader : IDisposable
     }
 
     /// <summary>Reads what stands in the way of the counts. Blocks.</summary>
-    /// <returns>The problems in a line, empty if there are none; and the tables that are counted.</returns>
-    public (string Problems, uint[] Tables) ReadProblems()
+    /// <returns>The problems in a line, empty if there are none; the tables that are counted; and the two that those belong to, null where one is gone.</returns>
+    public (string Problems, uint[] Tables, uint?[] Roots) ReadProblems()
     {
         using var command = new NpgsqlCommand(Baseline.ProblemsSql, _connection);
         using var reader = command.ExecuteReader();
         reader.Read();
-        return (reader.GetString(0), reader.GetFieldValue<uint[]>(1));
+        return (reader.GetString(0), reader.GetFieldValue<uint[]>(1), reader.GetFieldValue<uint?[]>(2));
     }
 
     /// <summary>Reads what the counts stand on. Blocks.</summary>

@@ -44,6 +44,9 @@ internal sealed partial class CountsFeed(
     /// <summary>The tables that are counted, as of the last look.</summary>
     private uint[] _tables = [];
 
+    /// <summary>The two that those belong to, as of when nothing stood in the way of the counts; null: not yet.</summary>
+    private uint?[]? _roots;
+
     /// <summary>Whether tables have come or gone since nothing stood in the way of the counts.</summary>
     private bool _hasNewTables;
 
@@ -256,7 +259,7 @@ internal sealed partial class CountsFeed(
         {
             status.BeginStep(OpenTimeout);
             session.ThrowIfBroken();
-            var (problems, tables) = await Task.Run(session.Reader.ReadProblems, cancellationToken);
+            var (problems, tables, roots) = await Task.Run(session.Reader.ReadProblems, cancellationToken);
             _hasNewTables |= !_tables.AsSpan().SequenceEqual(tables);
             _tables = tables;
             if (problems.Length == 0)
@@ -264,7 +267,7 @@ internal sealed partial class CountsFeed(
                 var baseline = await Task.Run(session.Reader.ReadBaseline, cancellationToken);
                 if (baseline.Problems.Count == 0)
                 {
-                    (_hasNewTables, _problems) = (false, "");
+                    (_hasNewTables, _roots, _problems) = (false, roots, "");
                     return baseline;
                 }
 
@@ -281,9 +284,10 @@ internal sealed partial class CountsFeed(
                 _problems = problems;
             }
 
-            if (_hasNewTables)
+            if (_hasNewTables && (_roots is null || _roots.AsSpan().SequenceEqual(roots)))
             {
-                // New tables may only lack their triggers. Where one was taken away from a table that had it, somebody meant it.
+                // New partitions may only lack their triggers. Where one was taken away from a table that had it, somebody meant it; and where the tables themselves
+                // are new, a restore may be about to bring the triggers.
                 await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
                 await SchemaInstaller.MendTriggersAsync(connection, cancellationToken);
             }

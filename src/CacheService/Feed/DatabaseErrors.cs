@@ -36,9 +36,11 @@ internal static class DatabaseErrors
     public static bool IsPermanent(PostgresException error) => error.SqlState[..2] is "42" or "22" or "0A" or "3F" or "28";
 
     /// <summary>What a caller is told whose call the service lacks the right for.</summary>
-    public static string DescribeMissingRight(PostgresException error) => error.Routine == "check_enable_rls"
-        ? $"the database does not show the service all rows ({error.MessageText}): as the table's owner disable row level security, or as a superuser: alter role ROLE bypassrls, for the service's role"
-        : $"the service may not read what this call asks for ({error.MessageText}): as the database's owner run: grant usage on schema tweet to ROLE; grant select on tweet.message, tweet.users to ROLE, for the service's role, or: grant twcache_reader to ROLE";
+    /// <param name="error">The database's refusal.</param>
+    /// <param name="role">The service's role, quoted.</param>
+    public static string DescribeMissingRight(PostgresException error, string role) => error.Routine == "check_enable_rls"
+        ? $"row level security would hide rows from the service ({error.MessageText}): as the table's owner disable it, or as a superuser run: alter role {role} bypassrls"
+        : $"the service may not read what this call asks for ({error.MessageText}): as the database's owner run: grant twcache_reader to {role}; or, where that is granted already: grant usage on schema tweet to {role}; grant select on tweet.message, tweet.users to {role}";
 
     /// <summary>One line that says what is wrong.</summary>
     public static string Describe(Exception error) => error switch

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using CacheService.Auditing;
 using CacheService.Feed;
 using CacheService.Messages;
+using CacheService.Postgres;
 using CacheService.Watching;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
@@ -10,7 +11,7 @@ using Npgsql;
 namespace CacheService.Grpc;
 
 /// <summary>Turns exceptions into gRPC errors. A caller sees words of ours only; what else there is to know goes to the log.</summary>
-internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger) : Interceptor
+internal sealed partial class ErrorInterceptor(DatabaseAddress address, ILogger<ErrorInterceptor> logger) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
@@ -68,7 +69,7 @@ internal sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger)
                 return new RpcException(new Status(StatusCode.ResourceExhausted, error.Message));
             case PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } refused:
                 LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));
-                return new RpcException(new Status(StatusCode.FailedPrecondition, DatabaseErrors.DescribeMissingRight(refused)));
+                return new RpcException(new Status(StatusCode.FailedPrecondition, DatabaseErrors.DescribeMissingRight(refused, address.Role)));
             case PostgresException { SqlState: PostgresErrorCodes.QueryCanceled }:
                 LogDatabase(logger, context.Method, DatabaseErrors.Describe(error));
                 return new RpcException(new Status(StatusCode.Unavailable, "the database did not answer in time: tables may be locked; try again in a moment"));

@@ -36,6 +36,8 @@ internal sealed class Replies(FeedStatus status)
         FirstDifferences = { result.FirstDifferences.Select(Difference) },
         Duration = Duration.FromTimeSpan(result.Duration),
         TriggersWarning = result.TriggersWarning,
+        Uncompared = result.Uncompared,
+        FirstUncompared = { result.FirstUncompared },
         Freshness = Freshness(result.Version),
     };
 

@@ -74,7 +74,7 @@ internal sealed class TweetCountsGrpcService(
             MessageId = messageId,
             Author = text.Author,
             Text = text.Text,
-            PostedAt = text.PostedAt is { } microseconds ? Timestamp.FromDateTime(DateTime.UnixEpoch.AddMicroseconds(microseconds)) : null,
+            PostedAt = text.PostedAt is { } microseconds ? Timestamp.FromDateTime(DateTime.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond)) : null,
             Counts = Replies.Counts(messageId, counts ?? throw Replies.NoSuchMessage(messageId)),
             Freshness = replies.Freshness(version),
         };

@@ -66,7 +66,7 @@ internal sealed class WatchStreams
         while (true)
         {
             // The age and the state need not wait for the pace of the counts.
-            var isDue = _status.ConditionOf(_hub.Published).State != toldState || UntilHeartbeat() == TimeSpan.Zero;
+            var isDue = StateOf(told) != toldState || UntilHeartbeat() == TimeSpan.Zero;
             if (hasNews ? UntilCollect() == TimeSpan.Zero : isDue)
             {
                 hasNews = false;
@@ -95,8 +95,8 @@ internal sealed class WatchStreams
 
         async Task SendBatchAsync(WatchBatch batch)
         {
-            toldState = _status.ConditionOf(_hub.Published).State;
-            await WriteAsync(responses, ToResponse(batch, told), ending);
+            toldState = StateOf(told);
+            await WriteAsync(responses, ToResponse(batch, told, toldState.Value), ending);
             lastSent = _time.GetTimestamp();
         }
 
@@ -119,14 +119,28 @@ internal sealed class WatchStreams
         }
     }
 
-    private WatchCountsResponse ToResponse(WatchBatch batch, CountsVersion? told)
+    /// <summary>The state to tell. What was told of before a load is not LIVE, whatever the feed is by now: something was wrong with it.</summary>
+    private FeedState StateOf(CountsVersion? told)
     {
+        var published = _hub.Published;
+        var state = _status.ConditionOf(published).State;
+        return state == FeedState.Live && told is not null && told.Epoch != published?.Epoch ? FeedState.Stale : state;
+    }
+
+    private WatchCountsResponse ToResponse(WatchBatch batch, CountsVersion? told, FeedState state)
+    {
+        var freshness = told is null ? new Freshness() : _replies.Freshness(told);
+        if (state != FeedState.Live || told is null)
+        {
+            freshness.State = Replies.State(state);
+        }
+
         var response = new WatchCountsResponse
         {
             Reset = batch.IsReset,
             Synced = batch.IsSynced,
             Coalesced = (ulong)batch.Coalesced,
-            Freshness = told is null ? new Freshness { State = Replies.State(_status.Condition.State) } : _replies.Freshness(told),
+            Freshness = freshness,
         };
         response.Counts.Capacity = batch.Counts.Count;
         response.Counts.AddRange(batch.Counts.Select(Replies.Counts));

@@ -22,9 +22,9 @@ internal static class HealthEndpoints
             : Results.Text("the feed hangs\n", statusCode: StatusCodes.Status503ServiceUnavailable));
     }
 
-    private static IResult Ready(FeedStatus status, Readiness readiness)
+    private static IResult Ready(FeedStatus status, Ending ending)
     {
-        if (readiness.IsEnding)
+        if (ending.HasBegun)
         {
             return Results.Text("stopping\n", statusCode: StatusCodes.Status503ServiceUnavailable);
         }

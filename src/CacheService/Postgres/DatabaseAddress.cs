@@ -4,12 +4,25 @@ using Npgsql;
 namespace CacheService.Postgres;
 
 /// <summary>Where the database is: configured, or told by the embedded server once it runs.</summary>
-internal sealed class DatabaseAddress(string? configured)
+internal sealed class DatabaseAddress(string? configured, IReadOnlyList<string>? leftOut = null)
 {
     private string? _connectionString = configured;
 
     /// <summary>Whether the configuration names no database, so that the embedded server is wanted.</summary>
     public bool IsEmbedded { get; } = configured is null;
+
+    /// <summary>The keywords of the configured connection string that are not used.</summary>
+    public IReadOnlyList<string> LeftOut { get; } = leftOut ?? [];
+
+    /// <summary>Who the service is there, quoted for a statement; as Npgsql finds it.</summary>
+    public string Role
+    {
+        get
+        {
+            var name = new NpgsqlConnectionStringBuilder(ConnectionString).Username ?? Environment.GetEnvironmentVariable("PGUSER") ?? Environment.UserName;
+            return $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+        }
+    }
 
     /// <summary>The connection string.</summary>
     /// <exception cref="InvalidOperationException">The embedded server does not run yet.</exception>

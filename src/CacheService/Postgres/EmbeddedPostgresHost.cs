@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 namespace CacheService.Postgres;
 
 /// <summary>Runs the embedded PostgreSQL for as long as the service runs, where the configuration names no other: up before anything asks for it, down after everything.</summary>
-internal sealed class EmbeddedPostgresHost(DatabaseAddress address, IOptions<EmbeddedOptions> options, ILogger<EmbeddedPostgresHost> logger)
+internal sealed partial class EmbeddedPostgresHost(DatabaseAddress address, IOptions<EmbeddedOptions> options, ILogger<EmbeddedPostgresHost> logger)
     : IHostedLifecycleService, IAsyncDisposable
 {
     private Task<EmbeddedPostgres>? _starting;
@@ -17,6 +17,10 @@ internal sealed class EmbeddedPostgresHost(DatabaseAddress address, IOptions<Emb
             _starting = EmbeddedPostgres.StartAsync(options.Value, logger, cancellationToken);
             _server = await _starting;
             address.ConnectionString = _server.ConnectionString;
+        }
+        else if (address.LeftOut.Count > 0)
+        {
+            LogLeftOut(logger, address.LeftOut);
         }
     }
 
@@ -45,4 +49,8 @@ internal sealed class EmbeddedPostgresHost(DatabaseAddress address, IOptions<Emb
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    [LoggerMessage(EventId = 20, EventName = "KeywordsLeftOut", Level = LogLevel.Information,
+        Message = "Of ConnectionStrings:Postgres the service does not use {Keywords}: how its connections are used it sets itself (see Database:MaxConnections).")]
+    private static partial void LogLeftOut(ILogger logger, IReadOnlyList<string> keywords);
 }

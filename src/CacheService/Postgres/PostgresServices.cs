@@ -12,7 +12,7 @@ internal static class PostgresServices
     {
         builder.Services.AddSettings<EmbeddedOptions, EmbeddedOptionsValidator>(builder.Configuration, EmbeddedOptions.Section);
         builder.Services.AddSettings<DatabaseOptions, DatabaseOptionsValidator>(builder.Configuration, DatabaseOptions.Section);
-        builder.Services.AddSingleton(new DatabaseAddress(ConfiguredAddress(builder.Configuration)));
+        builder.Services.AddSingleton(ConfiguredAddress(builder.Configuration));
         builder.Services.AddSingleton<PostgresConnections>();
         builder.Services.AddSingleton<SchemaInstaller>();
         builder.Services.AddSingleton<EmbeddedPostgresHost>();
@@ -20,12 +20,12 @@ internal static class PostgresServices
     }
 
     // Here, before the other settings are checked: what the other services are made with depends on it.
-    private static string? ConfiguredAddress(IConfiguration configuration)
+    private static DatabaseAddress ConfiguredAddress(IConfiguration configuration)
     {
         var connectionString = configuration.GetConnectionString("Postgres");
         if (string.IsNullOrWhiteSpace(connectionString))
         {
-            return null;
+            return new DatabaseAddress(null);
         }
 
         try

@@ -13,7 +13,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
     // What the server, the database or the role has set must not end the installation; nor may it hold up writers for more than a moment.
     private const string BeginSql =
         """
-        begin read write;
+        begin isolation level read committed read write;
         set local statement_timeout = 0;
         set local idle_in_transaction_session_timeout = 0;
         set local lock_timeout = '40ms';
@@ -42,12 +42,12 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('table',    'select',  'twcache.consumer'),
                   ('table',    'select',  'twcache.definition'),
                   ('table',    'select',  'twcache.counted_table'),
-                  ('table',    'select',  'twcache.needed_trigger'),
-                  ('table',    'select',  'twcache.present_trigger'),
+                  ('table',    'select',  'twcache.trigger_form'),
                   ('sequence', 'select',  'twcache.lapse'),
                   ('sequence', 'select',  'twcache.lease'),
                   ('function', 'execute', 'twcache.register(text, text, integer)'),
                   ('function', 'execute', 'twcache.renew(text, bigint, bigint, pg_snapshot, boolean, integer)'),
+                  ('function', 'execute', 'twcache.renew(text, pg_snapshot, integer)'),
                   ('function', 'execute', 'twcache.trim(integer)'),
                   ('function', 'execute', 'twcache.install_triggers()'),
                   ('function', 'execute', 'twcache.problems()')
@@ -121,14 +121,14 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
         return await command.ExecuteScalarAsync(cancellationToken) as string;
     }
 
-    /// <summary>Brings the triggers to the tables' partitions and children as they are now, where a lock on them is to be had in a moment.</summary>
+    /// <summary>Brings the triggers to the tables' partitions and children as they are now, where locks on them are to be had in a moment.</summary>
     public static async Task MendTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         try
         {
             await ExecuteAsync(connection, "select twcache.install_triggers()", cancellationToken);
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.InsufficientPrivilege)
+        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.InsufficientPrivilege)
         {
             // What is still missing is told as a problem, with what to do.
         }
@@ -161,7 +161,8 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
             {
                 if (attempt == LockAttempts)
                 {
-                    throw new TimeoutException($"The database is not set up yet: other transactions hold locks on its tables, and it waits for a moment only so as not to hold up writers: {await BlockersAsync(connection, cancellationToken)}", e);
+                    throw new TimeoutException(
+                        $"The database is not set up yet: other transactions hold locks on its tables, and it waits for a moment only so as not to hold up writers: {await BlockersAsync(connection, cancellationToken)}", e);
                 }
 
                 // Not in step with other services that start, nor with a writer that comes at intervals.
@@ -173,12 +174,14 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
     private async Task InstallAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var current = SqlFiles.Check;
+        var lacks = "";
         var applied = new List<string>();
         try
         {
             await ExecuteAsync(connection, BeginSql, cancellationToken);
             // Another service may have applied them while this one waited for the lock.
             var record = await ReadRecordAsync(connection, cancellationToken);
+            lacks = record.Missing.Count is > 0 and var count && count < SqlFiles.All.Count ? $"The database lacks sql/{record.Missing[0].Name}. " : "";
             foreach (var file in record.Missing.Count > 0 ? SqlFiles.All.Where(file => file.Name == SqlFiles.Check || record.Missing.Contains(file)) : [])
             {
                 current = file.Name;
@@ -194,7 +197,7 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
             switch (e)
             {
                 case PostgresException { SqlState: PostgresErrorCodes.ObjectNotInPrerequisiteState } refused:
-                    throw new DatabaseSetupException(refused.MessageText, refused);
+                    throw new DatabaseSetupException(lacks + refused.MessageText, refused);
                 case PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } refused:
                     throw new DatabaseSetupException(
                         $"The database lacks sql/{current}, and role \"{connection.UserName}\" may not apply it ({refused.MessageText}). As the owner of the tables run: "

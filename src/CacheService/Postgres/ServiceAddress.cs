@@ -18,9 +18,9 @@ internal static class ServiceAddress
 
     private static readonly string[] Files = ["Passfile", "Root Certificate", "SSL Certificate", "SSL Key"];
 
-    /// <summary>The connection string that the service uses.</summary>
+    /// <summary>The connection string that the service uses, and the keywords that it leaves out.</summary>
     /// <exception cref="BadConnectionStringException">It cannot be used.</exception>
-    public static string Of(string text)
+    public static DatabaseAddress Of(string text)
     {
         var all = ConnectionString.Parse(text);
         if (all.Multiplexing)
@@ -40,7 +40,7 @@ internal static class ServiceAddress
         }
 
         CheckTogether(taken);
-        return taken.ConnectionString;
+        return new DatabaseAddress(taken.ConnectionString, [.. all.Keys.Where(keyword => !taken.ContainsKey(keyword) || !taken.ShouldSerialize(keyword)).Order(StringComparer.OrdinalIgnoreCase)]);
     }
 
     private static void CheckFile(string keyword, string? path)

@@ -21,7 +21,7 @@ internal sealed partial record SqlFile(string Name, int Version, string Text)
             : throw new FormatException($"sql/{name} does not end with twcache.finish_file and its own name.");
     }
 
-    [GeneratedRegex("""^(begin read write|commit);$""", RegexOptions.Multiline)]
+    [GeneratedRegex("""^(begin isolation level read committed read write|commit);$""", RegexOptions.Multiline)]
     private static partial Regex TransactionLines();
 
     [GeneratedRegex("""^select twcache\.finish_file\('(?<name>[^']+)', (?<version>\d+)\);$""", RegexOptions.Multiline)]

@@ -10,8 +10,8 @@ internal static class ShutdownServices
     public static void AddShutdown(this WebApplicationBuilder builder)
     {
         builder.Services.AddSettings<ShutdownOptions, ShutdownOptionsValidator>(builder.Configuration, ShutdownOptions.Section);
-        builder.Services.AddSingleton<Readiness>();
-        builder.Services.AddSingleton<IServingStatus>(services => services.GetRequiredService<Readiness>());
+        builder.Services.AddSingleton<Ending>();
+        builder.Services.AddSingleton<IServingStatus, Readiness>();
         builder.Services.AddSingleton<IHostLifetime, SignalLifetime>();
         // A frozen database or a client that holds on must not keep the service from stopping.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));

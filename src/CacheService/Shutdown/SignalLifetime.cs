@@ -10,7 +10,7 @@ namespace CacheService.Shutdown;
 /// ends it at once; the embedded PostgreSQL it leaves behind neither way.
 /// </summary>
 internal sealed partial class SignalLifetime(
-    IHostApplicationLifetime lifetime, Readiness readiness, EmbeddedPostgresHost embedded, IOptions<ShutdownOptions> options, TimeProvider time, ILogger<SignalLifetime> logger)
+    IHostApplicationLifetime lifetime, Ending ending, EmbeddedPostgresHost embedded, IOptions<ShutdownOptions> options, TimeProvider time, ILogger<SignalLifetime> logger)
     : IHostLifetime, IDisposable
 {
     // What shells report of a process that a signal has ended.
@@ -61,7 +61,7 @@ internal sealed partial class SignalLifetime(
 
     private async Task StopInOrderAsync(PosixSignal signal)
     {
-        readiness.BeginEnd();
+        ending.Begin();
         var period = options.Value.DrainPeriod;
         // A service that has not started yet answers nobody.
         if (period > TimeSpan.Zero && lifetime.ApplicationStarted.IsCancellationRequested)

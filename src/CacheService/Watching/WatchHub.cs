@@ -29,6 +29,7 @@ internal sealed class WatchHub
 
     private CountsVersion? _published;
     private int _count;
+    private long _watchedIds;
     private long _stuck;
 
     public WatchHub(CountsStore store, IOptions<WatchOptions> options)
@@ -43,6 +44,9 @@ internal sealed class WatchHub
 
     /// <summary>How many subscriptions there are.</summary>
     public int Count => Volatile.Read(ref _count);
+
+    /// <summary>How many message ids all subscriptions together watch.</summary>
+    public long WatchedIds => Interlocked.Read(ref _watchedIds);
 
     /// <summary>How many clients were ended because they did not read.</summary>
     public long StuckClients => Volatile.Read(ref _stuck);
@@ -94,7 +98,14 @@ internal sealed class WatchHub
         if (Interlocked.Increment(ref _count) > _options.MaxSubscriptions)
         {
             Interlocked.Decrement(ref _count);
-            throw new TooManySubscriptionsException(_options.MaxSubscriptions);
+            throw TooManySubscriptionsException.Of(_options.MaxSubscriptions);
+        }
+
+        if (subscription is KeySubscription { MessageIds.Count: var ids } && Interlocked.Add(ref _watchedIds, ids) is var watched && watched > _options.MaxWatchedIds)
+        {
+            Interlocked.Add(ref _watchedIds, -ids);
+            Interlocked.Decrement(ref _count);
+            throw TooManySubscriptionsException.OfIds(ids, watched - ids, _options.MaxWatchedIds);
         }
 
         _subscriptions[subscription] = true;
@@ -130,6 +141,8 @@ internal sealed class WatchHub
             {
                 RemoveWatcher(messageId, keyed);
             }
+
+            Interlocked.Add(ref _watchedIds, -keyed.MessageIds.Count);
         }
     }
 

@@ -19,6 +19,11 @@ internal sealed class WatchOptions
     [Range(1, 1_000_000)]
     public int MaxIdsPerSubscription { get; set; } = 10_000;
 
+    /// <summary>The most message ids in all subscriptions together: some 200 bytes each.</summary>
+    [Description("The most message ids in all subscriptions together, each as often as it is watched: some 200 bytes each. A subscription of all counts as none.")]
+    [Range(1, 100_000_000)]
+    public int MaxWatchedIds { get; set; } = 5_000_000;
+
     /// <summary>A client that has not read for so long is ended.</summary>
     [Description("A client that has not read for so long is ended.")]
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]

@@ -37,6 +37,28 @@ public sealed class RealServiceTests
     }
 
     [Test]
+    public async Task Mirrors_MoreThanOneConnectionTakes_AreAllServedAndReadsToo()
+    {
+        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:MaxStreamsPerConnection=3");
+        await _database.AddMessagesAsync(20);
+        using var client = ClientOf(service.GrpcAddress);
+        var mirrors = Enumerable.Range(0, 20).Select(_ => client.StartMirror(WatchOptions.All)).ToList();
+        await Task.WhenAll(mirrors.Select(mirror => mirror.WaitUntilSyncedAsync()));
+        await WriteAsync(7);
+        foreach (var mirror in mirrors)
+        {
+            await UntilEqualsViewAsync(mirror);
+        }
+
+        var reads = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.GetStatusAsync()));
+        Assert.That(reads.Select(status => status.Watchers), Has.All.EqualTo(20));
+        foreach (var mirror in mirrors)
+        {
+            await mirror.DisposeAsync();
+        }
+    }
+
+    [Test]
     public async Task Mirror_ServiceStoppedAndStartedAgain_EqualsTheView()
     {
         var service = await RunningService.StartAsync(_database.ConnectionString);

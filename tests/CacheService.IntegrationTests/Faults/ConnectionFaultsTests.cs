@@ -8,6 +8,7 @@ internal sealed class ConnectionFaultsTests
     [TestCase("listener", TestName = "Listener_Terminated_IsReplaced")]
     [TestCase("reader", TestName = "Reader_Terminated_IsReplaced")]
     [TestCase("pool", TestName = "Pool_Terminated_IsReplaced")]
+    [TestCase("lease", TestName = "Lease_Terminated_IsReplaced")]
     [TestCase("", TestName = "AllSessions_Terminated_AreReplaced")]
     public async Task Session_Terminated_IsReplaced(string purpose)
     {
@@ -32,7 +33,7 @@ internal sealed class ConnectionFaultsTests
         {
             for (var n = 0; n < Times; n++)
             {
-                await database.TerminateServiceAsync((n % 4) switch { 0 => "listener", 1 => "reader", 2 => "pool", _ => "" });
+                await database.TerminateServiceAsync((n % 5) switch { 0 => "listener", 1 => "reader", 2 => "pool", 3 => "lease", _ => "" });
                 await tick.WaitForNextTickAsync();
             }
         }

@@ -8,6 +8,7 @@ internal sealed class ReconnectTests
     [TestCase("listener", true)]
     [TestCase("reader", true)]
     [TestCase("pool", false)]
+    [TestCase("lease", false)]
     public async Task TerminatedBackend_OfEachConnection_IsReplacedAndNothingIsLost(string purpose, bool isFollowing)
     {
         await using var database = await TestDatabase.CreateAsync();

@@ -141,6 +141,21 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
     /// <summary>Ends the recovery: a standby becomes a primary.</summary>
     public Task PromoteAsync() => this.ExecuteAsync("select pg_promote()");
 
+    /// <summary>Switches TLS on, with a certificate and its key in PEM.</summary>
+    public async Task UseTlsAsync(string certificate, string key)
+    {
+        foreach (var (name, text) in new[] { ("server.crt", certificate), ("server.key", key) })
+        {
+            var path = Path.Combine(Layout.Cluster, name);
+            await OwnedFile.WriteSecretAsync(path, text, CancellationToken.None);
+            await ServerUser.Current().OwnAsync(path, CancellationToken.None);
+        }
+
+        await using var connection = await this.OpenAsync();
+        await connection.ExecuteAsync("alter system set ssl = on");
+        await connection.ExecuteAsync("select pg_reload_conf()");
+    }
+
     public async ValueTask DisposeAsync()
     {
         await ThawAsync();

@@ -15,6 +15,9 @@ internal static class ProcessSignals
     /// <summary>A process and all that descend from it, the ancestors first.</summary>
     public static int[] WithDescendants(int pid) => [pid, .. ChildrenOf(pid).SelectMany(WithDescendants)];
 
+    /// <summary>Sends any signal, by its name without SIG.</summary>
+    public static Task SendAsync(string signal, int pid) => SendAsync(signal, [pid]);
+
     private static async Task SendAsync(string signal, int[] pids)
     {
         // Every shell has the command built in; one that has ended meanwhile is no error.

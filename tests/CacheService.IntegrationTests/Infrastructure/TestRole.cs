@@ -8,6 +8,8 @@ internal sealed class TestRole : IAsyncDisposable
     private readonly string _name = $"role_{Guid.NewGuid():N}";
     private readonly string _password = Guid.NewGuid().ToString("N");
 
+    public string Name => _name;
+
     private TestRole()
     {
     }

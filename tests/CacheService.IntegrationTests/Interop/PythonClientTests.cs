@@ -42,6 +42,16 @@ internal sealed class PythonClientTests
         await WaitForNoWatchersAsync(service);
     }
 
+    [TestCase(300)]
+    [TestCase(1000)]
+    public async Task WatchCounts_ManyOverOneChannel_AreAllAnsweredAndOtherCallsToo(int watches)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await StartWithMessagesAsync(database);
+        await _python.RunAsync("many_watches", database, Address(service), $"{watches}");
+        await WaitForNoWatchersAsync(service);
+    }
+
     [TestCase("ids")]
     [TestCase("all")]
     public async Task WatchCounts_CutOffWhileOthersWrite_GoesOnAndMissesNothing(string kind)

@@ -42,6 +42,9 @@ internal sealed class TestCertificates : IDisposable
         $"--Kestrel:Endpoints:Grpc:Certificate:KeyPath={ServerKeyFile}",
     ];
 
+    /// <summary>Where the files are.</summary>
+    public string Folder => _folder;
+
     /// <summary>A file with text in it.</summary>
     public string Write(string name, string text)
     {
@@ -52,6 +55,9 @@ internal sealed class TestCertificates : IDisposable
 
     /// <summary>The files of a client's certificate and its key.</summary>
     public (string Certificate, string Key) IssueClient(string name) => Issue(name, ClientUse);
+
+    /// <summary>The files of another certificate for a server.</summary>
+    public (string Certificate, string Key) IssueServer(string name, bool hasExpired = false, string host = "localhost") => Issue(name, ServerUse, hasExpired, host);
 
     /// <summary>A client's certificate.</summary>
     public X509Certificate2 Client(string name, bool hasExpired = false, bool isForServers = false)
@@ -66,14 +72,18 @@ internal sealed class TestCertificates : IDisposable
         TestFolders.Delete(_folder);
     }
 
-    private (string Certificate, string Key) Issue(string name, string use, bool hasExpired = false)
+    private (string Certificate, string Key) Issue(string name, string use, bool hasExpired = false, string host = "localhost")
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
         var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        names.AddDnsName("localhost");
+        if (host == "localhost")
+        {
+            names.AddIpAddress(IPAddress.Loopback);
+        }
+
+        names.AddDnsName(host);
         request.CertificateExtensions.Add(names.Build());
         var now = DateTimeOffset.UtcNow;
         using var certificate = request.Create(_authority, now.AddDays(-20), hasExpired ? now.AddDays(-10) : now.AddDays(20), RandomNumberGenerator.GetBytes(8));

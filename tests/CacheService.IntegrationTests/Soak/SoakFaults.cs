@@ -6,7 +6,7 @@ namespace CacheService.IntegrationTests.Soak;
 /// <summary>Causes one fault after the other, drawn at random, each over when the call returns.</summary>
 internal sealed class SoakFaults
 {
-    private static readonly string[] Purposes = ["listener", "reader", "pool", ""];
+    private static readonly string[] Purposes = ["listener", "reader", "pool", "lease", ""];
 
     private readonly PrivateServer _server;
     private readonly SwallowingProxy _proxy;

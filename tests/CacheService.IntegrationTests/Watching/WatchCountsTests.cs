@@ -1,6 +1,10 @@
+using CacheService.Counts;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Watching;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Grpc.Net.Client;
+using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Watching;
@@ -207,6 +211,36 @@ internal sealed class WatchCountsTests
     }
 
     [Test]
+    public async Task Watch_PacedWhileEverythingIsLoadedAfresh_IsNotLiveBeforeItIsToldWhatDiffers()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(2);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
+        await service.AssertEqualsViewAsync(database);
+        using var watch = service.Client.WatchCounts(
+            new WatchCountsRequest { All = true, Heartbeat = Often, MinInterval = Duration.FromTimeSpan(TimeSpan.FromSeconds(5)) });
+        var before = (await NextAsync(watch)).Freshness.Epoch;
+
+        await database.ExecuteAsync("truncate tweet.activity");
+        await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } });
+        var loaded = (await service.Client.GetStatusAsync(new GetStatusRequest())).Epoch;
+        Assert.That(loaded, Is.Not.EqualTo(before));
+        await Wait.UntilAsync(() => service.Hub.Published!.Epoch == loaded, RunningService.Patience, "the load is published");
+
+        // What was sent before that may say LIVE, and then nothing of the earlier epoch does.
+        var told = new List<WatchCountsResponse>();
+        while (told.Count == 0 || told[^1].Freshness.Epoch == before)
+        {
+            told.Add(await NextAsync(watch));
+        }
+
+        Assert.That(told[^1].Counts.Single().Retweets, Is.Zero);
+        Assert.That(told[^1].Freshness.State, Is.EqualTo(FeedState.Live));
+        Assert.That(told.SkipLast(1).Select(message => message.Freshness.State).SkipWhile(state => state == FeedState.Live), Is.Not.Empty.And.All.EqualTo(FeedState.Stale));
+    }
+
+    [Test]
     public async Task Watch_Resumed_TellsOnlyWhatChangedSince()
     {
         await using var database = await TestDatabase.CreateAsync();
@@ -280,6 +314,71 @@ internal sealed class WatchCountsTests
         using var another = service.Client.WatchCounts(new WatchCountsRequest { All = true });
         await NextAsync(another);
         watches[1].Dispose();
+    }
+
+    [Test]
+    public async Task Watch_OfMoreMessagesThanThereIsRoomFor_IsResourceExhausted()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:MaxWatchedIds=10");
+        using var first = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1, 2, 3, 4, 5, 6 } });
+        await NextAsync(first);
+        await AssertFailsAsync(
+            service, new WatchCountsRequest { MessageIds = { 1, 2, 3, 4, 5 } }, StatusCode.ResourceExhausted, "no room for 5 more message ids: 6 are watched, and 10 may be");
+
+        using var fitting = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1, 2, 3, 4 } });
+        using var all = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        await NextAsync(fitting);
+        await NextAsync(all);
+        Assert.That((service.Hub.Count, service.Hub.WatchedIds), Is.EqualTo((3, 10)), "a refused one leaves nothing");
+
+        first.Dispose();
+        fitting.Dispose();
+        await Wait.UntilAsync(() => service.Hub.WatchedIds == 0, RunningService.Patience, "there is room");
+        using var another = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10 } });
+        await NextAsync(another);
+    }
+
+    [Test]
+    public void Subscription_OfManyMessages_CostsSomeTwoHundredBytesEach()
+    {
+        const int Subscriptions = 20;
+        const int Ids = 10_000;
+        var store = new CountsStore(0);
+        var hub = new WatchHub(store, Options.Create(new CacheService.Watching.WatchOptions()));
+        hub.Start();
+        store.Load([new CountedMessage(1, default)], PgSnapshot.Parse("10:10:"), 0);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var subscriptions = Enumerable.Range(0, Subscriptions)
+            .Select(n => hub.Subscribe([.. Enumerable.Range(1, Ids).Select(id => (long)id + (n * Ids))], null)).ToList();
+        subscriptions.ForEach(subscription => _ = subscription.Collect().ToList());
+        var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / (Subscriptions * Ids);
+        TestContext.Out.WriteLine($"{each} bytes for each watched message");
+        Assert.That(each, Is.LessThan(200));
+        subscriptions.ForEach(subscription => subscription.Dispose());
+    }
+
+    [Test]
+    public async Task Watches_OfAClientThatOpensOneConnection_AreAllAnswered()
+    {
+        const int Watches = 1000;
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(1);
+        await service.AssertEqualsViewAsync(database);
+
+        // The channel's own handler would open more connections.
+        using var channel = GrpcChannel.ForAddress(
+            service.GrpcAddress, new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { EnableMultipleHttp2Connections = false } });
+        var client = new TweetCountsService.TweetCountsServiceClient(channel);
+        var watches = Enumerable.Range(0, Watches).Select(_ => client.WatchCounts(new WatchCountsRequest { MessageIds = { 1 } })).ToList();
+        foreach (var watch in watches)
+        {
+            Assert.That((await NextAsync(watch)).Synced);
+        }
+
+        Assert.That((await client.GetStatusAsync(new GetStatusRequest(), deadline: DateTime.UtcNow + RunningService.Patience)).Watchers, Is.EqualTo(Watches));
+        watches.ForEach(watch => watch.Dispose());
     }
 
     [Test]

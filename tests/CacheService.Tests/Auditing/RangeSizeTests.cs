@@ -42,4 +42,26 @@ internal sealed class RangeSizeTests
 
         Assert.That((size.Messages, shrunk), Is.EqualTo((1, 3)));
     }
+
+    [Test]
+    public void TryExtend_AgainAndAgain_GrowsToTheLongestTime()
+    {
+        var size = new RangeSize(TimeSpan.FromMinutes(2));
+        var timeouts = new List<double> { size.Timeout.TotalSeconds };
+        while (size.TryExtend())
+        {
+            timeouts.Add(size.Timeout.TotalSeconds);
+        }
+
+        Assert.That(timeouts, Is.EqualTo(new[] { 5, 20, 80, 120 }));
+        Assert.That(new RangeSize(TimeSpan.FromSeconds(1)).Timeout, Is.EqualTo(TimeSpan.FromSeconds(1)));
+    }
+
+    [Test]
+    public void Size_WithoutAnIndex_StaysAndTakesAllTheTime()
+    {
+        var size = new RangeSize(TimeSpan.FromMinutes(2), isIndexed: false);
+        size.Adapt(TimeSpan.FromMinutes(1));
+        Assert.That((size.Messages, size.Timeout, size.TryShrink(), size.TryExtend()), Is.EqualTo((10_000, TimeSpan.FromMinutes(2), false, false)));
+    }
 }

