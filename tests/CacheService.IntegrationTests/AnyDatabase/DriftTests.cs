@@ -3,7 +3,7 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.AnyDatabase;
 
 /// <summary>Triggers, functions, tables and the view are other than they were: noticed at once, told, and mended by hand.</summary>
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class DriftTests
 {
     /// <summary>One retweet of each message, by the application.</summary>

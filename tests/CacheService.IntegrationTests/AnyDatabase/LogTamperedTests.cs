@@ -1,7 +1,7 @@
 namespace CacheService.IntegrationTests.AnyDatabase;
 
 /// <summary>Hands in the plumbing: the lease moved, the log emptied.</summary>
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class LogTamperedTests
 {
     [TestCase("select setval('twcache.lease', 1)", TestName = "Lease_MovedBack_IsNoticed")]

@@ -4,7 +4,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.AnyDatabase;
 
 /// <summary>Which open transactions the start waits for, and what a sleeping cache means for those that are to be prepared.</summary>
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class OtherTransactionsTests
 {
     private const string Retweet = "insert into tweet.activity (messageid, action) values (1, 'rt')";

@@ -3,7 +3,7 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.AnyDatabase;
 
 /// <summary>Partitions and children: each is written by its own name, filled, emptied, brought in and taken away.</summary>
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class PartitionTests
 {
     private const string Old = "'2019-06-01'";

@@ -6,7 +6,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.AnyDatabase;
 
 /// <summary>Another database, or an earlier state of it, takes the place of the one that the service follows: under the same name, at the same address, within the lease.</summary>
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class ReplacedDatabaseTests
 {
     /// <summary>Transactions that use up the numbers that the cache has seen, so that the change log of the past looks like that of the present.</summary>

@@ -3,7 +3,7 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.AnyDatabase;
 
 /// <summary>A dump that is restored under the running service: within the lease, so that consumer, identity and lease come back with the data.</summary>
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class RestoreTests
 {
     [TestCase("", "--clean", "--if-exists", TestName = "Restore_Clean_IsNoticed")]

@@ -5,7 +5,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.AnyDatabase;
 
 /// <summary>Rows that PostgreSQL hides from the service: never filtered in silence.</summary>
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class RowSecurityTests
 {
     private const string HalfOfTheMessages = "create policy half on tweet.message using (messageid % 2 = 0); alter table tweet.message enable row level security";

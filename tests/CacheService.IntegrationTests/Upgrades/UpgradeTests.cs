@@ -5,7 +5,7 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.Upgrades;
 
 /// <summary>Databases that earlier versions have made, and one that a later version has: brought up whole or not at all, exact all the while.</summary>
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class UpgradeTests
 {
     private const int Transactions = 150;

@@ -30,9 +30,7 @@ internal sealed class UnderLoadTests
         await database.AddMessagesAsync(1000);
         await service.AssertEqualsViewAsync(database);
 
-        var writing = PacedWriter.WriteAsync(database, PerSecond, duration, 4, InsertOne);
-        var before = await Ages.SampleAsync(service.Client, duration);
-        await writing;
+        var before = await SampleBesideWritersAsync(database, service, PerSecond, duration);
 
         await using var bulk = await database.OpenAsync();
         await bulk.ExecuteAsync("begin");
@@ -42,9 +40,7 @@ internal sealed class UnderLoadTests
             await insert.ExecuteNonQueryAsync();
         }
 
-        writing = PacedWriter.WriteAsync(database, PerSecond, duration, 4, InsertOne);
-        var open = await Ages.SampleAsync(service.Client, duration);
-        await writing;
+        var open = await SampleBesideWritersAsync(database, service, PerSecond, duration);
         await bulk.ExecuteAsync("commit");
 
         await TestContext.Progress.WriteLineAsync($"{PerSecond} tx/s: age {before}; beside an open insert of {rows} rows: age {open}");
@@ -242,6 +238,29 @@ internal sealed class UnderLoadTests
         await trial.ExactAsync("a retweet", Trial.Mends);
         Assert.That(ages.NotLive, Is.Zero, "replies that were not LIVE");
         await trial.FinishAsync();
+    }
+
+    /// <summary>Samples while writers write, from after their first commit until before their last: without any, the cache looks at each heartbeat only.</summary>
+    private static async Task<Ages> SampleBesideWritersAsync(TestDatabase database, RunningService service, int perSecond, TimeSpan duration)
+    {
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var writing = PacedWriter.WriteAsync(
+            database,
+            perSecond,
+            duration + TimeSpan.FromSeconds(1),
+            4,
+            InsertOne,
+            (number, _) =>
+            {
+                if (number > perSecond / 10)
+                {
+                    started.TrySetResult();
+                }
+            });
+        await started.Task.WaitAsync(RunningService.Patience);
+        var ages = await Ages.SampleAsync(service.Client, duration);
+        await writing;
+        return ages;
     }
 
     /// <summary>The statement that reads the log most often, as the server measured it.</summary>
