@@ -119,6 +119,14 @@ internal sealed class ChangeLogReader : IDisposable
         }
     }
 
+    /// <summary>Gives back all locks of the session: after a drain that failed it is not known which it has.</summary>
+    public void ReleaseLocks()
+    {
+        using var command = new NpgsqlCommand("select pg_advisory_unlock_all()", _connection);
+        command.ExecuteNonQuery();
+        HoldsAsleep = false;
+    }
+
     /// <summary>Reads what stands in the way of the counts. Blocks.</summary>
     /// <returns>The problems in a line, empty if there are none; the tables that are counted; and the two that those belong to, null where one is gone.</returns>
     public (string Problems, uint[] Tables, uint?[] Roots) ReadProblems()

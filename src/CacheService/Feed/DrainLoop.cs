@@ -1,4 +1,5 @@
 using CacheService.Counts;
+using Npgsql;
 
 namespace CacheService.Feed;
 
@@ -41,7 +42,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
     /// <param name="registration">What the store continues from.</param>
     /// <param name="catchUpTimeout">How long the first drain may take, which may have much to catch up with.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="Npgsql.NpgsqlException">The session broke.</exception>
+    /// <exception cref="NpgsqlException">The session broke.</exception>
     public Task<ReloadReason> RunAsync(FeedSession session, Registration registration, TimeSpan catchUpTimeout, CancellationToken cancellationToken) =>
         Task.Factory.StartNew(() => Run(session, registration, catchUpTimeout, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
@@ -61,6 +62,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
         var emptyDrains = 0;
         var pause = options.MinDrainInterval;
         var asleep = false;
+        var lockedOutSince = 0L;
         status.IsRinger = false;
         status.Consumer = registration.Consumer;
         (_lastRingerAttempt, _lastLook, _lastBaseline, _owesOthers) = (0, 0, 0, false);
@@ -74,7 +76,13 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             var reasons = wake.Take();
             session.ThrowIfBroken();
             var prelude = ChoosePrelude(reader, asleep, reasons, emptyDrains);
-            var drain = Drain(reader, registration, prelude, timeout);
+            if (TryDrain(reader, registration, prelude, timeout, ref lockedOutSince) is not { } drain)
+            {
+                (emptyDrains, asleep) = (0, false);
+                Wait(options.MaxDrainPause, cancellationToken);
+                continue;
+            }
+
             if (drain.Reload is { } reload)
             {
                 return reload;
@@ -109,6 +117,25 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
         return emptyDrains >= EmptyDrainsBeforeSleep && reader.MaySleep && status.IsRinger && !_owesOthers && status.NotificationQueueUsage < FullQueue
             ? DrainPrelude.FallAsleep
             : DrainPrelude.None;
+    }
+
+    /// <returns>Null: somebody holds a lock on what it reads; it can be tried again.</returns>
+    private (bool FoundChanges, bool HasOthers, ReloadReason? Reload)? TryDrain(
+        ChangeLogReader reader, Registration registration, DrainPrelude prelude, TimeSpan timeout, ref long lockedOutSince)
+    {
+        try
+        {
+            var drain = Drain(reader, registration, prelude, timeout);
+            lockedOutSince = 0;
+            return drain;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable && (lockedOutSince == 0 || time.GetElapsedTime(lockedOutSince) < timeout))
+        {
+            lockedOutSince = lockedOutSince == 0 ? _lastStart : lockedOutSince;
+            reader.ReleaseLocks();
+            (status.IsRinger, _lastRingerAttempt) = (false, 0);
+            return null;
+        }
     }
 
     private (bool FoundChanges, bool HasOthers, ReloadReason? Reload) Drain(ChangeLogReader reader, Registration registration, DrainPrelude prelude, TimeSpan timeout)
