@@ -117,7 +117,7 @@ internal sealed partial class CountsFeed(
         while (true)
         {
             await SynchronizeAsync(session, cancellationToken);
-            var synchronized = time.GetTimestamp();
+            var (synchronized, applied) = (time.GetTimestamp(), loop.Applied);
             var reload = await loop.RunAsync(session, _registration!, _catchUpTimeout, cancellationToken);
             LogReload(logger, reload.Why);
             status.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {reload.Why}", isForEverybody: true);
@@ -125,6 +125,12 @@ internal sealed partial class CountsFeed(
             if (reload.RegisterAfresh)
             {
                 _registration = null;
+                if (loop.Applied == applied)
+                {
+                    // What is connected stays where it was, while new connections lead elsewhere.
+                    throw new NpgsqlException($"the service's connections do not lead to the same server: {reload.Why}");
+                }
+
                 var delay = DelayAfter(time.GetElapsedTime(synchronized));
                 status.BeginStep(delay);
                 await Task.Delay(delay, time, cancellationToken);
@@ -231,7 +237,7 @@ internal sealed partial class CountsFeed(
             if (whyNot.RegisterAfresh)
             {
                 _registration = null;
-                connections.ClearPool();
+                throw new NpgsqlException($"the service's connections do not lead to the same server: {whyNot.Why}");
             }
 
             await Task.Delay(ProblemsInterval, time, cancellationToken);

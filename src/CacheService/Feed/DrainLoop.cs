@@ -28,6 +28,9 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
     private static readonly TimeSpan LookIntervalPerTable = TimeSpan.FromMilliseconds(0.1);
     private static readonly TimeSpan ShortestGrowingPause = TimeSpan.FromMilliseconds(1);
 
+    /// <summary>How many drains were applied.</summary>
+    public long Applied { get; private set; }
+
     private long _lastStart = time.GetTimestamp();
     private long _lastRingerAttempt;
     private long _lastTold;
@@ -171,6 +174,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
 
             repairs.ApplyTo(store);
             store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt);
+            Applied++;
             // Before the reads that wait are answered: with LIVE.
             status.BecomeLive();
             succeeded = true;
