@@ -8,7 +8,9 @@ namespace CacheService.IntegrationTests.Auditing;
 /// <summary>What was changed behind the triggers is found, told, repaired, and heard by who watches, while others write.</summary>
 internal sealed class DriftTests
 {
+    // Without foreign keys' actions; and the log forgets what our triggers, which fire nevertheless, have recorded.
     private const string Unrecorded = "set local session_replication_role = replica;";
+    private const string Forgotten = "; delete from twcache.change where xid = pg_current_xact_id()";
 
     private static IEnumerable<TestCaseData> Drifts =>
     [
@@ -70,7 +72,7 @@ internal sealed class DriftTests
         await using var service = await RunningService.StartAsync(database.ConnectionString);
         await database.AddMessagesAsync(3);
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'fav')");
-        await database.ExecuteAsync($"{Unrecorded} insert into tweet.activity (messageid, action) values (1, 'rt'); delete from tweet.message where messageid = 2; insert into tweet.message (messageid, userid, message) values (4, 1, 'x')");
+        await database.ExecuteAsync($"{Unrecorded} insert into tweet.activity (messageid, action) values (1, 'rt'); delete from tweet.message where messageid = 2; insert into tweet.message (messageid, userid, message) values (4, 1, 'x'){Forgotten}");
 
         var run = await ToolRun.RunAsync("audit", "--address", service.GrpcAddress.ToString());
 
@@ -90,7 +92,7 @@ internal sealed class DriftTests
         await using var database = await TestDatabase.CreateAsync();
         await using var service = await RunningService.StartAsync(database.ConnectionString, "--Limits:MaxTombstones=100");
         await database.AddMessagesAsync(Messages);
-        await database.ExecuteAsync($"{Unrecorded} truncate tweet.message cascade");
+        await database.ExecuteAsync($"{Unrecorded} truncate tweet.message cascade{Forgotten}");
         await database.AddMessagesAsync(5);
 
         var audit = await service.Client.AuditNowAsync(new AuditNowRequest());
@@ -110,10 +112,10 @@ internal sealed class DriftTests
 
         var run = await ToolRun.RunAsync("audit", "--address", service.GrpcAddress.ToString());
 
-        Assert.That(run.Error, Does.Contain("twcache_activity_insert, twcache_message_key"));
+        Assert.That(run.Error, Does.Contain("twcache_activity_insert").And.Contain("twcache_message_key"));
         Assert.That(run.ExitCode, Is.EqualTo(1), "nothing differs, but it will");
-        Assert.That(service.Log.Entries.Single(entry => entry.EventName == "TriggersMissing").Message, Does.Contain("twcache_activity_insert, twcache_message_key"));
+        Assert.That(service.Log.Entries.Single(entry => entry.EventName == "TriggersMissing").Message, Does.Contain("twcache_activity_insert").And.Contain("twcache_message_key"));
     }
 
-    private static TestCaseData Drift(string name, string sql, params long[] messageIds) => new TestCaseData(sql, messageIds).SetName($"{{m}}({name})");
+    private static TestCaseData Drift(string name, string sql, params long[] messageIds) => new TestCaseData(sql.StartsWith(Unrecorded, StringComparison.Ordinal) ? sql + Forgotten : sql, messageIds).SetName($"{{m}}({name})");
 }

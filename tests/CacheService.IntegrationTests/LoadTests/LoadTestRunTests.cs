@@ -64,8 +64,8 @@ internal sealed class LoadTestRunTests
     public async Task Run_WithAWrongCache_IsVoidInAllReports()
     {
         var (exitCode, output) = await RunAsync(Tiny with { Parts = [PartNames.Reads], Callers = [1] }, database => database.ExecuteAsync(
-            // A change that no trigger sees.
-            "set session_replication_role = replica; insert into tweet.activity (messageid, action) values (3, 'rt'); reset session_replication_role", CancellationToken.None));
+            // A change that the log has forgotten.
+            "insert into tweet.activity (messageid, action) values (3, 'rt'); delete from twcache.change where xid = pg_current_xact_id()", CancellationToken.None));
 
         Assert.That(exitCode, Is.EqualTo(1), output);
         Assert.That(output, Does.Contain("THIS RUN IS VOID").And.Contain("message 3: the cache says"));
