@@ -4,6 +4,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.AnyDatabase;
 
 /// <summary>Which open transactions the start waits for, and what a sleeping cache means for those that are to be prepared.</summary>
+[Parallelizable(ParallelScope.Children)]
 internal sealed class OtherTransactionsTests
 {
     private const string Retweet = "insert into tweet.activity (messageid, action) values (1, 'rt')";
@@ -11,7 +12,8 @@ internal sealed class OtherTransactionsTests
     [Test]
     public async Task Start_WithTransactionsOfAnotherDatabaseOpen_DoesNotWaitForThem()
     {
-        await using var database = await TrialDatabase.CreateAsync();
+        await using var server = await StartServerAsync();
+        await using var database = await TrialDatabase.CreateAsync(server: server);
         var other = await database.CreateOtherAsync("other");
         await other.ExecuteAsync("create table t (n int)");
         await using var open = await other.OpenAsync();
@@ -38,7 +40,8 @@ internal sealed class OtherTransactionsTests
     [Test]
     public async Task Start_WithAPreparedTransactionOfThisDatabase_WaitsForItAndSaysSo()
     {
-        await using var database = await TrialDatabase.CreateAsync();
+        await using var server = await StartServerAsync();
+        await using var database = await TrialDatabase.CreateAsync(server: server);
         await database.ExecuteAsync($"begin; {Retweet}; prepare transaction 'mine {database.Name}'");
         await using var trial = await Trial.StartWithoutWaitingAsync(database, database.AsCounts);
 
@@ -74,12 +77,8 @@ internal sealed class OtherTransactionsTests
     public async Task PrepareTransaction_BesideASleepingCache_NeverFails()
     {
         const int Times = 30;
-        await using var database = await TrialDatabase.CreateAsync();
-        if (await database.QueryAsync<int>("select current_setting('max_prepared_transactions')::int") == 0)
-        {
-            Assert.Ignore("The server allows no prepared transactions: what a sleeping cache means for them is NOT tested.");
-        }
-
+        await using var server = await StartServerAsync();
+        await using var database = await TrialDatabase.CreateAsync(server: server);
         await using var trial = await Trial.StartWithoutWaitingAsync(database, database.AsCounts);
         await trial.ExactAsync("the start", Trial.MendedByHand);
         for (var n = 0; n < Times; n++)
@@ -93,6 +92,9 @@ internal sealed class OtherTransactionsTests
         await trial.ExactAsync("prepared transactions", Trial.Mends);
         await trial.FinishAsync();
     }
+
+    /// <summary>A server that allows prepared transactions.</summary>
+    private static Task<PrivateServer> StartServerAsync() => PrivateServer.StartAsync(("max_prepared_transactions", "10"));
 
     private static async Task AssertWaitsAsync(Trial trial, string whatFor)
     {

@@ -24,7 +24,7 @@ internal sealed class ReplicationTests
         await using (var second = await Trial.StartWithoutWaitingAsync(subscriber, subscriber.AsCounts))
         {
             await AssertExactOrToldAsync(second, publisher, subscriber);
-            await second.FinishAsync();
+            await second.FinishAsync(wasLive: false);
         }
 
         await trial.DoAsync("drop the subscription", async () =>

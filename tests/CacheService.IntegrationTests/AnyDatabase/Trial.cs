@@ -167,13 +167,14 @@ internal sealed class Trial : IAsyncDisposable
     }
 
     /// <summary>Ends the readers, and asserts that they found nothing wrong.</summary>
-    public async Task FinishAsync()
+    /// <param name="wasLive">Whether there must have been LIVE replies to check.</param>
+    public async Task FinishAsync(bool wasLive = true)
     {
         await _reader.DisposeAsync();
         _hasFinished = true;
         await TestContext.Progress.WriteLineAsync($"{TestContext.CurrentContext.Test.Name}: {Checked} LIVE replies checked, {Violations} wrong; {_reader.NotLive} reads without one");
         Assert.That(_reader.Violations, Is.Empty, $"{Violations} LIVE replies were wrong");
-        Assert.That(Checked, Is.GreaterThan(0), "something was checked");
+        Assert.That(Checked > 0 || !wasLive, "something was checked");
     }
 
     public async ValueTask DisposeAsync()

@@ -197,7 +197,7 @@ internal sealed class UpgradeTests
         await trial.DoExactlyAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
         await trial.DoExactlyAsync("update tweet.activity set action = 'fav' where id % 3 = 0");
         await trial.DoExactlyAsync("delete from tweet.message where messageid % 10 = 0");
-        await trial.DoExactlyAsync("update tweet.message set messageid = 90000 where messageid = 11");
+        await trial.DoExactlyAsync("update tweet.message set messageid = 900 where messageid = 11");
         await trial.DoExactlyAsync("truncate tweet.activity");
         await trial.DoExactlyAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
         await trial.FinishAsync();

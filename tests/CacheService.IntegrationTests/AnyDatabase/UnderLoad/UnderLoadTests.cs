@@ -28,6 +28,7 @@ internal sealed class UnderLoadTests
         await using var database = await TestDatabase.CreateAsync();
         await using var service = await RunningService.StartAsync(database.ConnectionString);
         await database.AddMessagesAsync(1000);
+        await service.AssertEqualsViewAsync(database);
 
         var writing = PacedWriter.WriteAsync(database, PerSecond, duration, 4, InsertOne);
         var before = await Ages.SampleAsync(service.Client, duration);
@@ -248,7 +249,7 @@ internal sealed class UnderLoadTests
     {
         await using var connection = await database.OpenAsync();
         await using var command = new NpgsqlCommand(
-            $"select calls, mean_exec_time, min_exec_time from pg_stat_statements s join pg_roles r on r.oid = s.userid where rolname = '{database.Counts}' and query like '%twcache.change%' order by calls desc limit 1",
+            $"select calls, mean_exec_time, min_exec_time, query from pg_stat_statements s join pg_roles r on r.oid = s.userid where rolname = '{database.Counts}' and query like '%twcache.change%' order by calls desc limit 1",
             connection);
         await using var row = await command.ExecuteReaderAsync();
         Assert.That(await row.ReadAsync(), "the server has seen drains");
