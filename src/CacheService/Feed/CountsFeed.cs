@@ -41,6 +41,9 @@ internal sealed partial class CountsFeed(
 
     private string _problems = "";
 
+    /// <summary>Whether the changes that another cache relies on are all that there are.</summary>
+    private bool _trustsOthers = true;
+
     /// <summary>The tables that are counted, as of the last look.</summary>
     private uint[] _tables = [];
 
@@ -183,9 +186,10 @@ internal sealed partial class CountsFeed(
             var whyAfresh = _registration?.Baseline.WhyRegisterAfresh(baseline);
             if (_registration is null || whyAfresh is not null)
             {
+                _trustsOthers &= whyAfresh is null;
                 status.BecomeNotLive(FeedState.Syncing, "registering with the change log");
                 _isLoaded = false;
-                _registration = await Registration.RegisterAsync(connections, baseline, _options.LeaseSeconds, trustsOthers: whyAfresh is null, cancellationToken);
+                _registration = await Registration.RegisterAsync(connections, baseline, _options.LeaseSeconds, _trustsOthers, cancellationToken);
             }
             else if (_registration.Baseline.DescribeChangeTo(baseline) is not null)
             {
@@ -244,7 +248,7 @@ internal sealed partial class CountsFeed(
             return false;
         }
 
-        _isLoaded = true;
+        (_isLoaded, _trustsOthers) = (true, true);
         var version = store.Version!;
         var seconds = time.GetElapsedTime(started).TotalSeconds;
         LogLoaded(logger, version.Messages, seconds, version.Snapshot);
@@ -280,9 +284,8 @@ internal sealed partial class CountsFeed(
                 continue;
             }
 
-            // Until then nobody needs the changes.
-            _isLoaded = false;
-            _registration?.BeginWaiting();
+            // Until it is mended nobody needs the changes; and who began before may record them wrongly, or not at all.
+            (_registration, _isLoaded, _trustsOthers) = (null, false, false);
             status.BecomeNotLive(FeedState.Syncing, problems, isForEverybody: true);
             if (problems != _problems)
             {

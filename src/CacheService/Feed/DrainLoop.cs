@@ -11,7 +11,7 @@ namespace CacheService.Feed;
 /// It has a thread of its own, so that no number of readers and subscribers in the thread pool's queue keeps the counts from being young.
 /// <para>
 /// What the counts stand on (<see cref="Baseline"/>) is looked at with each drain as far as that is cheap, which with many partitions it is not: then now and then.
-/// Only a drain that looks makes the counts younger. All of it is looked at once a second, and with each drain that a read waits for.
+/// Only a drain that looks makes the counts younger, and one that a read waits for always does. All of it is looked at once a second.
 /// </para>
 /// </summary>
 internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
@@ -145,8 +145,8 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
     {
         _lastStart = time.GetTimestamp();
         var waiting = requests.BeginDrain(out var isAsked);
-        var depth = isAsked || IsDue(_lastBaseline, BaselineInterval) ? DrainDepth.Baseline
-            : IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
+        var depth = IsDue(_lastBaseline, BaselineInterval) ? DrainDepth.Baseline
+            : isAsked || IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
             : DrainDepth.Changes;
         var succeeded = false;
         try
