@@ -172,7 +172,11 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             _lastLook = depth >= DrainDepth.Footprint ? _lastStart : _lastLook;
             _lastBaseline = depth == DrainDepth.Baseline ? _lastStart : _lastBaseline;
 
-            repairs.ApplyTo(store);
+            if (!repairs.TryApplyTo(store))
+            {
+                return (false, false, new ReloadReason("an audit found that messages came or went unnoticed", RegisterAfresh: false));
+            }
+
             store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt);
             Applied++;
             // Before the reads that wait are answered: with LIVE.
