@@ -30,23 +30,25 @@ internal sealed record Baseline
     /// <summary>Reads the baseline, in one row.</summary>
     public static string Sql { get; } =
         $"""
-        {TablesSql}
-        select ids, (select system_identifier from pg_control_system()),
+        {TablesSql}, functions (ids) as (
+            select array(select oid from pg_proc where pronamespace = to_regnamespace('twcache')::oid
+                            and oid = any (array(select tgfoid from pg_trigger, tables where tgrelid = any (ids))) order by oid)
+        )
+        select tables.ids, (select system_identifier from pg_control_system()),
                (select oid::bigint from pg_database where datname = current_database()),
                (select string_agg(format('%s:%s', relname, oid), ' ' order by relname) from pg_class
                  where relnamespace = to_regnamespace('twcache')::oid and relname in ('change_identity', 'consumer', 'lease', 'lapse')),
-               (select string_agg(format('%s:%s:%s', proname, oid, xmin), ' ' order by proname, oid) from pg_proc
-                 where pronamespace = to_regnamespace('twcache')::oid and oid = any (array(select tgfoid from pg_trigger where tgrelid = any (ids)))),
+               functions.ids,
                (select string_agg(format('%s:%s:%s:%s', attrelid, attname, atttypid, xmin), ' ' order by attrelid, attnum) from pg_attribute
-                 where attrelid = any (ids) and attname in ('messageid', 'action') and not attisdropped),
+                 where attrelid = any (tables.ids) and attname in ('messageid', 'action') and not attisdropped),
                (select string_agg(format('%s:%s:%s', enumlabel, oid, xmin), ' ' order by oid) from pg_enum
                  where enumtypid in (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action')),
                exists (select from twcache.change where xid >= (pg_snapshot_xmax(pg_current_snapshot())::text::numeric + {FarAhead})::text::xid8),
                exists (select from pg_constraint where contype = 'f' and convalidated
                           and conrelid = to_regclass('tweet.activity')::oid and confrelid = to_regclass('tweet.message')::oid
                           and conkey = array(select attnum from pg_attribute where attrelid = conrelid and attname = 'messageid')),
-               twcache.problems(), array[{Footprint.Sql("ids")}]
-          from tables
+               twcache.problems(), array[{Footprint.Sql("tables.ids", "functions.ids")}]
+          from tables, functions
         """;
 
     /// <summary>Transactions that are so far ahead run on no server.</summary>
@@ -62,7 +64,7 @@ internal sealed record Baseline
     public required string Books { get; init; }
 
     /// <summary>The trigger functions.</summary>
-    public required string Functions { get; init; }
+    public required uint[] Functions { get; init; }
 
     /// <summary>The columns that are counted, and their labels.</summary>
     public required string Columns { get; init; }
@@ -89,7 +91,7 @@ internal sealed record Baseline
         Server = row.GetInt64(1),
         Database = row.GetInt64(2),
         Books = TextOf(row, 3),
-        Functions = TextOf(row, 4),
+        Functions = row.GetFieldValue<uint[]>(4),
         Columns = $"{TextOf(row, 5)} {TextOf(row, 6)}",
         HasRowsFromAhead = row.GetBoolean(7),
         HasForeignKey = row.GetBoolean(8),
@@ -121,7 +123,7 @@ internal sealed record Baseline
         }
 
         // Whoever runs one of the former functions may have recorded something else, or nothing.
-        return Functions != now.Functions ? "trigger functions of schema twcache were replaced" : null;
+        return Footprint.Functions != now.Footprint.Functions ? "trigger functions of schema twcache were replaced" : null;
     }
 
     /// <summary>What is different since, so that everything has to be loaded afresh; null if nothing is.</summary>

@@ -18,7 +18,7 @@ internal sealed class ChangeLogReader : IDisposable
     private static readonly string DrainSql =
         $"""
         select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, pg_current_snapshot()::text,
-               array[c.consumers, c.renewal, (select last_value from twcache.lease), {Footprint.Sql("$4")}],
+               array[c.consumers, c.renewal, (select last_value from twcache.lease), {Footprint.Sql("$4", "$5")}],
                (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8
           from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $3 and lapse = (select last_value from twcache.lapse)), -1) as renewal
                   from twcache.consumer) as c
@@ -119,6 +119,14 @@ internal sealed class ChangeLogReader : IDisposable
         }
     }
 
+    /// <summary>Gives back all locks of the session: after a drain that failed it is not known which it has.</summary>
+    public void ReleaseLocks()
+    {
+        using var command = new NpgsqlCommand("select pg_advisory_unlock_all()", _connection);
+        command.ExecuteNonQuery();
+        HoldsAsleep = false;
+    }
+
     /// <summary>Reads what stands in the way of the counts. Blocks.</summary>
     /// <returns>The problems in a line, empty if there are none; the tables that are counted; and the two that those belong to, null where one is gone.</returns>
     public (string Problems, uint[] Tables, uint?[] Roots) ReadProblems()
@@ -159,7 +167,8 @@ internal sealed class ChangeLogReader : IDisposable
         parameters[0].Value = since.Xmax;
         parameters[1].Value = since.InProgress;
         parameters[2].Value = registration.Consumer;
-        parameters[3].Value = depth == DrainDepth.Changes ? [] : registration.Baseline.Tables;
+        var baseline = registration.Baseline;
+        (parameters[3].Value, parameters[4].Value) = depth == DrainDepth.Changes ? ([], []) : (baseline.Tables, baseline.Functions);
 
         // Before the drain's snapshot is taken: what was proven by now, the snapshot must show.
         var proven = registration.Proven;
@@ -217,6 +226,7 @@ internal sealed class ChangeLogReader : IDisposable
                 new NpgsqlParameter<ulong> { NpgsqlDbType = NpgsqlDbType.Xid8 },
                 new NpgsqlParameter<ulong[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 },
                 new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
+                new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
                 new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
             },
         });

@@ -41,6 +41,9 @@ internal sealed partial class CountsFeed(
 
     private string _problems = "";
 
+    /// <summary>Whether the changes that another cache relies on are all that there are.</summary>
+    private bool _trustsOthers = true;
+
     /// <summary>The tables that are counted, as of the last look.</summary>
     private uint[] _tables = [];
 
@@ -117,7 +120,7 @@ internal sealed partial class CountsFeed(
         while (true)
         {
             await SynchronizeAsync(session, cancellationToken);
-            var synchronized = time.GetTimestamp();
+            var (synchronized, applied) = (time.GetTimestamp(), loop.Applied);
             var reload = await loop.RunAsync(session, _registration!, _catchUpTimeout, cancellationToken);
             LogReload(logger, reload.Why);
             status.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {reload.Why}", isForEverybody: true);
@@ -125,6 +128,12 @@ internal sealed partial class CountsFeed(
             if (reload.RegisterAfresh)
             {
                 _registration = null;
+                if (loop.Applied == applied)
+                {
+                    // What is connected stays where it was, while new connections lead elsewhere.
+                    throw new NpgsqlException($"the service's connections do not lead to the same server: {reload.Why}");
+                }
+
                 var delay = DelayAfter(time.GetElapsedTime(synchronized));
                 status.BeginStep(delay);
                 await Task.Delay(delay, time, cancellationToken);
@@ -177,9 +186,10 @@ internal sealed partial class CountsFeed(
             var whyAfresh = _registration?.Baseline.WhyRegisterAfresh(baseline);
             if (_registration is null || whyAfresh is not null)
             {
+                _trustsOthers &= whyAfresh is null;
                 status.BecomeNotLive(FeedState.Syncing, "registering with the change log");
                 _isLoaded = false;
-                _registration = await Registration.RegisterAsync(connections, baseline, _options.LeaseSeconds, trustsOthers: whyAfresh is null, cancellationToken);
+                _registration = await Registration.RegisterAsync(connections, baseline, _options.LeaseSeconds, _trustsOthers, cancellationToken);
             }
             else if (_registration.Baseline.DescribeChangeTo(baseline) is not null)
             {
@@ -231,14 +241,14 @@ internal sealed partial class CountsFeed(
             if (whyNot.RegisterAfresh)
             {
                 _registration = null;
-                connections.ClearPool();
+                throw new NpgsqlException($"the service's connections do not lead to the same server: {whyNot.Why}");
             }
 
             await Task.Delay(ProblemsInterval, time, cancellationToken);
             return false;
         }
 
-        _isLoaded = true;
+        (_isLoaded, _trustsOthers) = (true, true);
         var version = store.Version!;
         var seconds = time.GetElapsedTime(started).TotalSeconds;
         LogLoaded(logger, version.Messages, seconds, version.Snapshot);
@@ -274,9 +284,8 @@ internal sealed partial class CountsFeed(
                 continue;
             }
 
-            // Until then nobody needs the changes.
-            _isLoaded = false;
-            _registration?.BeginWaiting();
+            // Until it is mended nobody needs the changes; and who began before may record them wrongly, or not at all.
+            (_registration, _isLoaded, _trustsOthers) = (null, false, false);
             status.BecomeNotLive(FeedState.Syncing, problems, isForEverybody: true);
             if (problems != _problems)
             {

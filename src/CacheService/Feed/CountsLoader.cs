@@ -59,7 +59,7 @@ internal static class CountsLoader
         // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
         await RunAsync(
             connection,
-            $"begin isolation level repeatable read read only; set local row_security = off; set local statement_timeout = '{options.LoadTimeout.TotalMilliseconds:F0}'; "
+            $"begin isolation level repeatable read read only; set local row_security = off; set local lock_timeout = '500ms'; set local statement_timeout = '{options.LoadTimeout.TotalMilliseconds:F0}'; "
             + $"set local work_mem = '{options.LoadWorkMemory}MB'; lock table tweet.message, tweet.activity in access share mode",
             cancellationToken);
 

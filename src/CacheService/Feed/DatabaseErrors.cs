@@ -50,7 +50,7 @@ internal static class DatabaseErrors
         PostgresException { SqlState: PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.CantChangeRuntimeParam, Severity: "FATAL" } e =>
             $"the database refused a setting of the connection string ({e.MessageText}); see Options and Timezone in ConnectionStrings:Postgres",
         PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable } =>
-            "other transactions hold locks on tweet.activity or tweet.message; it waits for them a moment at a time, so as not to hold up writers",
+            "other transactions hold locks on tables that the service needs; it asks for them for a moment at a time, so as to be in nobody's way (see pg_locks)",
         PostgresException e when PostgresConnections.HasNoRoom(e) =>
             $"the database has no room for another connection ({e.MessageText}); allow the service's role as many as Database:MaxConnections says, or set that lower",
         PostgresException e => $"the database says: {e.MessageText} ({e.SqlState})",

@@ -1,4 +1,5 @@
 using CacheService.Counts;
+using Npgsql;
 
 namespace CacheService.Feed;
 
@@ -10,7 +11,7 @@ namespace CacheService.Feed;
 /// It has a thread of its own, so that no number of readers and subscribers in the thread pool's queue keeps the counts from being young.
 /// <para>
 /// What the counts stand on (<see cref="Baseline"/>) is looked at with each drain as far as that is cheap, which with many partitions it is not: then now and then.
-/// Only a drain that looks makes the counts younger. All of it is looked at once a second, and with each drain that a read waits for.
+/// Only a drain that looks makes the counts younger, and one that a read waits for always does. All of it is looked at once a second.
 /// </para>
 /// </summary>
 internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus status, DrainRequests requests, WakeSignal wake, FeedOptions options, TimeProvider time)
@@ -27,6 +28,9 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
     private static readonly TimeSpan LookIntervalPerTable = TimeSpan.FromMilliseconds(0.1);
     private static readonly TimeSpan ShortestGrowingPause = TimeSpan.FromMilliseconds(1);
 
+    /// <summary>How many drains were applied.</summary>
+    public long Applied { get; private set; }
+
     private long _lastStart = time.GetTimestamp();
     private long _lastRingerAttempt;
     private long _lastTold;
@@ -41,7 +45,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
     /// <param name="registration">What the store continues from.</param>
     /// <param name="catchUpTimeout">How long the first drain may take, which may have much to catch up with.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="Npgsql.NpgsqlException">The session broke.</exception>
+    /// <exception cref="NpgsqlException">The session broke.</exception>
     public Task<ReloadReason> RunAsync(FeedSession session, Registration registration, TimeSpan catchUpTimeout, CancellationToken cancellationToken) =>
         Task.Factory.StartNew(() => Run(session, registration, catchUpTimeout, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
@@ -61,6 +65,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
         var emptyDrains = 0;
         var pause = options.MinDrainInterval;
         var asleep = false;
+        var lockedOutSince = 0L;
         status.IsRinger = false;
         status.Consumer = registration.Consumer;
         (_lastRingerAttempt, _lastLook, _lastBaseline, _owesOthers) = (0, 0, 0, false);
@@ -74,7 +79,13 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             var reasons = wake.Take();
             session.ThrowIfBroken();
             var prelude = ChoosePrelude(reader, asleep, reasons, emptyDrains);
-            var drain = Drain(reader, registration, prelude, timeout);
+            if (TryDrain(reader, registration, prelude, timeout, ref lockedOutSince) is not { } drain)
+            {
+                (emptyDrains, asleep) = (0, false);
+                Wait(options.MaxDrainPause, cancellationToken);
+                continue;
+            }
+
             if (drain.Reload is { } reload)
             {
                 return reload;
@@ -111,12 +122,31 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             : DrainPrelude.None;
     }
 
+    /// <returns>Null: somebody holds a lock on what it reads; it can be tried again.</returns>
+    private (bool FoundChanges, bool HasOthers, ReloadReason? Reload)? TryDrain(
+        ChangeLogReader reader, Registration registration, DrainPrelude prelude, TimeSpan timeout, ref long lockedOutSince)
+    {
+        try
+        {
+            var drain = Drain(reader, registration, prelude, timeout);
+            lockedOutSince = 0;
+            return drain;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable && (lockedOutSince == 0 || time.GetElapsedTime(lockedOutSince) < timeout))
+        {
+            lockedOutSince = lockedOutSince == 0 ? _lastStart : lockedOutSince;
+            reader.ReleaseLocks();
+            (status.IsRinger, _lastRingerAttempt) = (false, 0);
+            return null;
+        }
+    }
+
     private (bool FoundChanges, bool HasOthers, ReloadReason? Reload) Drain(ChangeLogReader reader, Registration registration, DrainPrelude prelude, TimeSpan timeout)
     {
         _lastStart = time.GetTimestamp();
         var waiting = requests.BeginDrain(out var isAsked);
-        var depth = isAsked || IsDue(_lastBaseline, BaselineInterval) ? DrainDepth.Baseline
-            : IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
+        var depth = IsDue(_lastBaseline, BaselineInterval) ? DrainDepth.Baseline
+            : isAsked || IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
             : DrainDepth.Changes;
         var succeeded = false;
         try
@@ -142,8 +172,13 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             _lastLook = depth >= DrainDepth.Footprint ? _lastStart : _lastLook;
             _lastBaseline = depth == DrainDepth.Baseline ? _lastStart : _lastBaseline;
 
-            repairs.ApplyTo(store);
+            if (!repairs.TryApplyTo(store))
+            {
+                return (false, false, new ReloadReason("an audit found that messages came or went unnoticed", RegisterAfresh: false));
+            }
+
             store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt);
+            Applied++;
             // Before the reads that wait are answered: with LIVE.
             status.BecomeLive();
             succeeded = true;

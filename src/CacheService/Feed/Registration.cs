@@ -84,15 +84,6 @@ internal sealed class Registration
     /// <returns>False: not registered any more.</returns>
     public Task<bool> BeginLoadAsync(CancellationToken cancellationToken) => RenewAsync(reached: null, isWaiting: false, cancellationToken);
 
-    /// <summary>The counts wait for something before they are loaded afresh: the change log need keep nothing for them meanwhile.</summary>
-    public void BeginWaiting()
-    {
-        lock (_renewing)
-        {
-            _isWaiting = true;
-        }
-    }
-
     /// <summary>Extends the lease, and notes how far the consumer has got.</summary>
     /// <param name="reached">The consumer's snapshot, as text; null before its load.</param>
     /// <param name="cancellationToken">Ends it.</param>

@@ -21,5 +21,6 @@ internal sealed class Repairs
     public bool Withdraw(Repair repair) => Interlocked.CompareExchange(ref _pending, null, repair) == repair;
 
     /// <summary>Applies what is pending. Only for the store's writer.</summary>
-    internal void ApplyTo(CountsStore store) => Interlocked.Exchange(ref _pending, null)?.ApplyTo(store);
+    /// <returns>False: it could not be applied; load afresh.</returns>
+    internal bool TryApplyTo(CountsStore store) => Interlocked.Exchange(ref _pending, null)?.TryApplyTo(store) ?? true;
 }

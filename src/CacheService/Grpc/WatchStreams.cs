@@ -50,6 +50,14 @@ internal sealed class WatchStreams
         {
             await SendAsync(subscription, minInterval, heartbeat, responses, ending.Token);
         }
+        catch (StuckClientException stuck)
+        {
+            subscription.Dispose();
+            _hub.CountStuckClient();
+            await EndAsync(stuck.Write, context, ending.Token);
+            throw new RpcException(new Status(
+                StatusCode.Aborted, $"the client has not read for {_options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume"));
+        }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             throw new RpcException(new Status(StatusCode.Unavailable, "the service is stopping; connect again and resume"));
@@ -107,15 +115,34 @@ internal sealed class WatchStreams
 
     private async Task WriteAsync(IServerStreamWriter<WatchCountsResponse> responses, WatchCountsResponse response, CancellationToken ending)
     {
+        var write = responses.WriteAsync(response, ending);
         try
         {
-            await responses.WriteAsync(response, ending).WaitAsync(_options.StuckClientTimeout, _time, ending);
+            await write.WaitAsync(_options.StuckClientTimeout, _time, ending);
         }
         catch (TimeoutException)
         {
-            _hub.CountStuckClient();
-            throw new RpcException(new Status(
-                StatusCode.Aborted, $"the client has not read for {_options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume"));
+            throw new StuckClientException(write);
+        }
+    }
+
+    /// <summary>
+    /// Gives a client that has not read the time to take what is under way, behind which the status waits. Then the stream is reset: else the server would
+    /// keep both for as long as the client leaves its window closed.
+    /// </summary>
+    private async Task EndAsync(Task write, ServerCallContext context, CancellationToken ending)
+    {
+        try
+        {
+            await write.WaitAsync(_options.StuckClientTimeout, _time, ending);
+        }
+        catch (TimeoutException)
+        {
+            context.GetHttpContext().Abort();
+        }
+        catch (OperationCanceledException)
+        {
+            // The client has gone, or the service stops: both end the call as well.
         }
     }
 
@@ -149,4 +176,11 @@ internal sealed class WatchStreams
     }
 
     private static TimeSpan NotNegative(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
+
+    /// <summary>The client has not read for too long.</summary>
+    private sealed class StuckClientException(Task write) : Exception
+    {
+        /// <summary>What it has not taken.</summary>
+        public Task Write { get; } = write;
+    }
 }

@@ -13,20 +13,21 @@ internal static class SessionSettings
 
     /// <summary>
     /// For the connection that reads the change log. Index scans only, in one process: the plan is made while the log is empty, and used when it is not; JIT and
-    /// parallel workers cost more than they give. A notification need not wait for the disk: it is of no use after a crash.
+    /// parallel workers cost more than they give. A notification need not wait for the disk: it is of no use after a crash. Locks are waited for more briefly than
+    /// the server waits before it looks for a deadlock (deadlock_timeout): of two that are in each other's way, a restore and this, this one gives way.
     /// </summary>
     public const string Reader =
         """
         set enable_seqscan = off; set enable_indexscan = on; set enable_indexonlyscan = on; set enable_bitmapscan = on; set enable_nestloop = on;
         set enable_hashagg = on; set enable_sort = on; set max_parallel_workers_per_gather = 0; set jit = off; set plan_cache_mode = force_generic_plan;
-        set work_mem = '16MB'; set synchronous_commit = off
+        set work_mem = '16MB'; set synchronous_commit = off; set lock_timeout = '500ms'
         """;
 
     /// <summary>
     /// Ends statements that take too long, on the server's side too; and transactions of a service that is frozen between two statements, soon: it may hold
     /// the lock that every cache needs to renew its lease. No commit waits for the disk or a standby: what these write is void after a crash and a promotion.
     /// </summary>
-    public const string ShortStatements = "set statement_timeout = '10s'; set idle_in_transaction_session_timeout = '3s'; set synchronous_commit = off";
+    public const string ShortStatements = "set statement_timeout = '10s'; set lock_timeout = '500ms'; set idle_in_transaction_session_timeout = '3s'; set synchronous_commit = off";
 
     /// <summary>
     /// The most needed of it for one transaction, as its first statements: all that can be had behind a pooler of transactions, where a session's settings would
@@ -35,7 +36,7 @@ internal static class SessionSettings
     public const string ForOneTransaction =
         """
         set transaction read write, not deferrable; set local search_path = pg_catalog, pg_temp; set local row_security = off;
-        set local statement_timeout = '10s'; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = '3s'; set local synchronous_commit = off
+        set local statement_timeout = '10s'; set local lock_timeout = '500ms'; set local idle_in_transaction_session_timeout = '3s'; set local synchronous_commit = off
         """;
 
     /// <summary><see cref="ForOneTransaction"/>, with the beginning of the transaction.</summary>

@@ -29,7 +29,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
         {
             // Before the store is read: see WatchHub.
             var published = _hub.Published!;
-            if (_toldTo is { } toldTo && (toldTo == published.Revision ? Nothing : delta.Find(toldTo, published.Revision)) is { } news)
+            if (_toldTo is { } toldTo && (toldTo == published.Revision ? Nothing : delta.Find(toldTo, published.Revision, _known)) is { } news)
             {
                 foreach (var batch in Tell(news, published))
                 {
@@ -79,7 +79,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
             yield return _draft.TakePart();
         }
 
-        foreach (var message in news.Changed.Where(message => message.Counts.Revision > KnownOf(message.MessageId)))
+        foreach (var message in news.Changed)
         {
             if (_draft.IsFull)
             {
@@ -89,7 +89,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
             _draft.Add(message);
         }
 
-        foreach (var message in news.Removed.Where(message => message.Revision > KnownOf(message.MessageId)))
+        foreach (var message in news.Removed)
         {
             if (_draft.IsFull)
             {
@@ -163,7 +163,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
 
         // What went only after its segment was read, the history brings.
         foreach (var message in removed.Where(message =>
-            message.Revision > KnownOf(message.MessageId) && message.Revision <= reading.Of(message.MessageId) && !cameAgain.Contains(message.MessageId)))
+            message.Revision > (_known?.Of(message.MessageId) ?? 0) && message.Revision <= reading.Of(message.MessageId) && !cameAgain.Contains(message.MessageId)))
         {
             if (_draft.IsFull)
             {
@@ -188,8 +188,6 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
             }
         }
     }
-
-    private ulong KnownOf(long messageId) => _known?.Of(messageId) ?? 0;
 
     private WatchBatch TakeLast(CountsVersion published)
     {

@@ -57,16 +57,19 @@ internal sealed class ChangeHistory
     }
 
     /// <summary>What changed after a revision and up to another, each message once and as of the latter.</summary>
+    /// <param name="after">The first revision.</param>
+    /// <param name="upTo">The last revision.</param>
+    /// <param name="known">As of which revisions messages are known, where that is after the first; else null.</param>
     /// <returns>Null: too long ago.</returns>
-    public Delta? Find(ulong after, ulong upTo)
+    public Delta? Find(ulong after, ulong upTo, SegmentRevisions? known = null)
     {
         lock (_gate)
         {
-            return after < _forgottenTo ? null : upTo - after == 1 ? Slot(upTo) : Merge(after, upTo);
+            return after < _forgottenTo ? null : upTo - after == 1 && known is null ? Slot(upTo) : Merge(after, upTo, known);
         }
     }
 
-    private Delta Merge(ulong after, ulong upTo)
+    private Delta Merge(ulong after, ulong upTo, SegmentRevisions? known)
     {
         var changed = new List<CountedMessage>();
         var seen = new HashSet<long>();
@@ -80,6 +83,11 @@ internal sealed class ChangeHistory
             total += changes.Count;
             foreach (var message in changes.Changed)
             {
+                if (known?.Of(message.MessageId) >= revision)
+                {
+                    continue;
+                }
+
                 if (seen.Add(message.MessageId))
                 {
                     changed.Add(message);
@@ -92,6 +100,11 @@ internal sealed class ChangeHistory
 
             foreach (var message in changes.Removed)
             {
+                if (known?.Of(message.MessageId) >= revision)
+                {
+                    continue;
+                }
+
                 if (seen.Add(message.MessageId))
                 {
                     gone.Add(message.MessageId, new Removal(message, WasThere: true));
@@ -111,6 +124,6 @@ internal sealed class ChangeHistory
     private ref Delta? Slot(ulong revision) => ref _changes[revision % MaxRevisions];
 
     /// <param name="Message">The message that went.</param>
-    /// <param name="WasThere">Whether it was there at the first revision.</param>
+    /// <param name="WasThere">Whether it was there at the first revision, or as of what is known.</param>
     private readonly record struct Removal(RemovedMessage Message, bool WasThere);
 }

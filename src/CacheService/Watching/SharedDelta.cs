@@ -7,9 +7,17 @@ internal sealed class SharedDelta(ChangeHistory history)
     private Delta? _latest;
 
     /// <summary>What changed after a revision and up to another.</summary>
+    /// <param name="after">The first revision.</param>
+    /// <param name="upTo">The last revision.</param>
+    /// <param name="known">As of which revisions the one who asks knows messages, where that is after the first: then it is not shared. Else null.</param>
     /// <returns>Null: the history does not go back so far.</returns>
-    public Delta? Find(ulong after, ulong upTo)
+    public Delta? Find(ulong after, ulong upTo, SegmentRevisions? known)
     {
+        if (known is not null)
+        {
+            return history.Find(after, upTo, known);
+        }
+
         // Under the lock, so that those who wake up together wait for one of them to find it.
         lock (_gate)
         {

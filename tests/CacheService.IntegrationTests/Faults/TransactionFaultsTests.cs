@@ -52,42 +52,25 @@ internal sealed class TransactionFaultsTests
     [Test]
     public async Task PreparedTransaction_CommittedLater_CountsThen()
     {
-        await using var database = await TestDatabase.CreateAsync();
-        await using var run = await FaultRun.StartAsync("prepared transactions, one committed and one rolled back later", database);
+        // Where transactions may be prepared, no writer is made to ring: one that has rung could not be prepared.
+        await using var server = await PrivateServer.StartAsync(("max_prepared_transactions", "10"));
+        await using var run = await FaultRun.StartAsync("prepared transactions, one committed and one rolled back later", server);
 
-        // An awake cache holds nothing that a trigger would ring for: a transaction that has rung cannot be prepared.
-        await PrepareAsync(database, "one");
-        await PrepareAsync(database, "other");
+        await PrepareAsync(server, "one");
+        await PrepareAsync(server, "other");
         await run.Writers.WriteMoreAsync(200);
-        await database.TerminateServiceAsync();
+        await server.TerminateServiceAsync();
         await run.EndFaultAsync();
-        await database.ExecuteAsync("rollback prepared 'other'");
-        await database.ExecuteAsync("commit prepared 'one'");
+        await server.ExecuteAsync("rollback prepared 'other'");
+        await server.ExecuteAsync("commit prepared 'one'");
 
         await run.EndFaultAsync();
         await run.FinishAsync();
         Assert.That(run.Checker.States.Reloads, Is.Zero);
     }
 
-    private static async Task PrepareAsync(TestDatabase database, string name)
-    {
-        await Wait.UntilAsync(
-            async () =>
-            {
-                try
-                {
-                    await database.ExecuteAsync(
-                        $"begin; insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message where message = 'calm'; prepare transaction '{name}'");
-                    return true;
-                }
-                catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.FeatureNotSupported)
-                {
-                    return false;
-                }
-            },
-            RunningService.Patience,
-            "a transaction found the cache awake, and could be prepared");
-    }
+    private static Task PrepareAsync(PrivateServer server, string name) => server.ExecuteAsync(
+        $"begin; insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message where message = 'calm'; prepare transaction '{name}'");
 
     private static async Task<NpgsqlConnection> OpenOnServerAsync()
     {

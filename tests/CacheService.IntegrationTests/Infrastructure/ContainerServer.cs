@@ -7,7 +7,7 @@ internal sealed class ContainerServer : IAsyncDisposable
 {
     private readonly PostgreSqlContainer _container = new PostgreSqlBuilder()
         .WithImage("postgres:17-alpine")
-        .WithCommand("-c", "fsync=off", "-c", "max_connections=200", "-c", "max_prepared_transactions=10")
+        .WithCommand("-c", "fsync=off", "-c", "max_connections=200", "-c", "max_prepared_transactions=0")
         .Build();
 
     /// <summary>Returns the connection string of a superuser.</summary>

@@ -117,6 +117,40 @@ internal sealed class LimitsTests
     }
 
     [Test]
+    public async Task Stream_WhoseClientAnswersPingsAndReadsNothing_IsReset()
+    {
+        // More than the server writes ahead of what the client takes.
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.AddMessagesAsync(20_000);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:StuckClientTimeout=00:00:01", "--Limits:DeadClientTimeout=00:00:02");
+        using var connection = await RawConnection.OpenAsync(service.GrpcAddress);
+
+        // A window of nothing for every stream.
+        await connection.SendAsync(Http2Frames.Preface, Http2Frames.Frame(Http2Frames.SettingsType, 0, 0, [0, 4, 0, 0, 0, 0]));
+        await connection.SendAsync(
+            Http2Frames.Call(1, "/tweetcounts.v1.TweetCountsService/WatchCounts"), Http2Frames.Frame(Http2Frames.Data, Http2Frames.EndStream, 1, Http2Frames.Message([16, 1])));
+        var pings = 0;
+        while (await connection.ReadFrameAsync() is { } frame)
+        {
+            if (frame.Type == Http2Frames.ResetType)
+            {
+                Assert.That((frame.Stream, service.Hub.StuckClients, service.Hub.Count), Is.EqualTo((1, 1, 0)));
+                Assert.Pass($"after {pings} pings");
+            }
+
+            if (frame.Type == Http2Frames.PingType && frame.Flags != Http2Frames.Ack)
+            {
+                pings++;
+                await connection.SendAsync(Http2Frames.Frame(Http2Frames.PingType, Http2Frames.Ack, 0, frame.Payload));
+                Assert.That(pings, Is.LessThan(10), $"the stream is reset; {service.Hub.StuckClients} stuck");
+            }
+        }
+
+        Assert.Fail("The connection was closed.");
+    }
+
+    [Test]
     public async Task Connections_OverTheLimit_AreClosed()
     {
         await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:MaxConnections=2");
