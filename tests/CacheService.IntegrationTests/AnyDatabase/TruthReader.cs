@@ -17,6 +17,14 @@ internal sealed class TruthReader(ITestDatabase database) : IAsyncDisposable
          group by m.messageid
         """;
 
+    // Where a label has another name, the view knows it still, by its number; whoever counts by names does not.
+    private const string AreLabelsThere =
+        """
+        select null::bool, count(*), 0, 0
+          from pg_enum e join pg_attribute a on a.atttypid = e.enumtypid
+         where a.attrelid = 'tweet.activity'::regclass and a.attname = 'action' and e.enumlabel in ('rt', 'fav', 'de-rt', 'de-fav')
+        """;
+
     private const string Viewed = "select true, messageid::bigint, rts::bigint, favs::bigint from tweet.message_with_counters";
 
     private readonly string _connectionString = new NpgsqlConnectionStringBuilder(database.ConnectionString)
@@ -31,7 +39,8 @@ internal sealed class TruthReader(ITestDatabase database) : IAsyncDisposable
     private NpgsqlConnection? _connection;
 
     /// <summary>The truth; null where it cannot be read: tables are missing, locked, or other than they were, or the server is away.</summary>
-    public async Task<Truth?> TryReadAsync() => await TryReadAsync($"{Counted} union all {Viewed}", withView: true) ?? await TryReadAsync(Counted, withView: false);
+    public async Task<Truth?> TryReadAsync() =>
+        await TryReadAsync($"{AreLabelsThere} union all {Counted} union all {Viewed}", withView: true) ?? await TryReadAsync($"{AreLabelsThere} union all {Counted}", withView: false);
 
     public async ValueTask DisposeAsync()
     {
@@ -48,12 +57,20 @@ internal sealed class TruthReader(ITestDatabase database) : IAsyncDisposable
             await using var command = new NpgsqlCommand(sql, await OpenAsync());
             await using var reader = await command.ExecuteReaderAsync();
             var (viewed, counted) = (new Dictionary<long, (long, long)>(), new Dictionary<long, (long, long)>());
+            var isCounted = true;
             while (await reader.ReadAsync())
             {
+                if (await reader.IsDBNullAsync(0))
+                {
+                    // None: they are text.
+                    isCounted = reader.GetInt64(1) is 0 or 4;
+                    continue;
+                }
+
                 (reader.GetBoolean(0) ? viewed : counted)[reader.GetInt64(1)] = (reader.GetInt64(2), reader.GetInt64(3));
             }
 
-            return new Truth(withView ? viewed : null, counted);
+            return isCounted ? new Truth(withView ? viewed : null, counted) : withView ? new Truth(viewed, viewed) : null;
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or InvalidCastException)
         {
