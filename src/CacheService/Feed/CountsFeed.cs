@@ -117,9 +117,9 @@ internal sealed partial class CountsFeed(
     private async Task FollowAsync(FeedSession session, CancellationToken cancellationToken)
     {
         var loop = new DrainLoop(store, repairs, status, requests, wake, _options, time);
-        while (true)
+        for (var isFresh = true; ; isFresh = false)
         {
-            await SynchronizeAsync(session, cancellationToken);
+            await SynchronizeAsync(session, isFresh, cancellationToken);
             var (synchronized, applied) = (time.GetTimestamp(), loop.Applied);
             var reload = await loop.RunAsync(session, _registration!, _catchUpTimeout, cancellationToken);
             LogReload(logger, reload.Why);
@@ -178,7 +178,10 @@ internal sealed partial class CountsFeed(
     }
 
     /// <summary>Registers and loads as far as that is needed: afterwards the store goes on by drains.</summary>
-    private async Task SynchronizeAsync(FeedSession session, CancellationToken cancellationToken)
+    /// <param name="session">The connections.</param>
+    /// <param name="isFresh">Whether the schema was looked at just now, when the session began.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    private async Task SynchronizeAsync(FeedSession session, bool isFresh, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -187,6 +190,13 @@ internal sealed partial class CountsFeed(
             if (_registration is null || whyAfresh is not null)
             {
                 _trustsOthers &= whyAfresh is null;
+                if (whyAfresh is not null && !isFresh)
+                {
+                    // It may be a schema of a later version by now.
+                    (_registration, _isLoaded) = (null, false);
+                    throw new NpgsqlException($"the schema is to be looked at again, because {whyAfresh}");
+                }
+
                 status.BecomeNotLive(FeedState.Syncing, "registering with the change log");
                 _isLoaded = false;
                 _registration = await Registration.RegisterAsync(connections, baseline, _options.LeaseSeconds, _trustsOthers, cancellationToken);

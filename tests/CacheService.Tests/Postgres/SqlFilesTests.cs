@@ -14,11 +14,11 @@ internal sealed partial class SqlFilesTests
         ["010_check.sql"] = (1, "fe05af52ccf4487d"),
         ["020_application.sql"] = (1, "696b08352c2139f4"),
         ["030_change_log.sql"] = (1, "f650a4fe28197d15"),
-        ["910_functions.sql"] = (1, "5d3f9a8e6e93f5cf"),
+        ["910_functions.sql"] = (1, "b7d27547b31fe8f7"),
         ["920_triggers.sql"] = (1, "1fabbcebd8567e75"),
         ["930_view.sql"] = (1, "961821b0215d81ab"),
         ["935_problems.sql"] = (1, "efa5926d00d39e24"),
-        ["940_roles.sql"] = (1, "b68ebf6d3d623f07"),
+        ["940_roles.sql"] = (1, "45cfc296c27b1cd6"),
     };
 
     [Test]
