@@ -171,9 +171,17 @@ begin
                              from pg_rewrite r
                              join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
                             where r.ev_class = counters)
+    ), plumbing (words) as (
+        select 'schema twcache is somebody else''s: it has a relation change that is not this service''s log. Rename that schema'
+          from pg_class c
+         where c.relnamespace = (select oid from pg_namespace where nspname = 'twcache') and c.relname = 'change'
+           and (c.relkind <> 'r' or exists (select
+                                              from unnest('{xid,messageid,rts,favs,born}'::text[]) as n (name)
+                                             where not exists (select from pg_attribute where attrelid = c.oid and attname = n.name and not attisdropped)))
     )
     select array_agg(words) into more
-      from (select words from kind union all select words from columns union all select words from labels union all select words from key union all select words from view) as everything;
+      from (select words from kind union all select words from columns union all select words from labels union all select words from key union all select words from view
+             union all select words from plumbing) as everything;
     wrong := wrong || coalesce(more, '{}');
 
     if cardinality(wrong) > 0 then
