@@ -216,7 +216,7 @@ internal sealed partial class CountsFeed(
 
             if (_isLoaded)
             {
-                LogReload(logger, "the database does not know this service's registration any more");
+                LogReload(logger, "the change log has no consumer of this name any more: it was emptied by a crash of the server, or put back to an earlier state");
                 (_registration, _isLoaded) = (null, false);
             }
         }
