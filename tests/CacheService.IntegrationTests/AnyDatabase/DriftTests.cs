@@ -266,4 +266,79 @@ internal sealed class DriftTests
         await trial.ExactAsync("a retweet", Trial.Mends);
         await trial.FinishAsync();
     }
+
+    [Test]
+    public async Task View_PointedAtAnotherTable_IsTold()
+    {
+        await using var database = await TrialDatabase.CreateAsync();
+        await using var trial = await Trial.StartAsync(database);
+        var view = await database.QueryAsync<string>("select pg_get_viewdef('tweet.message_with_counters'::regclass)");
+
+        await trial.DoAsync(
+            $"""
+            create table tweet.activity_of_today (like tweet.activity);
+            create or replace view tweet.message_with_counters as {view.TrimEnd(';').Replace("tweet.activity", "tweet.activity_of_today", StringComparison.Ordinal)}
+            """);
+        await trial.RetweetAsync();
+        await trial.ToldAsync("message_with_counters");
+        await trial.DoAsync($"create or replace view tweet.message_with_counters as {view}");
+
+        await trial.ExactAsync("the view as it was", Trial.MendedByHand);
+        await trial.FinishAsync();
+    }
+
+    [Test]
+    public async Task ReplicaRole_HidesNothing()
+    {
+        await using var database = await TrialDatabase.CreateAsync();
+        await using var trial = await Trial.StartAsync(database);
+        foreach (var statement in (string[])
+        [
+            Retweet, "insert into tweet.message (userid, message) select userid, 'new' from tweet.users", "update tweet.activity set action = 'fav' where id = 1", "delete from tweet.activity where id = 2",
+            "update tweet.activity set messageid = 4 where messageid = 5", "delete from tweet.message where messageid = 5", "truncate tweet.activity",
+        ])
+        {
+            await trial.DoExactlyAsync($"set local session_replication_role = replica; {statement}");
+        }
+
+        await trial.FinishAsync();
+    }
+
+    [Test]
+    public async Task Tables_Rewritten_StayExact()
+    {
+        await using var database = await TrialDatabase.CreateAsync();
+        await using var trial = await Trial.StartAsync(database);
+        foreach (var statement in (string[])
+        [
+            "vacuum full tweet.activity", "cluster tweet.activity using activity_pkey", "alter table tweet.activity add column noise float default random()", "alter table tweet.activity alter noise type text",
+            "alter table tweet.activity set unlogged", "alter table tweet.activity set logged", "vacuum full twcache.change", "reindex table tweet.message", "analyze",
+        ])
+        {
+            await trial.DoAsync(statement);
+            await trial.RetweetAsync();
+            await trial.ExactAsync(statement, Trial.Mends);
+        }
+
+        await trial.FinishAsync();
+    }
+
+    [TestCase("revoke select on twcache.change from twcache_reader", "grant select on twcache.change to twcache_reader", "twcache.change", TestName = "Right_ToReadTheLog_Revoked_IsTold")]
+    [TestCase("revoke select on twcache.consumer from twcache_reader", "grant select on twcache.consumer to twcache_reader", "twcache.consumer", TestName = "Right_ToReadConsumers_Revoked_IsTold")]
+    [TestCase("revoke usage on schema twcache from twcache_reader", "grant usage on schema twcache to twcache_reader", "twcache", TestName = "Right_ToUseTheSchema_Revoked_IsTold")]
+    [TestCase("do $$ declare f text; begin for f in select oid::regprocedure from pg_proc where pronamespace = 'twcache'::regnamespace and proname = 'renew' loop execute format('revoke execute on function %s from twcache_reader', f); end loop; end $$", "do $$ declare f text; begin for f in select oid::regprocedure from pg_proc where pronamespace = 'twcache'::regnamespace and proname = 'renew' loop execute format('grant execute on function %s to twcache_reader', f); end loop; end $$", "renew", TestName = "Right_ToRenew_Revoked_IsTold")]
+    public async Task Right_Revoked_IsTold(string revoke, string grant, string name)
+    {
+        await using var database = await TrialDatabase.CreateAsync();
+        await using var trial = await Trial.StartAsync(database, "--Feed:LeaseDuration=00:00:03");
+
+        await trial.DoAsync(revoke);
+        await trial.RetweetAsync();
+        await trial.ToldToCallersAsync(name);
+        await trial.RetweetAsync();
+        await trial.DoAsync(grant);
+
+        await trial.ExactAsync(grant, Trial.MendedByHand);
+        await trial.FinishAsync();
+    }
 }

@@ -88,6 +88,33 @@ internal sealed class PartitionTests
     }
 
     [Test]
+    public async Task Partition_OfPartitions_AttachedWithItsRows_IsExact()
+    {
+        await using var database = await TrialDatabase.CreateAsync(Shapes.ActivityByRange);
+        await using var trial = await Trial.StartAsync(database);
+        await trial.DoExactlyAsync("alter table tweet.activity detach partition tweet.activity_old");
+
+        await trial.DoExactlyAsync(
+            """
+            create table tweet.activity_past (like tweet.activity including all) partition by range (datetime);
+            create table tweet.activity_2018 partition of tweet.activity_past for values from ('2018-01-01') to ('2019-01-01');
+            create table tweet.activity_2019 partition of tweet.activity_past default;
+            insert into tweet.activity_past (messageid, datetime, action) select messageid, '2018-06-01', 'fav' from tweet.message;
+            insert into tweet.activity_past (messageid, datetime, action) select messageid, '2019-06-01', 'rt' from tweet.message
+            """);
+        await trial.DoExactlyAsync("alter table tweet.activity attach partition tweet.activity_past for values from (minvalue) to ('2020-01-01')");
+        await trial.DoExactlyAsync("insert into tweet.activity_2018 (messageid, datetime, action) values (1, '2018-07-01', 'fav')");
+        await trial.DoExactlyAsync("alter table tweet.activity_past detach partition tweet.activity_2018");
+        await trial.DoExactlyAsync("insert into tweet.activity_2018 (messageid, datetime, action) values (1, '2018-07-01', 'fav')");
+        await trial.DoExactlyAsync("alter table tweet.activity_past attach partition tweet.activity_2018 for values from ('2018-01-01') to ('2019-01-01')");
+        // It may live elsewhere, and is a part all the same.
+        await trial.DoExactlyAsync("create schema attic; alter table tweet.activity_2019 set schema attic; alter table attic.activity_2019 rename to past");
+        await trial.DoExactlyAsync("insert into attic.past (messageid, datetime, action) values (2, '2019-07-01', 'fav')");
+        await trial.DoExactlyAsync("drop table tweet.activity_past");
+        await trial.FinishAsync();
+    }
+
+    [Test]
     public async Task Child_ComesAndGoes_IsExact()
     {
         await using var database = await TrialDatabase.CreateAsync();
@@ -100,6 +127,7 @@ internal sealed class PartitionTests
         await trial.DoExactlyAsync("create table tweet.activity_other (like tweet.activity including all); insert into tweet.activity_other (messageid, action) values (2, 'fav')");
         await trial.DoExactlyAsync("alter table tweet.activity_other inherit tweet.activity");
         await trial.DoExactlyAsync("update tweet.activity_other set messageid = 3");
+        await trial.DoExactlyAsync("truncate only tweet.activity");
         await trial.DoExactlyAsync("alter table tweet.activity_child no inherit tweet.activity");
         await trial.DoExactlyAsync("insert into tweet.activity_child (id, messageid, action) values (1001, 1, 'fav')");
         await trial.DoExactlyAsync("drop table tweet.activity_other");
