@@ -17,7 +17,7 @@ internal sealed class FeedOptions
     /// <summary>The longest pause between reads of the change log while writers' transactions are open.</summary>
     [Description("The longest pause between reads of the change log while writers' transactions are open.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "00:00:01")]
-    public TimeSpan MaxDrainPause { get; set; } = TimeSpan.FromMilliseconds(20);
+    public TimeSpan MaxDrainPause { get; set; } = TimeSpan.FromMilliseconds(15);
 
     /// <summary>The change log is read this often when nothing happens, which proves the counts' age.</summary>
     [Description("The change log is read this often when nothing happens, which proves the counts' age.")]
@@ -47,7 +47,7 @@ internal sealed class FeedOptions
     /// <summary>The longest pause between attempts to reach the database.</summary>
     [Description("The longest pause between attempts to reach the database.")]
     [Range(typeof(TimeSpan), "00:00:00.100", "00:05:00")]
-    public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan MaxReconnectDelay { get; set; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>Memory that PostgreSQL may use to count all activity at a load, in megabytes.</summary>
     [Description("Memory that PostgreSQL may use to count all activity at a load, in megabytes.")]

@@ -6,21 +6,21 @@ namespace CacheService.Feed;
 /// </summary>
 /// <param name="Triggers">The triggers of all tables, with the transactions that last changed them.</param>
 /// <param name="Functions">Their functions in schema twcache, likewise.</param>
+/// <param name="Readings">How the view reads the tables, and the subscriptions that fill them, likewise.</param>
 /// <param name="Children">The partitions and children of all tables, likewise.</param>
 /// <param name="Files">The files of all tables and of the change log: another file is another content.</param>
 /// <param name="Message">What <c>tweet.message</c> names.</param>
 /// <param name="Activity">What <c>tweet.activity</c> names.</param>
 /// <param name="ChangeLog">What <c>twcache.change</c> names.</param>
-internal readonly record struct Footprint(long Triggers, long Functions, long Children, long Files, long Message, long Activity, long ChangeLog)
+internal readonly record struct Footprint(long Triggers, long Functions, long Readings, long Children, long Files, long Message, long Activity, long ChangeLog)
 {
-    /// <summary>How many numbers it is.</summary>
-    public const int Length = 7;
-
     /// <summary>The numbers, in SQL, for expressions that are arrays of the tables' and of the functions' oids.</summary>
     public static string Sql(string tables, string functions) =>
         $"""
         coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_trigger where tgrelid = any ({tables})), 0)::bigint,
         coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_proc where oid = any ({functions})), 0)::bigint,
+        coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_rewrite where ev_class = to_regclass('tweet.message_with_counters')::oid), 0)::bigint
+          + coalesce((select sum((srsubid::bigint << 20) + xmin::text::bigint) from pg_subscription_rel where srrelid = any ({tables})), 0)::bigint,
         coalesce((select sum((inhrelid::bigint << 20) + xmin::text::bigint) from pg_inherits where inhparent = any ({tables})), 0)::bigint,
         coalesce((select sum(pg_relation_filenode(id)::bigint) from unnest({tables} || to_regclass('twcache.change')::oid) as file (id)), 0)::bigint,
         coalesce(to_regclass('tweet.message')::oid::bigint, 0), coalesce(to_regclass('tweet.activity')::oid::bigint, 0),
@@ -28,7 +28,7 @@ internal readonly record struct Footprint(long Triggers, long Functions, long Ch
         """;
 
     /// <summary>Takes the numbers from an array.</summary>
-    public static Footprint Read(ReadOnlySpan<long> numbers) => new(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6]);
+    public static Footprint Read(ReadOnlySpan<long> numbers) => new(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]);
 
     /// <summary>What is different, in words.</summary>
     public string DescribeChangeTo(Footprint now)
@@ -42,6 +42,7 @@ internal readonly record struct Footprint(long Triggers, long Functions, long Ch
         return Children != now.Children ? "partitions or children of tweet.activity or tweet.message came or went"
             : Triggers != now.Triggers ? "triggers of tweet.activity or tweet.message were changed"
             : Functions != now.Functions ? "trigger functions of schema twcache were replaced"
+            : Readings != now.Readings ? "the view tweet.message_with_counters was changed, or tables came to be filled by a subscription"
             : "tweet.activity, tweet.message, a partition of them or twcache.change was emptied or rewritten";
     }
 }
