@@ -135,7 +135,7 @@ begin
          where type is null
             or name = 'messageid' and type not in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype)
             or name = 'datetime' and type not in ('timestamptz'::regtype, 'timestamp'::regtype)
-            or name = 'action' and type not in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+            or name = 'action' and type not in ('text'::regtype, 'varchar'::regtype)
                and not exists (select from pg_type e where e.oid = type and e.typtype = 'e')
     ), action_type (type) as (
         select type from typed where name = 'action'

@@ -15,7 +15,8 @@ begin
             rts        bigint not null default 0,
             favs       bigint not null default 0,
             born       int    not null default 0,      -- +1 the message was created, -1 it was deleted
-            everything bool   not null default false   -- everything may have changed: load afresh; messageid is null
+            everything bool   not null default false,  -- everything may have changed: load afresh; messageid is null
+            relid      oid                             -- of triggers for each row: the table, which may not be counted any more
         );
     end if;
     if to_regclass('twcache.change_xid_idx') is null then
@@ -85,9 +86,10 @@ $$;
 -- they come to the log: so this does, or each would wait for the other.
 do $$
 begin
-    if not exists (select from pg_attribute where attrelid = 'twcache.change'::regclass and attname = 'everything' and not attisdropped) then
+    if (select count(*) from pg_attribute where attrelid = 'twcache.change'::regclass and attname in ('everything', 'relid') and not attisdropped) < 2 then
         lock table tweet.message, tweet.activity in share row exclusive mode;
-        alter table twcache.change add column everything bool not null default false;
+        alter table twcache.change add column if not exists everything bool not null default false;
+        alter table twcache.change add column if not exists relid oid;
     end if;
     if (select count(*) from pg_attribute where attrelid = 'twcache.consumer'::regclass and attname in ('instance', 'renewal') and atthasdef and not attisdropped) < 2 then
         alter table twcache.consumer add column if not exists instance text not null default '';

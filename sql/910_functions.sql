@@ -142,6 +142,7 @@ create or replace function twcache.trim(max_rows int) returns int
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
 declare
     begin_after xid8;
+    open_from   xid8;
     deleted     int;
 begin
     select passed into begin_after from twcache.mutex where name = 'trim' for update skip locked;
@@ -151,6 +152,8 @@ begin
     end if;
     delete from twcache.consumer
      where name in (select name from twcache.consumer where expires_at < clock_timestamp() for update skip locked);
+    -- Before what is deleted is looked for: a consumer may go on meanwhile, past what is not looked at.
+    select (min(pg_snapshot_xmin(snapshot))::text::numeric - 1)::text::xid8 into open_from from twcache.consumer;
     with bound as (
         select xid from (select min(pg_snapshot_xmax(snapshot)) as xid from twcache.consumer) as passed where xid is not null
          union
@@ -167,10 +170,7 @@ begin
          limit max_rows));
     get diagnostics deleted = row_count;
     if deleted < max_rows then
-        update twcache.mutex
-           set passed = least_open.xid
-          from (select (min(pg_snapshot_xmin(snapshot))::text::numeric - 1)::text::xid8 as xid from twcache.consumer) as least_open
-         where name = 'trim' and least_open.xid > passed;
+        update twcache.mutex set passed = open_from where name = 'trim' and open_from > passed;
     end if;
     return deleted;
 end

@@ -39,7 +39,7 @@ create or replace function twcache.is_action(sample anyelement) returns bool
 language plpgsql immutable set search_path = pg_catalog, pg_temp as $$
 begin
     return (select case when t.typtype = 'e' then (select count(*) from pg_enum where enumtypid = t.oid and enumlabel in ('rt', 'fav', 'de-rt', 'de-fav')) = 4
-                        else t.oid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) end
+                        else t.oid in ('text'::regtype, 'varchar'::regtype) end
               from pg_type d
               join pg_type t on t.oid = coalesce(nullif(d.typbasetype, 0), d.oid)
              where d.oid = pg_typeof(sample));
@@ -234,27 +234,39 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
           join pg_type t on t.oid = coalesce(nullif(d.typbasetype, 0), d.oid)
          where a.attrelid = relation and a.attname = 'action' and not a.attisdropped
            and case when t.typtype = 'e' then (select count(*) from pg_enum where enumtypid = t.oid and enumlabel in ('rt', 'fav', 'de-rt', 'de-fav')) = 4
-                    else t.oid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) end)
+                    else t.oid in ('text'::regtype, 'varchar'::regtype) end)
 $$;
 
 -- The triggers of partitioned tables, and of tables with children or parents, are for each row:
 -- a statement that names another table of the tree, or moves a row to another partition, fires no
 -- statement trigger of this one. A move is a deletion there and an insertion here.
+-- Each change says its table: one that came and went between two looks of a cache is not counted by it.
+-- A row that cannot be read as JSON must not fail the application's statement; nothing is written within that
+-- block, so that it takes no transaction id.
 create or replace function twcache.activity_row_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    new_row jsonb;
+    old_row jsonb;
 begin
     if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
-    insert into twcache.change (messageid, rts, favs, everything)
-    select case when known then messageid end, case when known then rts else 0 end, case when known then favs else 0 end, not known
+    begin
+        new_row := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+        old_row := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+    exception when others then
+        new_row := '{}';
+    end;
+    insert into twcache.change (messageid, rts, favs, everything, relid)
+    select case when known then messageid end, case when known then rts else 0 end, case when known then favs else 0 end, not known, tg_relid
       from (select messageid, known,
                    coalesce(sum(sign) filter (where label = 'rt'), 0)  - coalesce(sum(sign) filter (where label = 'de-rt'), 0) as rts,
                    coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs
               from (select twcache.key_of(r) as messageid, r ->> 'action' as label, sign,
                            (jsonb_typeof(r -> 'messageid') = 'null' or twcache.key_of(r) is not null) is true
                            and (r ->> 'action' in ('rt', 'fav', 'de-rt', 'de-fav') or twcache.tells_actions(tg_relid)) is true as known
-                      from (values (case when tg_op <> 'DELETE' then to_jsonb(new) end, 1), (case when tg_op <> 'INSERT' then to_jsonb(old) end, -1)) as v (r, sign)
+                      from (values (new_row, 1), (old_row, -1)) as v (r, sign)
                      where r is not null) as both_rows
              where messageid is not null or not known
              group by messageid, known) as net
@@ -270,13 +282,22 @@ $$;
 -- one that comes; the foreign key's cascade moves the activity, by the triggers above.
 create or replace function twcache.message_row_changed() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    new_row jsonb;
+    old_row jsonb;
 begin
     if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
-    insert into twcache.change (messageid, born, everything)
-    select twcache.key_of(r), case when twcache.key_of(r) is null then 0 else sign end, twcache.key_of(r) is null
-      from (values (case when tg_op <> 'DELETE' then to_jsonb(new) end, 1), (case when tg_op <> 'INSERT' then to_jsonb(old) end, -1)) as v (r, sign)
+    begin
+        new_row := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+        old_row := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+    exception when others then
+        new_row := '{}';
+    end;
+    insert into twcache.change (messageid, born, everything, relid)
+    select twcache.key_of(r), case when twcache.key_of(r) is null then 0 else sign end, twcache.key_of(r) is null, tg_relid
+      from (values (new_row, 1), (old_row, -1)) as v (r, sign)
      where r is not null and coalesce(jsonb_typeof(r -> 'messageid'), '') <> 'null';
     if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
         perform pg_notify('twcache', '');

@@ -5,10 +5,8 @@ select twcache.start_file('935_problems.sql', 1);
 
 -- Whatever does not hold now, as sentences that name it and its remedy; empty: all is well. It is
 -- asked often: it reads the catalog's rows of our tables and triggers only, by their indexes.
--- What it cannot see: a session with session_replication_role = replica (triggers that are set to
--- ALWAYS fire there, others do not), triggers that were disabled and enabled again in one transaction (they are ALWAYS no
--- longer), tables that came and went (compare their oids), rows that a file's copy brought. Row security of a partition does
--- not matter, because rows that are read through the root are subject to the root's only.
+-- What it cannot see is what was so and is not now: whoever asks compares the catalogs' rows between two looks. Row security of a
+-- partition does not matter, because rows that are read through the root are subject to the root's only.
 create or replace function twcache.problems() returns text[]
 language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off as $$
 declare
@@ -39,7 +37,7 @@ begin
           from tables t
          where t.relkind not in ('r', 'p')
     ), detaching (words) as (
-        select format('partition %s is being detached: end that with alter table %s detach partition %s finalize', i.inhrelid::regclass, i.inhparent::regclass, i.inhrelid::regclass)
+        select format('partition %s is being detached: wait, or where no detach is running end it with alter table %s detach partition %s finalize', i.inhrelid::regclass, i.inhparent::regclass, i.inhrelid::regclass)
           from tables t
           join pg_inherits i on i.inhrelid = t.relid
          where i.inhdetachpending
@@ -65,7 +63,7 @@ begin
          where type is null
             or name = 'messageid' and type not in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype)
             or name = 'datetime' and type not in ('timestamptz'::regtype, 'timestamp'::regtype)
-            or name = 'action' and type not in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype) and not is_enum
+            or name = 'action' and type not in ('text'::regtype, 'varchar'::regtype) and not is_enum
     ), missing_label (words) as (
         select format('type %s of tweet.activity.action has no label %L: add or rename one', format_type(a.type, null), l.label)
           from attribute a
@@ -74,11 +72,12 @@ begin
     ), wrong_trigger (words) as (
         select case when t.oid is null then format('trigger %s on %s is missing', n.name, n.relid::regclass)
                     when t.tgenabled in ('D', 'R') then format('trigger %s on %s is disabled: alter table %s enable always trigger %s', n.name, n.relid::regclass, n.relid::regclass, n.name)
+                    when t.tgenabled = 'O' then format('trigger %s on %s does not fire always', n.name, n.relid::regclass)
                     else format('trigger %s on %s is not the one that is needed', n.name, n.relid::regclass) end
                || case when t.tgenabled in ('D', 'R') then '' else ': select twcache.install_triggers()' end
           from needed_trigger n
           left join pg_trigger t on t.tgrelid = n.relid and t.tgname = n.name
-         where t.oid is null or t.tgenabled not in ('O', 'A') or t.tgfoid is distinct from n.function_oid or t.tgtype <> n.type
+         where t.oid is null or t.tgenabled <> 'A' or t.tgfoid is distinct from n.function_oid or t.tgtype <> n.type
             or (t.tgqual is not null) <> (n.condition <> '') or t.tgattr::text <> ''
     ), strange_trigger (words) as (
         select format('trigger %s on %s %s: select twcache.install_triggers(), or drop it', p.tgname, p.tgrelid::regclass,
@@ -115,11 +114,16 @@ begin
         select format('%s is missing: run sql/030_change_log.sql', n.name)
           from unnest('{twcache.change,twcache.change_identity,twcache.consumer,twcache.lease,twcache.lapse,twcache.mutex}'::text[]) as n (name)
          where to_regclass(n.name) is null
+    ), meddled (words) as (
+        select 'twcache.change has rules or triggers, which may take changes out of it: drop them'
+          from pg_class
+         where oid = to_regclass('twcache.change') and (relhasrules or relhastriggers)
     )
     select array_agg(words) into found_ones
       from (select words from missing_table union all select words from wrong_kind union all select words from detaching union all select words from subscribed
              union all select words from wrong_column union all select words from missing_label union all select words from wrong_trigger union all select words from strange_trigger
-             union all select words from hidden union all select words from wrong_view union all select words from wrong_function union all select words from missing_plumbing) as all_words;
+             union all select words from hidden union all select words from wrong_view union all select words from wrong_function union all select words from missing_plumbing
+             union all select words from meddled) as all_words;
     return coalesce(found_ones, '{}');
 end
 $$;
@@ -131,8 +135,7 @@ insert into twcache.definition (name, source)
 select format('%s(%s)', proname, oidvectortypes(proargtypes)), prosrc
   from pg_proc
  where pronamespace = 'twcache'::regnamespace
-   and proname in ('extend_lease', 'register', 'renew', 'activity_inserted', 'activity_deleted', 'activity_updated', 'activity_row_changed',
-                   'message_inserted', 'message_deleted', 'message_row_changed', 'truncated');
+   and proname not in ('trim', 'problems', 'start_file', 'finish_file');
 
 select twcache.finish_file('935_problems.sql', 1);
 commit;

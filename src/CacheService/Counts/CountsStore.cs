@@ -40,8 +40,8 @@ internal sealed class CountsStore(int maxTombstones)
     /// <summary>The messages that went.</summary>
     public Tombstones Tombstones { get; } = new(maxTombstones);
 
-    /// <summary>Whether it keeps activity of messages that do not exist. Only for the writer.</summary>
-    public bool KeepsOrphans => _orphans is not null;
+    /// <summary>Whether there is activity of a message that does not exist. Only for the writer.</summary>
+    public bool HasOrphan(long messageId) => _orphans?.ContainsKey(messageId) == true;
 
     /// <summary>Begins to replace everything, which shows when the load is put in. Only for the writer, which must not apply changes meanwhile.</summary>
     /// <param name="keepsOrphans">Whether there may be activity on messages that do not exist.</param>

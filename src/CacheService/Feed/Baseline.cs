@@ -13,8 +13,8 @@ namespace CacheService.Feed;
 /// </summary>
 internal sealed record Baseline
 {
-    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; all tables that are counted; and the two that they are children or partitions of. Of the service's own tables it reads none.</summary>
-    public const string ProblemsSql = $"{TablesSql} select array_to_string(twcache.problems(), '; '), ids, array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid] from tables";
+    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; all tables that are counted; the two that they are children or partitions of; and whether a trigger of ours fires, but not always. Of the service's own tables it reads none.</summary>
+    public const string ProblemsSql = $"{TablesSql} select array_to_string(twcache.problems(), '; '), ids, array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid], exists (select from twcache.present_trigger where enabled = 'O') from tables";
 
     private const string TablesSql =
         """
@@ -31,8 +31,9 @@ internal sealed record Baseline
     public static string Sql { get; } =
         $"""
         {TablesSql}, functions (ids) as (
-            select array(select oid from pg_proc where pronamespace = to_regnamespace('twcache')::oid
-                            and oid = any (array(select tgfoid from pg_trigger, tables where tgrelid = any (ids))) order by oid)
+            select array(select objid from pg_depend join pg_proc on oid = objid
+                          where refclassid = 'pg_namespace'::regclass and refobjid = to_regnamespace('twcache')::oid and classid = 'pg_proc'::regclass
+                            and (prorettype = 'trigger'::regtype or proname ~ '^(is|as|key|tells)_') order by objid)
         )
         select tables.ids, (select system_identifier from pg_control_system()),
                (select oid::bigint from pg_database where datname = current_database()),
@@ -44,10 +45,7 @@ internal sealed record Baseline
                (select string_agg(format('%s:%s:%s', enumlabel, oid, xmin), ' ' order by oid) from pg_enum
                  where enumtypid in (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action')),
                exists (select from twcache.change where xid >= (pg_snapshot_xmax(pg_current_snapshot())::text::numeric + {FarAhead})::text::xid8),
-               exists (select from pg_constraint where contype = 'f' and convalidated
-                          and conrelid = to_regclass('tweet.activity')::oid and confrelid = to_regclass('tweet.message')::oid
-                          and conkey = array(select attnum from pg_attribute where attrelid = conrelid and attname = 'messageid')),
-               twcache.problems(), array[{Footprint.Sql("tables.ids", "functions.ids")}]
+               twcache.problems(), array[{Footprint.Sql("tables.ids", "functions.ids", "true")}]
           from tables, functions
         """;
 
@@ -68,9 +66,6 @@ internal sealed record Baseline
 
     /// <summary>The columns that are counted, and their labels.</summary>
     public required string Columns { get; init; }
-
-    /// <summary>Whether a foreign key keeps activity on messages that do not exist out.</summary>
-    public required bool HasForeignKey { get; init; }
 
     /// <summary>Whether the change log has rows of transactions that lie far ahead, such as a restore brings.</summary>
     public required bool HasRowsFromAhead { get; init; }
@@ -94,9 +89,8 @@ internal sealed record Baseline
         Functions = row.GetFieldValue<uint[]>(4),
         Columns = $"{TextOf(row, 5)} {TextOf(row, 6)}",
         HasRowsFromAhead = row.GetBoolean(7),
-        HasForeignKey = row.GetBoolean(8),
-        Problems = row.GetFieldValue<string[]>(9),
-        Footprint = Footprint.Read(row.GetFieldValue<long[]>(10)),
+        Problems = row.GetFieldValue<string[]>(8),
+        Footprint = Footprint.Read(row.GetFieldValue<long[]>(9)),
     };
 
     /// <summary>Why a registration of another time does not hold now; null if it does.</summary>
@@ -123,15 +117,18 @@ internal sealed record Baseline
         }
 
         // Whoever runs one of the former functions may have recorded something else, or nothing.
-        return Footprint.Functions != now.Footprint.Functions ? "trigger functions of schema twcache were replaced" : null;
+        // Sessions that have written before may go on with plans for the columns and labels of before, until a registration has them plan anew.
+        return Footprint.Functions != now.Footprint.Functions ? "trigger functions of schema twcache were replaced"
+            : Columns != now.Columns ? "columns or labels of tweet.activity or tweet.message were changed"
+            : null;
     }
 
     /// <summary>What is different since, so that everything has to be loaded afresh; null if nothing is.</summary>
     public string? DescribeChangeTo(Baseline now) =>
         now.Problems.Count > 0 ? string.Join("; ", now.Problems)
-        : WhyRegisterAfresh(now) ?? (Footprint != now.Footprint ? Footprint.DescribeChangeTo(now.Footprint)
-        : Columns != now.Columns ? "columns or labels of tweet.activity or tweet.message were changed"
-        : HasForeignKey != now.HasForeignKey || !Tables.AsSpan().SequenceEqual(now.Tables) ? "tweet.activity or tweet.message was changed"
+        : WhyRegisterAfresh(now)
+        ?? (Footprint != now.Footprint ? Footprint.DescribeChangeTo(now.Footprint)
+        : !Tables.AsSpan().SequenceEqual(now.Tables) ? "partitions or children of tweet.activity or tweet.message came or went"
         : null);
 
     private static string TextOf(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? "" : row.GetString(column);

@@ -13,20 +13,20 @@ internal sealed class ChangeLogReader : IDisposable
 {
     // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot is what has happened since: transactions from its
     // xmax on, and those that were in progress and have ended. Rows of transactions that are still open are not even looked at, because there may be millions.
-    // A transaction's rows are not older than it is: where they are, a restore brought them.
+    // A transaction's rows are not older than it is: where they are, a restore brought them. And rows of a table that is not counted are of one that came and went.
     // The row with a snapshot is the one that says what the changes stand on.
     private static readonly string DrainSql =
         $"""
-        select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, pg_current_snapshot()::text,
-               array[c.consumers, c.renewal, (select last_value from twcache.lease), {Footprint.Sql("$4", "$5")}],
+        select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, null::bool, pg_current_snapshot()::text,
+               array[c.consumers, c.renewal, (select last_value from twcache.lease), {Footprint.Sql("$4", "$5", "$7")}],
                (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8
           from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $3 and lapse = (select last_value from twcache.lapse)), -1) as renewal
                   from twcache.consumer) as c
         union all
-        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(xid_of_row)), null, null, null, null
-          from (select messageid, rts, favs, born, xid, xmin as xid_of_row from twcache.change where xid >= $1 and xid < pg_snapshot_xmax(pg_current_snapshot())
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(xid_of_row)), bool_or(relid <> all ($6)), null, null, null, null
+          from (select messageid, rts, favs, born, xid, xmin as xid_of_row, relid from twcache.change where xid >= $1 and xid < pg_snapshot_xmax(pg_current_snapshot())
                 union all
-                select messageid, rts, favs, born, xid, xmin from twcache.change
+                select messageid, rts, favs, born, xid, xmin, relid from twcache.change
                  where xid = any (array(select ended from unnest($2) as ended where pg_visible_in_snapshot(ended, pg_current_snapshot())))) as since
          group by messageid
         """;
@@ -122,19 +122,26 @@ internal sealed class ChangeLogReader : IDisposable
     /// <summary>Gives back all locks of the session: after a drain that failed it is not known which it has.</summary>
     public void ReleaseLocks()
     {
-        using var command = new NpgsqlCommand("select pg_advisory_unlock_all()", _connection);
-        command.ExecuteNonQuery();
+        if (OwnsSession)
+        {
+            using var command = new NpgsqlCommand("select pg_advisory_unlock_all()", _connection);
+            command.ExecuteNonQuery();
+        }
+
         HoldsAsleep = false;
     }
 
     /// <summary>Reads what stands in the way of the counts. Blocks.</summary>
-    /// <returns>The problems in a line, empty if there are none; the tables that are counted; and the two that those belong to, null where one is gone.</returns>
-    public (string Problems, uint[] Tables, uint?[] Roots) ReadProblems()
+    /// <returns>
+    /// The problems in a line, empty if there are none; the tables that are counted; the two that those belong to, null where one is gone; and whether a trigger
+    /// fires, but not always.
+    /// </returns>
+    public (string Problems, uint[] Tables, uint?[] Roots, bool FiresSometimes) ReadProblems()
     {
         using var command = new NpgsqlCommand(Baseline.ProblemsSql, _connection);
         using var reader = command.ExecuteReader();
         reader.Read();
-        return (reader.GetString(0), reader.GetFieldValue<uint[]>(1), reader.GetFieldValue<uint?[]>(2));
+        return (reader.GetString(0), reader.GetFieldValue<uint[]>(1), reader.GetFieldValue<uint?[]>(2), reader.GetBoolean(3));
     }
 
     /// <summary>Reads what the counts stand on. Blocks.</summary>
@@ -169,6 +176,7 @@ internal sealed class ChangeLogReader : IDisposable
         parameters[2].Value = registration.Consumer;
         var baseline = registration.Baseline;
         (parameters[3].Value, parameters[4].Value) = depth == DrainDepth.Changes ? ([], []) : (baseline.Tables, baseline.Functions);
+        (parameters[5].Value, parameters[6].Value) = (baseline.Tables, depth >= DrainDepth.Readings);
 
         // Before the drain's snapshot is taken: what was proven by now, the snapshot must show.
         var proven = registration.Proven;
@@ -228,6 +236,8 @@ internal sealed class ChangeLogReader : IDisposable
                 new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
                 new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
                 new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                new NpgsqlParameter<bool> { NpgsqlDbType = NpgsqlDbType.Boolean },
             },
         });
         if (readsBaseline)
@@ -247,24 +257,24 @@ internal sealed class ChangeLogReader : IDisposable
     {
         const int Consumers = 0, Renewal = 1, Lease = 2, FirstOfFootprint = 3;
         var changes = new List<CountChange>();
-        var (truncated, hasStrangeRows) = (false, false);
+        var (truncated, hasStrangeRows, hasRowsOfOthers) = (false, false, false);
         Drain? drain = null;
         while (reader.Read())
         {
-            if (!reader.IsDBNull(5))
+            if (!reader.IsDBNull(6))
             {
-                var state = reader.GetFieldValue<long[]>(6);
+                var state = reader.GetFieldValue<long[]>(7);
                 drain = new Drain
                 {
                     StartedAt = startedAt,
                     Proven = proven,
-                    Snapshot = PgSnapshot.Parse(reader.GetString(5)),
+                    Snapshot = PgSnapshot.Parse(reader.GetString(6)),
                     Consumers = state[Consumers],
                     Renewal = state[Renewal],
                     Lease = state[Lease],
                     Footprint = looks ? Footprint.Read(state.AsSpan(FirstOfFootprint)) : null,
-                    Identity = reader.IsDBNull(7) ? null : reader.GetGuid(7),
-                    ServerTime = reader.GetDouble(8),
+                    Identity = reader.IsDBNull(8) ? null : reader.GetGuid(8),
+                    ServerTime = reader.GetDouble(9),
                     Changes = changes,
                 };
             }
@@ -276,10 +286,11 @@ internal sealed class ChangeLogReader : IDisposable
             {
                 changes.Add(new CountChange(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), checked((int)reader.GetInt64(3))));
                 hasStrangeRows |= reader.GetBoolean(4);
+                hasRowsOfOthers |= !reader.IsDBNull(5) && reader.GetBoolean(5);
             }
         }
 
-        return (drain ?? throw new InvalidOperationException("A drain brought no snapshot.")) with { Truncated = truncated, HasStrangeRows = hasStrangeRows };
+        return (drain ?? throw new InvalidOperationException("A drain brought no snapshot.")) with { Truncated = truncated, HasStrangeRows = hasStrangeRows, HasRowsOfOtherTables = hasRowsOfOthers };
     }
 
     private static string? PreludeSql(DrainPrelude prelude) => prelude switch

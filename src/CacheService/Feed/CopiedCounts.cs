@@ -1,17 +1,19 @@
 using System.Buffers.Binary;
+using CacheService.Counts;
 
 namespace CacheService.Feed;
 
 /// <summary>
-/// Reads what <c>COPY … TO STDOUT (FORMAT binary)</c> sends of three bigint columns, a message's id, retweets and likes: a header; rows, of a field count and, for
+/// Reads what <c>COPY … TO STDOUT (FORMAT binary)</c> sends of three bigint columns, a message's id, retweets and likes, and a boolean one, whether there is no such message: a header; rows, of a field count and, for
 /// each field, its length and its value; and a trailer. Npgsql's own reader of it takes the better part of a load's time.
 /// </summary>
-/// <param name="take">Called for each row.</param>
-internal sealed class CopiedCounts(Action<long, long, long> take)
+internal sealed class CopiedCounts(CountsLoad load)
 {
-    private const int Fields = 3;
+    private const int Fields = 4;
+    private const int Numbers = 3;
     private const int FieldSize = sizeof(int) + sizeof(long);
-    private const int RowSize = sizeof(short) + (Fields * FieldSize);
+    private const int FlagSize = sizeof(int) + sizeof(byte);
+    private const int RowSize = sizeof(short) + (Numbers * FieldSize) + FlagSize;
     private const short Trailer = -1;
 
     // A signature; no flags, and no bytes of extension.
@@ -41,7 +43,16 @@ internal sealed class CopiedCounts(Action<long, long, long> take)
         while (rest.Length >= RowSize)
         {
             Require(BinaryPrimitives.ReadInt16BigEndian(rest) == Fields);
-            take(Field(rest, 0), Field(rest, 1), Field(rest, 2));
+            var (messageId, retweets, likes) = (Field(rest, 0), Field(rest, 1), Field(rest, 2));
+            if (Flag(rest))
+            {
+                load.AddOrphan(messageId, retweets, likes);
+            }
+            else
+            {
+                load.Add(messageId, retweets, likes);
+            }
+
             rest = rest[RowSize..];
         }
 
@@ -72,6 +83,13 @@ internal sealed class CopiedCounts(Action<long, long, long> take)
         var bytes = row.Slice(sizeof(short) + (field * FieldSize), FieldSize);
         Require(BinaryPrimitives.ReadInt32BigEndian(bytes) == sizeof(long));
         return BinaryPrimitives.ReadInt64BigEndian(bytes[sizeof(int)..]);
+    }
+
+    private static bool Flag(ReadOnlySpan<byte> row)
+    {
+        var bytes = row[(sizeof(short) + (Numbers * FieldSize))..];
+        Require(BinaryPrimitives.ReadInt32BigEndian(bytes) == sizeof(byte));
+        return bytes[sizeof(int)] != 0;
     }
 
     private static void Require(bool condition)

@@ -279,9 +279,22 @@ internal sealed partial class CountsFeed(
         {
             status.BeginStep(OpenTimeout);
             session.ThrowIfBroken();
-            var (problems, tables, roots) = await Task.Run(session.Reader.ReadProblems, cancellationToken);
+            var (problems, tables, roots, firesSometimes) = await Task.Run(session.Reader.ReadProblems, cancellationToken);
             _hasNewTables |= !_tables.AsSpan().SequenceEqual(tables);
             _tables = tables;
+            if (problems.Length > 0 && (firesSometimes || (_hasNewTables && (_roots is null || _roots.AsSpan().SequenceEqual(roots)))))
+            {
+                // New partitions may only lack their triggers. Where one was taken away from a table that had it, somebody meant it; and where the tables themselves
+                // are new, a restore may be about to bring the triggers. Nobody's writes go unrecorded meanwhile without being loaded: a trigger that is created
+                // waits for the table's writers, and what was different before is.
+                await using (var connection = await connections.Pool.OpenConnectionAsync(cancellationToken))
+                {
+                    await SchemaInstaller.MendTriggersAsync(connection, cancellationToken);
+                }
+
+                (problems, _, _, _) = await Task.Run(session.Reader.ReadProblems, cancellationToken);
+            }
+
             if (problems.Length == 0)
             {
                 var baseline = await Task.Run(session.Reader.ReadBaseline, cancellationToken);
@@ -295,7 +308,7 @@ internal sealed partial class CountsFeed(
             }
 
             // Until it is mended nobody needs the changes; and who began before may record them wrongly, or not at all.
-            (_registration, _isLoaded, _trustsOthers) = (null, false, false);
+            await GiveUpRegistrationAsync(cancellationToken);
             status.BecomeNotLive(FeedState.Syncing, problems, isForEverybody: true);
             if (problems != _problems)
             {
@@ -303,15 +316,18 @@ internal sealed partial class CountsFeed(
                 _problems = problems;
             }
 
-            if (_hasNewTables && (_roots is null || _roots.AsSpan().SequenceEqual(roots)))
-            {
-                // New partitions may only lack their triggers. Where one was taken away from a table that had it, somebody meant it; and where the tables themselves
-                // are new, a restore may be about to bring the triggers.
-                await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
-                await SchemaInstaller.MendTriggersAsync(connection, cancellationToken);
-            }
-
             await Task.Delay(ProblemsInterval, time, cancellationToken);
+        }
+    }
+
+    private async Task GiveUpRegistrationAsync(CancellationToken cancellationToken)
+    {
+        var registration = _registration;
+        (_registration, _isLoaded, _trustsOthers) = (null, false, false);
+        if (registration is not null)
+        {
+            // No cache that starts meanwhile may rely on what was recorded for this one.
+            await registration.HaltAsync(cancellationToken);
         }
     }
 

@@ -11,32 +11,27 @@ internal static class CountsLoader
 
     private const int BufferSize = 16 * 1024;
 
-    private const string ActivitySql =
+    // Messages; and activity on messages that do not exist, or not yet, which no foreign key keeps out for sure: it does not bind children, nor who writes
+    // under session_replication_role = replica.
+    private const string CopySql =
         """
-        select messageid,
-               count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt')  as rts,
-               count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav') as favs
-          from tweet.activity
-         group by messageid
-        """;
-
-    private const string MessagesSql =
-        $"""
         copy (
-            select m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)
-              from tweet.message m
-              left join ({ActivitySql}) a using (messageid)
+            select coalesce(m.messageid, a.messageid)::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0), m.messageid is null
+              from (select messageid from tweet.message where messageid is not null) m
+              full join (select messageid,
+                                count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt')  as rts,
+                                count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav') as favs
+                           from tweet.activity
+                          where messageid is not null
+                          group by messageid) a using (messageid)
         ) to stdout (format binary)
         """;
 
-    // Activity on messages that do not exist, or not yet.
-    private const string OrphansSql =
-        $"""
-        copy (
-            select a.messageid::bigint, a.rts, a.favs
-              from ({ActivitySql}) a
-             where a.messageid is not null and not exists (select from tweet.message m where m.messageid = a.messageid)
-        ) to stdout (format binary)
+    // The partitions as they are now, and not in the snapshot. Those that were read are locked, and cannot have gone since.
+    private const string HasNewPartitionsSql =
+        """
+        select coalesce(bool_or(relid::oid <> all ($1)), false)
+          from (select relid from pg_partition_tree('tweet.message') union all select relid from pg_partition_tree('tweet.activity')) as partition
         """;
 
     private const string SnapshotSql =
@@ -74,11 +69,13 @@ internal static class CountsLoader
             return new ReloadReason(change, RegisterAfresh: false);
         }
 
-        var load = store.BeginLoad(keepsOrphans: !registration.Baseline.HasForeignKey);
-        await CopyAsync(connection, MessagesSql, new CopiedCounts(load.Add), options.LoadTimeout, cancellationToken);
-        if (!registration.Baseline.HasForeignKey)
+        var load = store.BeginLoad(keepsOrphans: true);
+        // Nothing to await, on a thread of its own: each of millions of rows is a read, which costs much less that way.
+        await Task.Factory.StartNew(
+            () => Copy(connection, new CopiedCounts(load), options.LoadTimeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        if (await HasNewPartitionsAsync(connection, registration.Baseline.Tables, cancellationToken))
         {
-            await CopyAsync(connection, OrphansSql, new CopiedCounts(load.AddOrphan), options.LoadTimeout, cancellationToken);
+            return new ReloadReason("a partition came while the counts were read", RegisterAfresh: false);
         }
 
         await RunAsync(connection, "commit", cancellationToken);
@@ -110,14 +107,16 @@ internal static class CountsLoader
         return Baseline.Read(reader);
     }
 
-    // Nothing to await, on a thread of its own: each of millions of rows is a read, which costs much less that way.
-    private static Task CopyAsync(NpgsqlConnection connection, string sql, CopiedCounts counts, TimeSpan timeout, CancellationToken cancellationToken) =>
-        Task.Factory.StartNew(
-            () => Copy(connection, sql, counts, timeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-
-    private static void Copy(NpgsqlConnection connection, string sql, CopiedCounts counts, TimeSpan timeout, CancellationToken cancellationToken)
+    private static async Task<bool> HasNewPartitionsAsync(NpgsqlConnection connection, uint[] tables, CancellationToken cancellationToken)
     {
-        using var copy = connection.BeginRawBinaryCopy(sql);
+        await using var command = new NpgsqlCommand(HasNewPartitionsSql, connection);
+        command.Parameters.Add(new NpgsqlParameter<uint[]> { TypedValue = tables, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Oid });
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private static void Copy(NpgsqlConnection connection, CopiedCounts counts, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using var copy = connection.BeginRawBinaryCopy(CopySql);
         using var cancelling = cancellationToken.Register(copy.Cancel);
         // The query works for as long as the tables are large before its first row comes.
         copy.ReadTimeout = (int)timeout.TotalMilliseconds;

@@ -44,6 +44,9 @@ internal sealed record Drain
     /// <summary>Whether some changes name transactions that are younger than they are themselves, such as a restore brings.</summary>
     public bool HasStrangeRows { get; init; }
 
+    /// <summary>Whether some changes are of a table that is not counted: one that came and went since it was last looked.</summary>
+    public bool HasRowsOfOtherTables { get; init; }
+
     /// <summary>The changes, each message once.</summary>
     public required IReadOnlyList<CountChange> Changes { get; init; }
 }

@@ -146,7 +146,8 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
         _lastStart = time.GetTimestamp();
         var waiting = requests.BeginDrain(out var isAsked);
         var depth = IsDue(_lastBaseline, BaselineInterval) ? DrainDepth.Baseline
-            : isAsked || IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
+            : isAsked ? DrainDepth.Readings
+            : IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
             : DrainDepth.Changes;
         var succeeded = false;
         try
@@ -162,6 +163,11 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
             if (drain.Truncated)
             {
                 return (false, false, new ReloadReason("a table was truncated", RegisterAfresh: false));
+            }
+
+            if (drain.HasRowsOfOtherTables)
+            {
+                return (false, false, new ReloadReason("partitions or children of tweet.activity or tweet.message came and went", RegisterAfresh: false));
             }
 
             if (FindDrift(registration.Baseline, drain) is { } drift)
@@ -196,7 +202,7 @@ internal sealed class DrainLoop(CountsStore store, Repairs repairs, FeedStatus s
 
     private static string? FindDrift(Baseline baseline, Drain drain) =>
         (drain.Baseline is { } now ? baseline.DescribeChangeTo(now) : null)
-        ?? (drain.Footprint is { } footprint && footprint != baseline.Footprint ? baseline.Footprint.DescribeChangeTo(footprint) : null);
+        ?? (drain.Footprint is { } footprint && baseline.Footprint.DiffersFrom(footprint) ? baseline.Footprint.DescribeChangeTo(footprint) : null);
 
     private bool IsDue(long last, TimeSpan interval) => last == 0 || time.GetElapsedTime(last) >= interval;
 

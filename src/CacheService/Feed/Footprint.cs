@@ -6,7 +6,10 @@ namespace CacheService.Feed;
 /// </summary>
 /// <param name="Triggers">The triggers of all tables, with the transactions that last changed them.</param>
 /// <param name="Functions">Their functions in schema twcache, likewise.</param>
-/// <param name="Readings">How the view reads the tables, and the subscriptions that fill them, likewise.</param>
+/// <param name="Readings">
+/// The columns that are counted and their labels, how the view reads the tables, and the subscriptions that fill them, likewise; zero where it was not asked for,
+/// because it takes as long as the rest.
+/// </param>
 /// <param name="Children">The partitions and children of all tables, likewise.</param>
 /// <param name="Files">The files of all tables and of the change log: another file is another content.</param>
 /// <param name="Message">What <c>tweet.message</c> names.</param>
@@ -14,13 +17,22 @@ namespace CacheService.Feed;
 /// <param name="ChangeLog">What <c>twcache.change</c> names.</param>
 internal readonly record struct Footprint(long Triggers, long Functions, long Readings, long Children, long Files, long Message, long Activity, long ChangeLog)
 {
-    /// <summary>The numbers, in SQL, for expressions that are arrays of the tables' and of the functions' oids.</summary>
-    public static string Sql(string tables, string functions) =>
+    /// <summary>The numbers, in SQL.</summary>
+    /// <param name="tables">An expression that is an array of the tables' oids.</param>
+    /// <param name="functions">One that is an array of the functions' oids.</param>
+    /// <param name="withReadings">One that says whether <see cref="Readings"/> is asked for.</param>
+    public static string Sql(string tables, string functions, string withReadings) =>
         $"""
         coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_trigger where tgrelid = any ({tables})), 0)::bigint,
         coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_proc where oid = any ({functions})), 0)::bigint,
-        coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_rewrite where ev_class = to_regclass('tweet.message_with_counters')::oid), 0)::bigint
-          + coalesce((select sum((srsubid::bigint << 20) + xmin::text::bigint) from pg_subscription_rel where srrelid = any ({tables})), 0)::bigint,
+        case when {withReadings} then
+            coalesce((select sum((attrelid::bigint << 20) + (attnum << 10) + atttypid::bigint + xmin::text::bigint) from pg_attribute
+                       where attrelid = any ({tables}) and attname in ('messageid', 'action') and not attisdropped), 0)
+            + coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_enum
+                         where enumtypid = (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action' and not attisdropped)), 0)
+            + coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_rewrite where ev_class = to_regclass('tweet.message_with_counters')::oid), 0)
+            + coalesce((select sum((srsubid::bigint << 20) + xmin::text::bigint) from pg_subscription_rel where srrelid = any ({tables})), 0)
+        else 0 end::bigint,
         coalesce((select sum((inhrelid::bigint << 20) + xmin::text::bigint) from pg_inherits where inhparent = any ({tables})), 0)::bigint,
         coalesce((select sum(pg_relation_filenode(id)::bigint) from unnest({tables} || to_regclass('twcache.change')::oid) as file (id)), 0)::bigint,
         coalesce(to_regclass('tweet.message')::oid::bigint, 0), coalesce(to_regclass('tweet.activity')::oid::bigint, 0),
@@ -29,6 +41,9 @@ internal readonly record struct Footprint(long Triggers, long Functions, long Re
 
     /// <summary>Takes the numbers from an array.</summary>
     public static Footprint Read(ReadOnlySpan<long> numbers) => new(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]);
+
+    /// <summary>Whether anything differs that both look at.</summary>
+    public bool DiffersFrom(Footprint now) => this != (now.Readings == 0 ? now with { Readings = Readings } : now);
 
     /// <summary>What is different, in words.</summary>
     public string DescribeChangeTo(Footprint now)
@@ -42,7 +57,8 @@ internal readonly record struct Footprint(long Triggers, long Functions, long Re
         return Children != now.Children ? "partitions or children of tweet.activity or tweet.message came or went"
             : Triggers != now.Triggers ? "triggers of tweet.activity or tweet.message were changed"
             : Functions != now.Functions ? "trigger functions of schema twcache were replaced"
-            : Readings != now.Readings ? "the view tweet.message_with_counters was changed, or tables came to be filled by a subscription"
+            : Readings != now.Readings && now.Readings != 0
+                ? "columns or labels of tweet.activity or tweet.message, or the view tweet.message_with_counters, were changed, or tables came to be filled by a subscription"
             : "tweet.activity, tweet.message, a partition of them or twcache.change was emptied or rewritten";
     }
 }

@@ -84,6 +84,9 @@ internal sealed class Registration
     /// <returns>False: not registered any more.</returns>
     public Task<bool> BeginLoadAsync(CancellationToken cancellationToken) => RenewAsync(reached: null, isWaiting: false, cancellationToken);
 
+    /// <summary>The consumer has nothing loaded any more.</summary>
+    public Task HaltAsync(CancellationToken cancellationToken) => RenewAsync(reached: null, isWaiting: true, cancellationToken);
+
     /// <summary>Extends the lease, and notes how far the consumer has got.</summary>
     /// <param name="reached">The consumer's snapshot, as text; null before its load.</param>
     /// <param name="cancellationToken">Ends it.</param>

@@ -19,7 +19,7 @@ internal sealed class Repair(CountsVersion found, IReadOnlyList<CountChange> cor
     /// Corrects the counts at the snapshot they are of. A difference stays the same whatever recorded changes add to both sides; except that a load and a
     /// message's end take it away. Only for the store's writer.
     /// </summary>
-    /// <returns>False: a message came or went unnoticed, and the store keeps activity of messages that do not exist, which may be part of the difference: load afresh.</returns>
+    /// <returns>False: a message came or went unnoticed, and the store has activity of it, which may be part of the difference: load afresh.</returns>
     /// <exception cref="InconsistentChangeException">A correction does not fit: the messages themselves drift again.</exception>
     internal bool TryApplyTo(CountsStore store)
     {
@@ -28,7 +28,7 @@ internal sealed class Repair(CountsVersion found, IReadOnlyList<CountChange> cor
         {
             var version = store.Version!;
             var valid = corrections.Where(correction => !store.Tombstones.HasSince(correction.MessageId, found.Revision)).ToList();
-            if (store.KeepsOrphans && valid.Exists(correction => correction.Born != 0))
+            if (valid.Exists(correction => correction.Born != 0 && store.HasOrphan(correction.MessageId)))
             {
                 return false;
             }
