@@ -116,8 +116,8 @@ begin
          where to_regclass(n.name) is null
     ), meddled (words) as (
         select 'twcache.change has rules or triggers, which may take changes out of it: drop them'
-          from pg_class
-         where oid = to_regclass('twcache.change') and (relhasrules or relhastriggers)
+         where exists (select from pg_rewrite where ev_class = to_regclass('twcache.change')::oid)
+            or exists (select from pg_trigger where tgrelid = to_regclass('twcache.change')::oid)
     )
     select array_agg(words) into found_ones
       from (select words from missing_table union all select words from wrong_kind union all select words from detaching union all select words from subscribed
