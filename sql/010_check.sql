@@ -110,7 +110,7 @@ begin
           from tree t join pg_class c on c.oid = t.relid join pg_namespace n on n.oid = c.relnamespace
          where c.relkind not in ('r', 'p')
          union all
-        select format('%I.%I is being detached: end that with alter table … detach partition … finalize', n.nspname, c.relname)
+        select format('%I.%I is being detached: end that with alter table ... detach partition ... finalize', n.nspname, c.relname)
           from tree t join pg_inherits i on i.inhrelid = t.relid join pg_class c on c.oid = t.relid join pg_namespace n on n.oid = c.relnamespace
          where i.inhdetachpending
          union all

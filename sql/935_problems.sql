@@ -29,7 +29,7 @@ begin
           left join function p on p.name = f.function || '()'
     ), missing_table (words) as (
         select format('table %s does not exist', name)
-          from (values ('tweet.message', message), ('tweet.activity', activity), ('tweet.users', users)) as t (name, oid)
+          from (values ('tweet.message', message), ('tweet.activity', activity)) as t (name, oid)
          where oid is null
     ), wrong_kind (words) as (
         select case when t.relkind = 'f' then format('%s is a foreign table, whose rows can change without a trigger: detach it', t.relid::regclass)
@@ -47,9 +47,7 @@ begin
          where s.srrelid in (select relid from tables)
     ), attribute (table_name, name, type, is_enum) as materialized (
         select n.table_name, n.name, coalesce(nullif(ty.typbasetype, 0), ty.oid), coalesce(base.typtype, ty.typtype) = 'e'
-          from (values ('tweet.message', message, 'messageid'), ('tweet.message', message, 'userid'), ('tweet.message', message, 'datetime'), ('tweet.message', message, 'message'),
-                       ('tweet.activity', activity, 'messageid'), ('tweet.activity', activity, 'action'),
-                       ('tweet.users', users, 'userid'), ('tweet.users', users, 'uname')) as n (table_name, oid, name)
+          from (values ('tweet.message', message, 'messageid'), ('tweet.activity', activity, 'messageid'), ('tweet.activity', activity, 'action')) as n (table_name, oid, name)
           left join pg_attribute a on a.attrelid = n.oid and a.attname = n.name and not a.attisdropped
           left join pg_type ty on ty.oid = a.atttypid
           left join pg_type base on base.oid = ty.typbasetype and ty.typbasetype <> 0
@@ -57,12 +55,10 @@ begin
     ), wrong_column (words) as (
         select case when type is null then format('column %s.%s does not exist', table_name, name)
                     when name = 'messageid' then format('column %s.%s is of type %s: bigint, integer or smallint is needed', table_name, name, format_type(type, null))
-                    when name = 'action' then format('column %s.%s is of type %s: an enum with the labels rt, fav, de-rt and de-fav, or text, is needed', table_name, name, format_type(type, null))
-                    else format('column %s.%s is of type %s: timestamp with or without time zone is needed', table_name, name, format_type(type, null)) end
+                    else format('column %s.%s is of type %s: an enum with the labels rt, fav, de-rt and de-fav, or text, is needed', table_name, name, format_type(type, null)) end
           from attribute
          where type is null
             or name = 'messageid' and type not in ('bigint'::regtype, 'integer'::regtype, 'smallint'::regtype)
-            or name = 'datetime' and type not in ('timestamptz'::regtype, 'timestamp'::regtype)
             or name = 'action' and type not in ('text'::regtype, 'varchar'::regtype) and not is_enum
     ), missing_label (words) as (
         select format('type %s of tweet.activity.action has no label %L: add or rename one', format_type(a.type, null), l.label)
@@ -72,7 +68,7 @@ begin
     ), wrong_trigger (words) as (
         select case when t.oid is null then format('trigger %s on %s is missing', n.name, n.relid::regclass)
                     when t.tgenabled in ('D', 'R') then format('trigger %s on %s is disabled: alter table %s enable always trigger %s', n.name, n.relid::regclass, n.relid::regclass, n.name)
-                    when t.tgenabled = 'O' then format('trigger %s on %s does not fire always', n.name, n.relid::regclass)
+                    when t.tgenabled = 'O' and t.tgfoid = n.function_oid and t.tgtype = n.type then format('trigger %s on %s does not fire always', n.name, n.relid::regclass)
                     else format('trigger %s on %s is not the one that is needed', n.name, n.relid::regclass) end
                || case when t.tgenabled in ('D', 'R') then '' else ': select twcache.install_triggers()' end
           from needed_trigger n

@@ -307,10 +307,12 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
             // A reset would undo the session's settings.
             builder.NoResetOnClose = true;
         });
+        // Readers of texts have their callers' deadlines, and are in the way of no restore: they hold no lock while they wait for one.
+        var session = purpose == "texts" ? $"{SessionSettings.ShortStatements}; set lock_timeout = 0" : SessionSettings.ShortStatements;
         var pool = new NpgsqlDataSourceBuilder(settings.ConnectionString);
         pool.UsePhysicalConnectionInitializer(
-            connection => _sharesSessions = !SessionSettings.Apply(connection, SessionSettings.ShortStatements),
-            async connection => _sharesSessions = !await SessionSettings.ApplyAsync(connection, SessionSettings.ShortStatements));
+            connection => _sharesSessions = !SessionSettings.Apply(connection, session),
+            async connection => _sharesSessions = !await SessionSettings.ApplyAsync(connection, session));
         return pool.Build();
     }
 

@@ -75,6 +75,9 @@ internal sealed class OddMessagesTests
             alter table tweet.users drop constraint users_pkey cascade;
             alter table tweet.users alter uname drop not null, alter uname type varchar(10), alter userid drop identity;
             alter table tweet.message alter userid drop not null, alter userid type int, alter message drop not null, alter datetime drop not null, alter datetime type timestamp using datetime at time zone 'UTC';
+            create view tweet.message_with_counters as
+                select m.messageid, count(a.id) filter (where a.action = 'rt') as rts, count(a.id) filter (where a.action = 'fav') as favs
+                  from tweet.message m left join tweet.activity a using (messageid) group by m.messageid;
             insert into tweet.users (userid, uname) values (2, null);
             insert into tweet.message (userid, datetime, message) values (2, 'infinity', null), (null, null, 'three'), (99, now(), 'four')
             """);

@@ -12,13 +12,13 @@ internal sealed class ConsumerFunctionsTests
         await using var database = await TestDatabase.CreateAsync();
         await using var connection = await OpenAsync(database);
         await connection.ExecuteAsync("select twcache.register('one', 'one', 30)");
-        Assert.That(await connection.QueryAsync<long>("select twcache.renew('one', 3, pg_current_snapshot(), false, 30)"), Is.GreaterThan(0));
+        Assert.That(await connection.QueryAsync<long>("select twcache.renew('one', 3, 0, pg_current_snapshot(), false, 30)"), Is.GreaterThan(0));
         var row = await connection.QueryAsync<string>("select c::text from twcache.consumer c");
 
-        Assert.That(await connection.QueryAsync<long>("select twcache.renew('one', 2, '1:1:', false, 30)"), Is.Zero);
-        Assert.That(await connection.QueryAsync<long>("select twcache.renew('one', 3, '1:1:', true, 30)"), Is.Zero);
+        Assert.That(await connection.QueryAsync<long>("select twcache.renew('one', 2, 0, '1:1:', false, 30)"), Is.Zero);
+        Assert.That(await connection.QueryAsync<long>("select twcache.renew('one', 3, 0, '1:1:', true, 30)"), Is.Zero);
         Assert.That(await connection.QueryAsync<string>("select c::text from twcache.consumer c"), Is.EqualTo(row));
-        Assert.That(await connection.QueryAsync<bool>("select twcache.renew('unknown', 9, null, false, 30) is null"));
+        Assert.That(await connection.QueryAsync<bool>("select twcache.renew('unknown', 9, 0, null, false, 30) is null"));
     }
 
     [Test]
@@ -28,11 +28,11 @@ internal sealed class ConsumerFunctionsTests
         await using var connection = await OpenAsync(database);
         await connection.ExecuteAsync("select twcache.register('one', 'one', 30); insert into twcache.change (messageid) select n from generate_series(1, 10) n");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.Zero);
-        await connection.ExecuteAsync("select twcache.renew('one', 1, null, true, 30)");
+        await connection.ExecuteAsync("select twcache.renew('one', 1, 0, null, true, 30)");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.EqualTo(10));
         Assert.That(await connection.QueryAsync<bool>("select loaded from twcache.consumer"), Is.False);
 
-        await connection.ExecuteAsync("select twcache.renew('one', 2, pg_current_snapshot(), false, 30); insert into twcache.change (messageid) values (1); select twcache.renew('one', 3, null, true, 30)");
+        await connection.ExecuteAsync("select twcache.renew('one', 2, 0, pg_current_snapshot(), false, 30); insert into twcache.change (messageid) values (1); select twcache.renew('one', 3, 0, null, true, 30)");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.Zero, "a consumer that is loaded waits no more");
     }
 
@@ -45,11 +45,11 @@ internal sealed class ConsumerFunctionsTests
         await connection.ExecuteAsync("select twcache.register('one', 'one', 30); insert into twcache.change (messageid) values (1)");
         await open.ExecuteAsync("begin; insert into twcache.change (messageid) select 2 from generate_series(1, 1000)");
         await connection.ExecuteAsync("insert into twcache.change (messageid) values (3)");
-        await connection.ExecuteAsync("select twcache.renew('one', 1, pg_current_snapshot(), false, 30)");
+        await connection.ExecuteAsync("select twcache.renew('one', 1, 0, pg_current_snapshot(), false, 30)");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.EqualTo(2));
         await open.ExecuteAsync("commit");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.Zero, "not passed yet");
-        await connection.ExecuteAsync("select twcache.renew('one', 2, pg_current_snapshot(), false, 30)");
+        await connection.ExecuteAsync("select twcache.renew('one', 2, 0, pg_current_snapshot(), false, 30)");
         for (var left = 1000; left > 0; left -= 100)
         {
             Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.EqualTo(100));
@@ -57,7 +57,7 @@ internal sealed class ConsumerFunctionsTests
 
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.Zero);
         Assert.That(await connection.QueryAsync<bool>("select passed > '3' from twcache.mutex where name = 'trim'"), "it does not begin from the start again");
-        await connection.ExecuteAsync("insert into twcache.change (xid, messageid) values ('5', 1); select twcache.register('two', 'two', 30); select twcache.renew('one', 3, pg_current_snapshot(), false, 30), twcache.renew('two', 3, pg_current_snapshot(), false, 30)");
+        await connection.ExecuteAsync("insert into twcache.change (xid, messageid) values ('5', 1); select twcache.register('two', 'two', 30); select twcache.renew('one', 3, 0, pg_current_snapshot(), false, 30), twcache.renew('two', 3, 0, pg_current_snapshot(), false, 30)");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.EqualTo(1), "what a dump has brought goes as well");
     }
 
@@ -68,7 +68,7 @@ internal sealed class ConsumerFunctionsTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var connection = await OpenAsync(database);
-        foreach (var call in new[] { $"twcache.register('one', 'one', {asked})", $"twcache.register('two', {asked})", $"twcache.renew('one', 1, null, false, {asked})", $"twcache.renew('one', null, {asked})" })
+        foreach (var call in new[] { $"twcache.register('one', 'one', {asked})", $"twcache.register('two', {asked})", $"twcache.renew('one', 1, 0, null, false, {asked})", $"twcache.renew('one', null, {asked})" })
         {
             await connection.ExecuteAsync($"select {call}");
             Assert.That(await connection.QueryAsync<decimal>("select extract(epoch from max(expires_at) - clock_timestamp()) from twcache.consumer"), Is.InRange(granted - 2m, granted), call);
@@ -84,8 +84,8 @@ internal sealed class ConsumerFunctionsTests
         await connection.ExecuteAsync("select twcache.register('one', 'one', 30); select setval('twcache.lease', extract(epoch from now())::bigint + 100000)");
         Assert.That(await connection.QueryAsync<bool>("select recorded from twcache.register('two', 'two', 30)"), Is.False);
         Assert.That(await connection.QueryAsync<decimal>("select last_value - extract(epoch from clock_timestamp()) from twcache.lease"), Is.LessThan(32));
-        Assert.That(await connection.QueryAsync<bool>("select twcache.renew('one', 1, null, false, 30) is null"));
-        Assert.That(await connection.QueryAsync<bool>("select twcache.renew('two', 1, null, false, 30) > 0"));
+        Assert.That(await connection.QueryAsync<bool>("select twcache.renew('one', 1, 0, null, false, 30) is null"));
+        Assert.That(await connection.QueryAsync<bool>("select twcache.renew('two', 1, 0, null, false, 30) > 0"));
     }
 
     [Test]
@@ -95,8 +95,8 @@ internal sealed class ConsumerFunctionsTests
         await using var connection = await OpenAsync(database);
         await using var other = await database.OpenAsync();
         await other.ExecuteAsync("select pg_advisory_lock(1951, 4), pg_advisory_lock(1951, 5)");
-        await connection.ExecuteAsync("set statement_timeout = '10s'; select twcache.register('one', 'one', 30); select twcache.renew('one', 1, pg_current_snapshot(), false, 30); insert into twcache.change (messageid) values (1)");
-        await connection.ExecuteAsync("select twcache.renew('one', 2, pg_current_snapshot(), false, 30)");
+        await connection.ExecuteAsync("set statement_timeout = '10s'; select twcache.register('one', 'one', 30); select twcache.renew('one', 1, 0, pg_current_snapshot(), false, 30); insert into twcache.change (messageid) values (1)");
+        await connection.ExecuteAsync("select twcache.renew('one', 2, 0, pg_current_snapshot(), false, 30)");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(10)"), Is.EqualTo(1));
     }
 

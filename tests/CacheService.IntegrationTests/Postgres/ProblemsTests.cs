@@ -6,7 +6,7 @@ namespace CacheService.IntegrationTests.Postgres;
 /// <summary>What twcache.problems() tells the least role, and that it is content again when that is mended.</summary>
 internal sealed class ProblemsTests
 {
-    [TestCase("alter table tweet.activity disable trigger user", "alter table tweet.activity enable trigger user", "trigger twcache_activity_insert on tweet.activity is disabled", TestName = "Problems_OfDisabledTriggers")]
+    [TestCase("alter table tweet.activity disable trigger user", "alter table tweet.activity enable trigger user; select twcache.install_triggers()", "trigger twcache_activity_insert on tweet.activity is disabled", TestName = "Problems_OfDisabledTriggers")]
     [TestCase("alter table tweet.message enable replica trigger twcache_message_delete", "alter table tweet.message enable always trigger twcache_message_delete", "twcache_message_delete", TestName = "Problems_OfATriggerOfReplicas")]
     [TestCase("drop trigger twcache_message_truncate on tweet.message", "select twcache.install_triggers()", "twcache_message_truncate on tweet.message is missing", TestName = "Problems_OfADroppedTrigger")]
     [TestCase("create function public.nothing() returns trigger language plpgsql as 'begin return null; end'; create or replace trigger twcache_activity_delete after delete on tweet.activity for each statement execute function public.nothing()",
