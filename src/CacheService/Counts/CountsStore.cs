@@ -93,8 +93,10 @@ internal sealed class CountsStore(int maxTombstones)
         var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
         var (messages, shown) = (version.Messages, 0);
         List<long>? came = null;
-        foreach (var change in changes)
+        // By index: the enumerator of an interface is an allocation for each drain.
+        for (var i = 0; i < changes.Count; i++)
         {
+            var change = changes[i];
             var known = _table.TryGet(change.MessageId, out _);
             if ((known ? 1 : 0) + change.Born is not (0 or 1) || (!known && change.Born == 0 && (change.Retweets | change.Likes) != 0 && _orphans is null))
             {
@@ -120,9 +122,9 @@ internal sealed class CountsStore(int maxTombstones)
             BeginWrite();
             try
             {
-                foreach (var change in changes)
+                for (var i = 0; i < changes.Count; i++)
                 {
-                    ApplyOne(change, next.Revision);
+                    ApplyOne(changes[i], next.Revision);
                 }
 
                 Volatile.Write(ref _version, next);
