@@ -68,6 +68,9 @@ internal sealed class ProblemsTests
         await reader.ExecuteAsync("select twcache.install_triggers()");
         Assert.That(await database.QueryAsync<string[]>("select twcache.problems()"), Is.Empty);
         Assert.That(await database.QueryAsync<bool>("select to_regclass('tweet.users') is not null"));
+
+        // Here and now, and not some time after the session's end: the role goes before the database.
+        await reader.ExecuteAsync("drop view pg_temp.counted_table; drop table pg_temp.pg_trigger");
     }
 
     [Test]
