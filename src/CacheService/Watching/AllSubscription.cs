@@ -21,6 +21,9 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
 
     /// <summary>As of which revisions the segments have been told, where that may be ahead of what is published; else null.</summary>
     private SegmentRevisions? _known;
+
+    /// <summary>Up to this revision the subscriber may have been told more by an earlier stream than the version that it resumes from says.</summary>
+    private ulong _mayKnowTo;
     private bool _isSynced;
 
     public override IEnumerable<WatchBatch> Collect()
@@ -29,7 +32,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
         {
             // Before the store is read: see WatchHub.
             var published = _hub.Published!;
-            if (_toldTo is { } toldTo && (toldTo == published.Revision ? Nothing : delta.Find(toldTo, published.Revision, _known)) is { } news)
+            if (_toldTo is { } toldTo && (toldTo == published.Revision ? Nothing : delta.Find(toldTo, published.Revision, _known, toldTo < _mayKnowTo)) is { } news)
             {
                 foreach (var batch in Tell(news, published))
                 {
@@ -56,6 +59,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
     internal override void Begin(ResumePoint? resume)
     {
         _toldTo = resume?.Revision;
+        _mayKnowTo = resume is null ? 0 : store.Version!.Revision;
         Signal.Set();
     }
 
@@ -64,7 +68,8 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
     private IEnumerable<WatchBatch> Tell(Delta news, CountsVersion published)
     {
         _toldTo = published.Revision;
-        if (_known is null && _draft.IsEmpty && news.Count <= WatchBatch.MaxEntries)
+        var aheadTo = Math.Max(_known?.Highest ?? 0, _mayKnowTo);
+        if (_known is null && aheadTo <= published.Revision && _draft.IsEmpty && news.Count <= WatchBatch.MaxEntries)
         {
             // Mostly: what all subscribers share, as it is.
             IReadOnlyList<long> removed = news.Removed.Count == 0 ? [] : [.. news.Removed.Select(message => message.MessageId)];
@@ -100,7 +105,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
         }
 
         _draft.AddCoalesced(news.Coalesced);
-        if (_known is null || _known.Highest <= published.Revision)
+        if (aheadTo <= published.Revision)
         {
             _known = null;
             yield return TakeLast(published);
@@ -151,7 +156,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
             }
         }
 
-        if (store.Tombstones.FindRemovedSince(after) is not { } removed)
+        if (store.Tombstones.FindSince(after) is not { } removals)
         {
             foreach (var part in ReadEverything())
             {
@@ -161,16 +166,20 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
             yield break;
         }
 
-        // What went only after its segment was read, the history brings.
-        foreach (var message in removed.Where(message =>
-            message.Revision > (_known?.Of(message.MessageId) ?? 0) && message.Revision <= reading.Of(message.MessageId) && !cameAgain.Contains(message.MessageId)))
+        // What is gone from its segment as it was read: not what went only then, which the history brings, also where it came again in between.
+        var removed = removals
+            .Where(removal => removal.Revision > (_known?.Of(removal.MessageId) ?? 0) && removal.Revision <= reading.Of(removal.MessageId))
+            .Select(removal => removal.MessageId)
+            .Distinct()
+            .Where(messageId => !cameAgain.Contains(messageId));
+        foreach (var messageId in removed)
         {
             if (_draft.IsFull)
             {
                 yield return _draft.TakePart();
             }
 
-            _draft.AddRemoved(message.MessageId);
+            _draft.AddRemoved(messageId);
         }
 
         _known = reading;

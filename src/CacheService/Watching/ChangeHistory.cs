@@ -60,16 +60,17 @@ internal sealed class ChangeHistory
     /// <param name="after">The first revision.</param>
     /// <param name="upTo">The last revision.</param>
     /// <param name="known">As of which revisions messages are known, where that is after the first; else null.</param>
+    /// <param name="tellsAllThatWent">Whether to tell also of the messages that went and had come only after the first revision.</param>
     /// <returns>Null: too long ago.</returns>
-    public Delta? Find(ulong after, ulong upTo, SegmentRevisions? known = null)
+    public Delta? Find(ulong after, ulong upTo, SegmentRevisions? known = null, bool tellsAllThatWent = false)
     {
         lock (_gate)
         {
-            return after < _forgottenTo ? null : upTo - after == 1 && known is null ? Slot(upTo) : Merge(after, upTo, known);
+            return after < _forgottenTo ? null : upTo - after == 1 && known is null ? Slot(upTo) : Merge(after, upTo, known, tellsAllThatWent);
         }
     }
 
-    private Delta Merge(ulong after, ulong upTo, SegmentRevisions? known)
+    private Delta Merge(ulong after, ulong upTo, SegmentRevisions? known, bool tellsAllThatWent)
     {
         var changed = new List<CountedMessage>();
         var seen = new HashSet<long>();
@@ -117,7 +118,7 @@ internal sealed class ChangeHistory
         }
 
         // What came and went in between, nobody has to forget.
-        List<RemovedMessage> removed = [.. gone.Values.Where(removal => removal.WasThere).Select(removal => removal.Message)];
+        List<RemovedMessage> removed = [.. gone.Values.Where(removal => removal.WasThere || tellsAllThatWent).Select(removal => removal.Message)];
         return new Delta(after, upTo, changed, removed, total - changed.Count - removed.Count);
     }
 

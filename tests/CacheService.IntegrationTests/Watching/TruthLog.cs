@@ -66,13 +66,17 @@ internal sealed class TruthLog
         }
     }
 
-    /// <summary>Whether a message was gone at some time after a revision.</summary>
-    public bool WasGoneAfter(long messageId, ulong revision)
+    /// <summary>How often a message went after a revision.</summary>
+    public int WentAfter(long messageId, ulong revision)
     {
-        var values = _values[messageId];
+        if (!_values.TryGetValue(messageId, out var values))
+        {
+            return 0;
+        }
+
         lock (values)
         {
-            return values.Values.Skip(FirstAfter(values.Keys, revision)).Any(value => value is null);
+            return values.Values.Skip(FirstAfter(values.Keys, revision)).Count(value => value is null);
         }
     }
 

@@ -10,7 +10,9 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
 {
     private readonly Dictionary<long, (ulong Revision, long Retweets, long Likes)> _held = [];
     private readonly Dictionary<long, ulong> _lastRevisions = [];
-    private readonly HashSet<long> _removed = [];
+
+    // With the last progress before it was told.
+    private readonly Dictionary<long, ulong> _removed = [];
     private readonly List<string> _violations = [];
     private bool _mustReset = true;
 
@@ -112,8 +114,10 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
     private void TakeRemoval(long messageId)
     {
         _held.Remove(messageId);
-        // Where a stream resumes, a message that has come and gone again since is told to be gone once more.
-        if (!_removed.Add(messageId) && IsSynced && !_mayBeTwice.Contains(messageId))
+
+        // Where a stream resumes, or has fallen far behind, a message that has come and gone again since is told to be gone once more.
+        if (!_removed.TryAdd(messageId, Progress?.Revision ?? 0) && IsSynced && !_mayBeTwice.Contains(messageId)
+            && !SpinWait.SpinUntil(() => truth.WentAfter(messageId, _removed[messageId]) > 1, TimeSpan.FromMilliseconds(100)))
         {
             _violations.Add($"message {messageId} is told twice to be gone");
         }
@@ -144,7 +148,7 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
         var (since, value) = truth.AsOf(messageId, revision);
         return _held.TryGetValue(messageId, out var held)
             ? held.Revision >= since && (value is not null || held.Revision > since)
-            : value is null || truth.WasGoneAfter(messageId, revision);
+            : value is null || truth.WentAfter(messageId, revision) > 0;
     }
 
     /// <summary>What one message of the stream says.</summary>

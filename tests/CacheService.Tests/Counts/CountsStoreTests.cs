@@ -65,7 +65,7 @@ internal sealed class CountsStoreTests
         Assert.That(store.Version.Epoch, Is.Not.EqualTo(epoch));
         Assert.That(Get(store, 1), Is.Null);
         Assert.That(Get(store, 2), Is.EqualTo(new MessageCounts(0, 0, 2)));
-        Assert.That(store.Tombstones.FindSince(1), Is.EqualTo(new[] { 1L }));
+        Assert.That(store.Tombstones.FindSince(1)!.Select(removed => removed.MessageId), Is.EqualTo(new[] { 1L }));
     }
 
     [Test]
@@ -88,11 +88,22 @@ internal sealed class CountsStoreTests
         var tombstones = new Tombstones(2);
         tombstones.Add(1, 10);
         tombstones.Add(2, 11);
-        Assert.That(tombstones.FindSince(9), Is.EquivalentTo(new[] { 1L, 2 }));
+        Assert.That(tombstones.FindSince(9), Is.EqualTo(new RemovedMessage[] { new(1, 10), new(2, 11) }));
         tombstones.Add(3, 12);
         Assert.That(tombstones.FindSince(9), Is.Null);
-        Assert.That(tombstones.FindSince(10), Is.EquivalentTo(new[] { 2L, 3 }));
+        Assert.That(tombstones.FindSince(10), Is.EqualTo(new RemovedMessage[] { new(2, 11), new(3, 12) }));
         Assert.That(tombstones.HasSince(1, 0), Is.False);
+    }
+
+    [Test]
+    public void Tombstones_OfAMessageThatWentTwice_AreBothKnown()
+    {
+        var tombstones = new Tombstones(2);
+        tombstones.Add(1, 10);
+        tombstones.Add(1, 12);
+        Assert.That(tombstones.FindSince(9), Is.EqualTo(new RemovedMessage[] { new(1, 10), new(1, 12) }));
+        tombstones.Add(2, 13);
+        Assert.That(tombstones.HasSince(1, 11), "the later one is not forgotten with the earlier one");
     }
 
     [Test]
