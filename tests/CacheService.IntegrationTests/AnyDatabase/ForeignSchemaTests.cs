@@ -138,6 +138,8 @@ internal sealed class ForeignSchemaTests
         Assert.That(await ReadObjectsAsync(database), Is.EqualTo(before), "nothing was created");
 
         // What the message says: the owner of the tables may create in the database, and applies sql/.
+        // Roles belong to the whole server, and this owner may make none.
+        await database.OnServerAsync("do $$ begin create role twcache_reader nologin; exception when duplicate_object or unique_violation then null; end $$");
         await database.OnServerAsync($"grant create on database {database.Name} to {database.Owner}");
         await database.ApplySchemaByPsqlAsync(database.AsOwner);
         await database.GrantReaderAsync();
@@ -216,12 +218,10 @@ internal sealed class ForeignSchemaTests
         await stopping.CancelAsync();
         await writing;
         await service.AssertEqualsViewAsync(database);
-        await TestContext.Progress.WriteLineAsync($"a writer beside the first start on {Rows} rows waited for {longest.TotalMilliseconds:F0} ms at most; indexes on the message: {await CountIndexesAsync(database)}");
-        Assert.That(longest, Is.LessThan(TimeSpan.FromMilliseconds(600)));
-        if (await CountIndexesAsync(database) == 0)
-        {
-            Assert.That(service.Log.Entries.Select(entry => entry.Message), Has.Some.Contains("create index concurrently").IgnoreCase, "the statement to run is told");
-        }
+        await TestContext.Progress.WriteLineAsync($"a writer beside the first start on {Rows} rows waited for {longest.TotalMilliseconds:F0} ms at most");
+        Assert.That(await CountIndexesAsync(database), Is.Zero, "none is built while writers wait");
+        Assert.That(service.Log.Entries.Select(entry => entry.Message), Has.Some.Contains("create index concurrently").IgnoreCase, "the statement to run is told");
+        Assert.That(longest, Is.LessThan(TimeSpan.FromSeconds(3)));
     }
 
     private static TestCaseData Refused(string name, string shape, string told, string application) => new(shape, told, application) { TestName = $"Start_On{name}_IsRefused" };
