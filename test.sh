@@ -2,11 +2,11 @@
 # Builds everything and runs all tests, or those that the arguments choose, which go to dotnet test:
 #   ./test.sh
 #   ./test.sh --filter FullyQualifiedName~Feed
-#   ./test.sh -p:UseTestcontainers=true
 # Or has faults happen at random, for 20 minutes or as many as told, and looks for differences and for what grows:
 #   ./test.sh soak
 #   ./test.sh soak 5
-# TWCACHE_TEST_POSTGRES, a connection string, names the PostgreSQL to test with; without it one is started.
+# TWCACHE_TEST_POSTGRES, a connection string, names the PostgreSQL to test with; or TWCACHE_TEST_CONTAINER an image to start in Docker, such as
+# postgres:17-alpine; without them one is started.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
 
