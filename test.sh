@@ -37,6 +37,33 @@ require_python_grpc() {
 "
 }
 
+# One test calls the service from Node.js; TWCACHE_TEST_NODE_MODULES names the folder node_modules that has what it needs.
+has_node_grpc() {
+  NODE_PATH="$TWCACHE_TEST_NODE_MODULES" node -e "require('@grpc/grpc-js'); require('@grpc/proto-loader')" 2>/dev/null
+}
+
+require_node_grpc() {
+  local folder="$root/artifacts/node" log
+  if [[ -z ${TWCACHE_TEST_NODE_MODULES:-} ]]; then
+    export TWCACHE_TEST_NODE_MODULES="$folder/node_modules"
+  fi
+  has_node_grpc && return 0
+  if ! command -v npm >/dev/null && command -v apt-get >/dev/null; then
+    say "installing nodejs and npm …"
+    apt_install nodejs npm || true
+  fi
+  if command -v npm >/dev/null; then
+    say "installing @grpc/grpc-js …"
+    mkdir -p "$folder"
+    cp "$root/tests/CacheService.IntegrationTests/Interop/package.json" "$folder"
+    log="$(cd "$folder" && npm install --ignore-scripts --no-audit --no-fund --no-package-lock 2>&1)" || say "$log"
+  fi
+  has_node_grpc || say "
+*** WARNING: gRPC of Node.js is missing (packages nodejs and npm; @grpc/grpc-js and @grpc/proto-loader by npm): ***
+*** the test that calls the service from Node.js cannot run.                                                    ***
+"
+}
+
 # One test puts a pooler between the service and the server.
 require_pgbouncer() {
   [[ -x /usr/sbin/pgbouncer || -x /usr/bin/pgbouncer || -x /usr/local/bin/pgbouncer || -x /opt/homebrew/bin/pgbouncer ]] && return 0
@@ -92,6 +119,7 @@ if [[ ${1:-} == soak ]]; then
   set -- --filter "FullyQualifiedName~SoakTests"
 else
   require_python_grpc
+  require_node_grpc
   require_pgbouncer
 fi
 
