@@ -1,9 +1,9 @@
+using CacheService.Api.Grpc;
+using CacheService.Api.Http;
 using CacheService.Auditing;
-using CacheService.Counts;
 using CacheService.Feed;
-using CacheService.Grpc;
-using CacheService.Http;
 using CacheService.Postgres;
+using CacheService.Reading;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
@@ -27,6 +27,7 @@ internal static class ServiceApp
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();
+        builder.AddReading();
         builder.AddAuditing();
         builder.AddWatching();
         builder.AddSecurity();

@@ -1,5 +1,5 @@
 using CacheService.Feed;
-using CacheService.Signals;
+using CacheService.Concurrency;
 using Microsoft.Extensions.Options;
 
 namespace CacheService.Auditing;

@@ -1,5 +1,5 @@
 using System.Net;
-using CacheService.Grpc;
+using CacheService.Api.Grpc;
 using CacheService.IntegrationTests.Hosting;
 using CacheService.IntegrationTests.Infrastructure;
 using Microsoft.AspNetCore.Builder;

@@ -1,0 +1,27 @@
+using Google.Protobuf;
+using Grpc.Core;
+
+namespace CacheService.Api.Grpc;
+
+/// <summary>What a client sends on a stream. What goes wrong with it is the client's error, and told as such.</summary>
+internal sealed class SentMessages<T>(IAsyncStreamReader<T> messages) : IAsyncStreamReader<T>
+{
+    public T Current => messages.Current;
+
+    public async Task<bool> MoveNext(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await messages.MoveNext(cancellationToken);
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException)
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, $"the message cannot be read: {e.Message}"));
+        }
+        catch (IOException)
+        {
+            // Reset or cut off; the call's token may say so only later.
+            throw new RpcException(new Status(StatusCode.Cancelled, "the call was cancelled"));
+        }
+    }
+}
