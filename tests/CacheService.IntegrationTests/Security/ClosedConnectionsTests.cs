@@ -1,7 +1,7 @@
 using System.Net;
-using CacheService.Api.Grpc;
 using CacheService.IntegrationTests.Hosting;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;

@@ -1,5 +1,6 @@
 using CacheService.Counts;
 using CacheService.Feed;
+using CacheService.Reading;
 using CacheService.Api.Grpc;
 using CacheService.Api.Grpc.Serialization;
 using Google.Protobuf;
@@ -44,7 +45,7 @@ internal sealed class EncodedRepliesTests
                 var counts = new MessageCounts(number, other, (ulong)other);
 
                 var expected = new GetCountsResponse { Counts = Message(other, counts), Freshness = Freshness(version, TimeSpan.Zero) };
-                Assert.That(_replies.Counts(other, counts, version).Bytes.ToArray(), Is.EqualTo(expected.ToByteArray()), $"{number}, {other}");
+                Assert.That(_replies.Counts(new CountsReading(other, counts, version)).Bytes.ToArray(), Is.EqualTo(expected.ToByteArray()), $"{number}, {other}");
             }
         }
     }
@@ -60,7 +61,7 @@ internal sealed class EncodedRepliesTests
             before = age;
 
             var expected = new GetCountsResponse { Counts = Message(5, default), Freshness = Freshness(version, age) };
-            Assert.That(_replies.Counts(5, default, version).Bytes.ToArray(), Is.EqualTo(expected.ToByteArray()), $"{age}");
+            Assert.That(_replies.Counts(new CountsReading(5, default, version)).Bytes.ToArray(), Is.EqualTo(expected.ToByteArray()), $"{age}");
         }
     }
 
@@ -92,7 +93,7 @@ internal sealed class EncodedRepliesTests
                 }
             }
 
-            Assert.That(_replies.Batch(messageIds, counts, version).Bytes.SequenceEqual(expected.ToByteArray()), $"{part:P0} found");
+            Assert.That(_replies.Batch(new BatchReading(messageIds, counts, version)).Bytes.SequenceEqual(expected.ToByteArray()), $"{part:P0} found");
         }
     }
 
