@@ -10,7 +10,7 @@ internal sealed class FolderArrowsTests
     private static readonly Dictionary<string, string> Allowed = new()
     {
         ["Api"] = "Auditing Feed Postgres Reading Watching",
-        ["Api.Grpc"] = "Api Api.Grpc.Reflection Api.Grpc.Serialization Auditing Counts Feed Health Reading Security Watching",
+        ["Api.Grpc"] = "Api Api.Grpc.Reflection Api.Grpc.Serialization Auditing Concurrency Counts Feed Health Reading Security Watching",
         ["Api.Grpc.Serialization"] = "Counts Feed Reading",
         ["Api.Http"] = "Feed Shutdown",
         ["Auditing"] = "Concurrency Counts Feed Postgres Settings",
