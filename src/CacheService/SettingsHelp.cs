@@ -23,7 +23,7 @@ internal static class SettingsHelp
         (DatabaseOptions.Section, typeof(DatabaseOptions)),
         (FeedOptions.Section, typeof(FeedOptions)),
         (AuditOptions.Section, typeof(AuditOptions)),
-        (WatchOptions.Section, typeof(WatchOptions)),
+        (SubscriptionOptions.Section, typeof(SubscriptionOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (SecurityOptions.Section, typeof(SecurityOptions)),
         (ShutdownOptions.Section, typeof(ShutdownOptions)),

@@ -10,7 +10,7 @@ namespace CacheService.Reading;
 /// a <see cref="ReadRefusedException"/>. Thread-safe.
 /// </summary>
 internal sealed class CountsReader(
-    CountsStore store, TopCounts topCounts, MessageTexts texts, FeedStatus status, ReadGate gate, IOptions<LimitsOptions> limits, TimeProvider time)
+    CountsStore store, TopCounts topCounts, TextCache texts, FeedStatus status, ReadGate gate, IOptions<LimitsOptions> limits, TimeProvider time)
 {
     private readonly LimitsOptions _limits = limits.Value;
 

@@ -12,7 +12,7 @@ internal static class ReadingServices
         builder.Services.AddSingleton<ITransactionIds, PostgresTransactionIds>();
         builder.Services.AddSingleton<ReadGate>();
         builder.Services.AddSingleton<TopCounts>();
-        builder.Services.AddSingleton<MessageTexts>();
+        builder.Services.AddSingleton<TextCache>();
         builder.Services.AddSingleton<CountsReader>();
     }
 }

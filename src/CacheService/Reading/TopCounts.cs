@@ -26,3 +26,6 @@ internal sealed class TopCounts(CountsStore store, IOptions<LimitsOptions> limit
         return Task.FromResult(new TopList(version ?? throw new InvalidOperationException("Nothing is loaded yet."), messages));
     }
 }
+
+/// <summary>The messages with the highest counts, highest first, and the version they are of.</summary>
+internal sealed record TopList(CountsVersion Version, IReadOnlyList<CountedMessage> Messages);

@@ -16,11 +16,11 @@ internal sealed class WatchStreams
     private readonly WatchHub _hub;
     private readonly FeedStatus _status;
     private readonly Replies _replies;
-    private readonly WatchOptions _options;
+    private readonly SubscriptionOptions _options;
     private readonly TimeProvider _time;
     private readonly CancellationToken _stopping;
 
-    public WatchStreams(WatchHub hub, FeedStatus status, Replies replies, IOptions<WatchOptions> options, IHostApplicationLifetime lifetime, TimeProvider time)
+    public WatchStreams(WatchHub hub, FeedStatus status, Replies replies, IOptions<SubscriptionOptions> options, IHostApplicationLifetime lifetime, TimeProvider time)
     {
         _hub = hub;
         _status = status;

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 namespace CacheService.Watching;
 
 /// <summary>What subscriptions may cost: the section <c>Watch</c>.</summary>
-internal sealed class WatchOptions
+internal sealed class SubscriptionOptions
 {
     /// <summary>The section's name.</summary>
     public const string Section = "Watch";
@@ -32,4 +32,4 @@ internal sealed class WatchOptions
 }
 
 [OptionsValidator]
-internal sealed partial class WatchOptionsValidator : IValidateOptions<WatchOptions>;
+internal sealed partial class SubscriptionOptionsValidator : IValidateOptions<SubscriptionOptions>;

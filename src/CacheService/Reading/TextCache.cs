@@ -7,7 +7,7 @@ using Npgsql;
 namespace CacheService.Reading;
 
 /// <summary>Authors and texts of messages, read from the database when asked for and kept for a while. A changed text shows when its entry expires. Thread-safe.</summary>
-internal sealed class MessageTexts(PostgresConnections connections, IOptions<LimitsOptions> limits) : IDisposable
+internal sealed class TextCache(PostgresConnections connections, IOptions<LimitsOptions> limits) : IDisposable
 {
     // Whoever's tables these are, the columns may be null, of related types, or without a foreign key. Text comes as bytes: a database whose encoding is SQL_ASCII
     // may hold what is none, and the server refuses to send that as text. Times are finite, and those of the calendar that answers are written in.
@@ -79,3 +79,9 @@ internal sealed class MessageTexts(PostgresConnections connections, IOptions<Lim
     // Bytes that are no UTF-8 show as U+FFFD.
     private static string Text(NpgsqlDataReader reader, int column) => reader[column] is byte[] bytes ? Encoding.UTF8.GetString(bytes) : "";
 }
+
+/// <summary>What a message says, who wrote it, and when.</summary>
+/// <param name="Author">Empty where there is none.</param>
+/// <param name="Text">Empty where there is none.</param>
+/// <param name="PostedAt">In microseconds since 1970, UTC; null where there is no time, or none between the years 1 and 9999.</param>
+internal sealed record MessageText(string Author, string Text, long? PostedAt);
