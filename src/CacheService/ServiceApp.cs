@@ -2,6 +2,7 @@ using CacheService.Api.Grpc;
 using CacheService.Api.Http;
 using CacheService.Auditing;
 using CacheService.Feed;
+using CacheService.Health;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Security;
@@ -27,6 +28,7 @@ internal static class ServiceApp
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();
+        builder.AddHealth();
         builder.AddReading();
         builder.AddAuditing();
         builder.AddWatching();

@@ -43,7 +43,7 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
     /// <summary>How long the service has been running.</summary>
     public TimeSpan Uptime => time.GetElapsedTime(_startedAt);
 
-    /// <summary>True while the counts follow the database.</summary>
+    /// <summary>Whether the counts follow the database.</summary>
     public bool IsServing => Condition.State == FeedState.Live;
 
     /// <summary>Whether the feed goes on from step to step, be they successful or not: a database that is away is no reason to replace the service.</summary>

@@ -1,4 +1,5 @@
 using CacheService.Reading;
+using Microsoft.Extensions.Time.Testing;
 
 namespace CacheService.Tests.Reading;
 
@@ -13,13 +14,8 @@ internal sealed class ReadDeadlineTests
     [TestCase(-5, 0, TestName = "LimitOf_APastDeadline_IsZero")]
     [TestCase(3600, 60, TestName = "LimitOf_MoreTimeThanIsAllowed_IsWhatIsAllowed")]
     public void LimitOf_ADeadline_IsBeforeIt(double seconds, double expected) =>
-        Assert.That(ReadDeadline.LimitOf(Now.AddSeconds(seconds), AtMost, new Clock()), Is.EqualTo(TimeSpan.FromSeconds(expected)));
+        Assert.That(ReadDeadline.LimitOf(Now.AddSeconds(seconds), AtMost, new FakeTimeProvider(Now)), Is.EqualTo(TimeSpan.FromSeconds(expected)));
 
     [Test]
-    public void LimitOf_NoDeadline_IsWhatIsAllowed() => Assert.That(ReadDeadline.LimitOf(ReadDeadline.None, AtMost, new Clock()), Is.EqualTo(AtMost));
-
-    private sealed class Clock : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => Now;
-    }
+    public void LimitOf_NoDeadline_IsWhatIsAllowed() => Assert.That(ReadDeadline.LimitOf(ReadDeadline.None, AtMost, new FakeTimeProvider(Now)), Is.EqualTo(AtMost));
 }

@@ -4,7 +4,7 @@ using Grpc.Core.Interceptors;
 namespace CacheService.Api.Grpc;
 
 /// <summary>Turns exceptions into gRPC errors.</summary>
-internal sealed class ErrorInterceptor(CallErrors errors) : Interceptor
+internal sealed class ErrorInterceptor(CallErrors errors, IHostApplicationLifetime lifetime) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
@@ -37,7 +37,7 @@ internal sealed class ErrorInterceptor(CallErrors errors) : Interceptor
     {
         try
         {
-            await continuation(new SentMessages<TRequest>(requestStream), responseStream, context);
+            await continuation(new SentMessages<TRequest>(requestStream, lifetime.ApplicationStopping), responseStream, context);
         }
         catch (Exception e) when (e is not RpcException)
         {
