@@ -1,3 +1,4 @@
+using CacheService.Api;
 using CacheService.Api.Grpc;
 using CacheService.Health;
 using CacheService.IntegrationTests.Hosting;
@@ -120,6 +121,7 @@ internal sealed class StandardServicesTests
                 services.AddGrpc(grpc => grpc.Interceptors.Add<ErrorInterceptor>());
                 services.AddGrpcReflection();
                 services.AddSingleton(new DatabaseAddress("Host=localhost"));
+                services.AddSingleton<CallErrors>();
                 services.Configure<HostOptions>(host => host.ShutdownTimeout = RunningService.Patience * 2);
             },
             endpoints => endpoints.MapGrpcReflectionService());
