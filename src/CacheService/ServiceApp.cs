@@ -1,6 +1,7 @@
 using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
+using CacheService.Feed.Postgres;
 using CacheService.Grpc;
 using CacheService.Http;
 using CacheService.Postgres;
@@ -27,6 +28,7 @@ internal static class ServiceApp
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();
+        builder.AddPostgresFeed();
         builder.AddAuditing();
         builder.AddWatching();
         builder.AddSecurity();
