@@ -2,9 +2,9 @@ using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Grpc;
 using CacheService.Grpc.Serialization;
+using CacheService.Tests.Feed;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
-using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 using CountsMessage = TweetCounts.V1.Counts;
 using FeedState = TweetCounts.V1.FeedState;
@@ -28,8 +28,7 @@ internal sealed class EncodedRepliesTests
     public void SetUp()
     {
         _time = new ManualTime();
-        _status = new FeedStatus(new CountsStore(1), Options.Create(new FeedOptions()), _time);
-        _status.BecomeLive();
+        _status = FeedParts.Live(_time);
         _replies = new EncodedReplies(_status);
     }
 
