@@ -56,6 +56,7 @@ internal sealed class DoorbellTrial : IDisposable
     public string? Run(IEnumerable<Turn> turns)
     {
         _course.Clear();
+        _database.Forget(_store.Version!.Snapshot);
         _turns = turns.GetEnumerator();
         _hasTurns = true;
         BeginSession();
