@@ -26,8 +26,8 @@ internal sealed class DoorbellTests
         await Task.Run(() => Check.One(Config.QuickThrowOnFailure.WithMaxTest(Schedules), property));
 
         await TestContext.Progress.WriteLineAsync($"{Schedules} schedules: asleep {sleeps} times, {bells} bells");
-        Assert.That(sleeps, Is.GreaterThan(Schedules), "it slept");
-        Assert.That(bells, Is.GreaterThan(Schedules / 4), "it was woken");
+        Assert.That(sleeps, Is.GreaterThan(Schedules / 2), "it slept");
+        Assert.That(bells, Is.GreaterThan(Schedules / 20), "it was woken");
     }
 
     /// <summary>Two writers begin and commit at any two points each, in every order, while bells take more or less time: nothing is left out.</summary>

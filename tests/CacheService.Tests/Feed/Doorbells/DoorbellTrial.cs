@@ -15,7 +15,8 @@ internal sealed class DoorbellTrial : IDisposable
     /// <summary>More than enough steps to find all that is committed, and to fall asleep.</summary>
     private const int StepsToSleep = 20;
 
-    private readonly FeedOptions _options = new();
+    // So short that the loop could fall asleep before it may tell the other caches again.
+    private readonly FeedOptions _options = new() { MinDrainInterval = TimeSpan.FromMilliseconds(1) };
     private readonly ManualTime _time = new();
     private readonly WakeSignal _wake = new();
     private readonly CountsStore _store = new(1);

@@ -6,7 +6,7 @@ namespace CacheService.Tests.Feed.Doorbells;
 /// <summary>Turns in a random order.</summary>
 internal static class Schedule
 {
-    private const int LongestRun = 60;
+    private const int LongestRun = 100;
 
     // The loop's turns most often: what comes between is to come between all of its steps, those of falling asleep and of waking included.
     private static readonly Gen<Turn> AnyTurn = Gen.Frequency(
