@@ -3,6 +3,7 @@ using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Feed.Postgres;
 using CacheService.Grpc;
+using CacheService.Health;
 using CacheService.Http;
 using CacheService.Postgres;
 using CacheService.Security;
@@ -29,6 +30,7 @@ internal static class ServiceApp
         builder.AddCounts();
         builder.AddFeed();
         builder.AddPostgresFeed();
+        builder.AddHealth();
         builder.AddAuditing();
         builder.AddWatching();
         builder.AddSecurity();

@@ -1,11 +1,10 @@
 using CacheService.Counts;
-using CacheService.Health;
 using Microsoft.Extensions.Options;
 
 namespace CacheService.Feed;
 
 /// <summary>What is known of the feed: put together from its parts, for anybody to read. Thread-safe.</summary>
-internal sealed class FeedStatus : IServingStatus
+internal sealed class FeedStatus
 {
     private readonly CountsStore _store;
     private readonly FeedProgress _progress;
@@ -60,7 +59,7 @@ internal sealed class FeedStatus : IServingStatus
     /// <summary>How long the service has been running.</summary>
     public TimeSpan Uptime => _time.GetElapsedTime(_startedAt);
 
-    /// <inheritdoc/>
+    /// <summary>Whether the counts follow the database.</summary>
     public bool IsServing => Condition.State == FeedState.Live;
 
     /// <inheritdoc cref="FeedProgress.IsCycling"/>

@@ -2,6 +2,7 @@ using System.Text;
 using CacheService.Counts;
 using CacheService.Feed;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 
 namespace CacheService.Tests.Feed.Doorbells;
@@ -17,7 +18,7 @@ internal sealed class DoorbellTrial : IDisposable
 
     // So short that the loop could fall asleep before it may tell the other caches again.
     private readonly FeedOptions _options = new() { MinDrainInterval = TimeSpan.FromMilliseconds(1) };
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private readonly WakeSignal _wake = new();
     private readonly CountsStore _store = new(1);
     private readonly ModelDatabase _database;
