@@ -120,7 +120,7 @@ internal sealed partial class AuditRun(
     private async Task<T> RetryAsync<T>(Func<Task<T>> attempt, CancellationToken cancellationToken, RangeSize? size = null)
     {
         var started = time.GetTimestamp();
-        var backoff = new Backoff(LongestRetryDelay);
+        var pauses = new AttemptPauses(LongestRetryDelay);
         for (var attempts = 1; ; attempts++)
         {
             string reason;
@@ -143,7 +143,7 @@ internal sealed partial class AuditRun(
             }
 
             LogRetry(logger, reason);
-            await Task.Delay(backoff.NextDelay(), time, cancellationToken);
+            await Task.Delay(pauses.NextDelay(), time, cancellationToken);
         }
     }
 

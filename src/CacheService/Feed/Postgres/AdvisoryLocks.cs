@@ -1,4 +1,4 @@
-namespace CacheService.Feed;
+namespace CacheService.Feed.Postgres;
 
 /// <summary>The advisory locks that the feed takes itself, as arguments in SQL; <c>sql/001_schema_files.sql</c> lists them all.</summary>
 internal static class AdvisoryLocks

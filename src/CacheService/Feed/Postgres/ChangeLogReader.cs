@@ -1,15 +1,17 @@
+using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
 using CacheService.Counts;
 using CacheService.Postgres;
 using Npgsql;
 using NpgsqlTypes;
 
-namespace CacheService.Feed;
+namespace CacheService.Feed.Postgres;
 
 /// <summary>
 /// The reader connection: reads the change log, and holds the ASLEEP and RINGER locks. Not thread-safe. It is opened and used by blocking calls
 /// only: one asynchronous call, and each later answer would come by way of two threads, which for a drain costs more than the drain.
 /// </summary>
-internal sealed class ChangeLogReader : IDisposable
+internal sealed class ChangeLogReader : IChangeSource, IDisposable
 {
     // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot is what has happened since: transactions from its
     // xmax on, and those that were in progress and have ended. Rows of transactions that are still open are not even looked at, because there may be millions.
@@ -18,7 +20,7 @@ internal sealed class ChangeLogReader : IDisposable
     private static readonly string DrainSql =
         $"""
         select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, null::bool, pg_current_snapshot()::text,
-               array[c.consumers, c.renewal, (select last_value from twcache.lease), {Footprint.Sql("$4", "$5", "$7")}],
+               array[c.consumers, c.renewal, (select last_value from twcache.lease), {FootprintSql.Numbers("$4", "$5", "$7")}],
                (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8
           from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $3 and lapse = (select last_value from twcache.lapse)), -1) as renewal
                   from twcache.consumer) as c
@@ -31,12 +33,15 @@ internal sealed class ChangeLogReader : IDisposable
          group by messageid
         """;
 
+    private const string WakeUpSql = $"select pg_advisory_unlock({AdvisoryLocks.Asleep})";
+
     private static readonly DrainPrelude[] Preludes = Enum.GetValues<DrainPrelude>();
 
     private readonly Dictionary<(DrainPrelude Prelude, bool ReadsBaseline), NpgsqlBatch> _batches = [];
 
     private readonly NpgsqlConnection _connection;
     private readonly TimeProvider _time;
+    private Exception? _broken;
 
     private ChangeLogReader(NpgsqlConnection connection, bool ownsSession, TimeProvider time)
     {
@@ -113,7 +118,7 @@ internal sealed class ChangeLogReader : IDisposable
     {
         if (HoldsAsleep)
         {
-            using var command = new NpgsqlCommand(PreludeSql(DrainPrelude.WakeUp), _connection);
+            using var command = new NpgsqlCommand(WakeUpSql, _connection);
             command.ExecuteNonQuery();
             HoldsAsleep = false;
         }
@@ -131,36 +136,31 @@ internal sealed class ChangeLogReader : IDisposable
         HoldsAsleep = false;
     }
 
-    /// <summary>Reads what stands in the way of the counts. Blocks.</summary>
-    /// <returns>
-    /// The problems in a line, empty if there are none; the tables that are counted; the two that those belong to, null where one is gone; and whether a trigger
-    /// fires, but not always.
-    /// </returns>
-    public (string Problems, uint[] Tables, uint?[] Roots, bool FiresSometimes) ReadProblems()
+    /// <inheritdoc cref="BaselineReader.ReadProblems"/>
+    public BaselineProblems ReadProblems() => BaselineReader.ReadProblems(_connection);
+
+    /// <inheritdoc cref="BaselineReader.Read(NpgsqlConnection)"/>
+    public Baseline ReadBaseline() => BaselineReader.Read(_connection);
+
+    /// <inheritdoc/>
+    public bool IsLockedOut(Exception error) => error is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable };
+
+    /// <summary>Ends what is done with the session, for a reason. Only the first counts. Thread-safe.</summary>
+    public void Break(Exception reason) => Interlocked.CompareExchange(ref _broken, reason, null);
+
+    /// <inheritdoc/>
+    public void ThrowIfBroken()
     {
-        using var command = new NpgsqlCommand(Baseline.ProblemsSql, _connection);
-        using var reader = command.ExecuteReader();
-        reader.Read();
-        return (reader.GetString(0), reader.GetFieldValue<uint[]>(1), reader.GetFieldValue<uint?[]>(2), reader.GetBoolean(3));
+        if (Volatile.Read(ref _broken) is { } reason)
+        {
+            ExceptionDispatchInfo.Throw(reason);
+        }
     }
 
-    /// <summary>Reads what the counts stand on. Blocks.</summary>
-    public Baseline ReadBaseline()
+    /// <inheritdoc/>
+    public DrainResult Drain(PgSnapshot since, Registration registration, DrainOrder order, TimeSpan timeout)
     {
-        using var command = new NpgsqlCommand(Baseline.Sql, _connection);
-        using var reader = command.ExecuteReader();
-        reader.Read();
-        return Baseline.Read(reader);
-    }
-
-    /// <summary>Reads what has changed since a snapshot. Blocks, for the drain loop's own thread.</summary>
-    /// <param name="since">The snapshot.</param>
-    /// <param name="registration">Whose drain it is.</param>
-    /// <param name="prelude">What comes before it.</param>
-    /// <param name="depth">How much it looks at.</param>
-    /// <param name="timeout">After it the drain counts as failed.</param>
-    public Drain Drain(PgSnapshot since, Registration registration, DrainPrelude prelude, DrainDepth depth, TimeSpan timeout)
-    {
+        var (prelude, depth) = order;
         var readsBaseline = depth == DrainDepth.Baseline;
         if (!_batches.TryGetValue((prelude, readsBaseline), out var batch))
         {
@@ -170,7 +170,8 @@ internal sealed class ChangeLogReader : IDisposable
         }
 
         batch.Timeout = (int)timeout.TotalSeconds;
-        var parameters = batch.BatchCommands[prelude == DrainPrelude.None ? 0 : 1].Parameters;
+        var steps = order.Steps;
+        var parameters = batch.BatchCommands[steps.IndexOf(DrainStep.ReadChanges)].Parameters;
         parameters[0].Value = since.Xmax;
         parameters[1].Value = since.InProgress;
         parameters[2].Value = registration.Consumer;
@@ -182,24 +183,34 @@ internal sealed class ChangeLogReader : IDisposable
         var proven = registration.Proven;
         var startedAt = _time.GetTimestamp();
         using var reader = batch.ExecuteReader();
-        if (prelude != DrainPrelude.None)
+        DrainResult? drain = null;
+        Baseline? now = null;
+        for (var i = 0; i < steps.Length; i++)
         {
-            reader.Read();
-            var done = reader.GetBoolean(0);
-            HoldsAsleep = prelude == DrainPrelude.FallAsleep && done;
-            reader.NextResult();
-        }
+            if (i > 0)
+            {
+                reader.NextResult();
+            }
 
-        var drain = Read(reader, startedAt, proven, looks: depth != DrainDepth.Changes);
-        if (readsBaseline)
-        {
-            reader.NextResult();
-            reader.Read();
-            drain = drain with { Baseline = Baseline.Read(reader) };
+            switch (steps[i])
+            {
+                case DrainStep.ReadChanges:
+                    drain = Read(reader, startedAt, proven, looks: depth != DrainDepth.Changes);
+                    break;
+                case DrainStep.ReadBaseline:
+                    reader.Read();
+                    now = BaselineReader.Read(reader);
+                    break;
+                case var step:
+                    reader.Read();
+                    var done = reader.GetBoolean(0);
+                    HoldsAsleep = step == DrainStep.TakeAsleep && done;
+                    break;
+            }
         }
 
         // By now: a renewal that comes in while the drain is read may show in its snapshot.
-        return drain with { SentRenewals = registration.Sent };
+        return drain! with { Baseline = now, SentRenewals = registration.Sent };
     }
 
     private bool AllowsPreparedTransactions()
@@ -214,35 +225,35 @@ internal sealed class ChangeLogReader : IDisposable
         {
             foreach (var readsBaseline in (bool[])[false, true])
             {
-                _batches[(prelude, readsBaseline)] = CreateBatch(prelude, readsBaseline);
+                _batches[(prelude, readsBaseline)] = CreateBatch(new DrainOrder(prelude, readsBaseline ? DrainDepth.Baseline : DrainDepth.Changes).Steps);
             }
         }
     }
 
-    private NpgsqlBatch CreateBatch(DrainPrelude prelude, bool readsBaseline)
+    private NpgsqlBatch CreateBatch(ImmutableArray<DrainStep> steps)
     {
         var batch = _connection.CreateBatch();
-        if (PreludeSql(prelude) is { } sql)
+        foreach (var step in steps)
         {
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(sql));
-        }
-
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(DrainSql)
-        {
-            Parameters =
+            batch.BatchCommands.Add(step switch
             {
-                new NpgsqlParameter<ulong> { NpgsqlDbType = NpgsqlDbType.Xid8 },
-                new NpgsqlParameter<ulong[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 },
-                new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
-                new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
-                new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
-                new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
-                new NpgsqlParameter<bool> { NpgsqlDbType = NpgsqlDbType.Boolean },
-            },
-        });
-        if (readsBaseline)
-        {
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(Baseline.Sql));
+                DrainStep.TakeAsleep => new NpgsqlBatchCommand($"select pg_try_advisory_lock({AdvisoryLocks.Asleep})"),
+                DrainStep.GiveAsleepBack => new NpgsqlBatchCommand(WakeUpSql),
+                DrainStep.ReadBaseline => new NpgsqlBatchCommand(BaselineReader.Sql),
+                _ => new NpgsqlBatchCommand(DrainSql)
+                {
+                    Parameters =
+                    {
+                        new NpgsqlParameter<ulong> { NpgsqlDbType = NpgsqlDbType.Xid8 },
+                        new NpgsqlParameter<ulong[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 },
+                        new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
+                        new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                        new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                        new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                        new NpgsqlParameter<bool> { NpgsqlDbType = NpgsqlDbType.Boolean },
+                    },
+                },
+            });
         }
 
         if (OwnsSession)
@@ -253,18 +264,18 @@ internal sealed class ChangeLogReader : IDisposable
         return batch;
     }
 
-    private static Drain Read(NpgsqlDataReader reader, long startedAt, Proof proven, bool looks)
+    private static DrainResult Read(NpgsqlDataReader reader, long startedAt, Proof proven, bool looks)
     {
         const int Consumers = 0, Renewal = 1, Lease = 2, FirstOfFootprint = 3;
         var changes = new List<CountChange>();
         var (truncated, hasStrangeRows, hasRowsOfOthers) = (false, false, false);
-        Drain? drain = null;
+        DrainResult? drain = null;
         while (reader.Read())
         {
             if (!reader.IsDBNull(6))
             {
                 var state = reader.GetFieldValue<long[]>(7);
-                drain = new Drain
+                drain = new DrainResult
                 {
                     StartedAt = startedAt,
                     Proven = proven,
@@ -272,7 +283,7 @@ internal sealed class ChangeLogReader : IDisposable
                     Consumers = state[Consumers],
                     Renewal = state[Renewal],
                     Lease = state[Lease],
-                    Footprint = looks ? Footprint.Read(state.AsSpan(FirstOfFootprint)) : null,
+                    Footprint = looks ? FootprintSql.Read(state.AsSpan(FirstOfFootprint)) : null,
                     Identity = reader.IsDBNull(8) ? null : reader.GetGuid(8),
                     ServerTime = reader.GetDouble(9),
                     Changes = changes,
@@ -292,11 +303,4 @@ internal sealed class ChangeLogReader : IDisposable
 
         return (drain ?? throw new InvalidOperationException("A drain brought no snapshot.")) with { Truncated = truncated, HasStrangeRows = hasStrangeRows, HasRowsOfOtherTables = hasRowsOfOthers };
     }
-
-    private static string? PreludeSql(DrainPrelude prelude) => prelude switch
-    {
-        DrainPrelude.FallAsleep => $"select pg_try_advisory_lock({AdvisoryLocks.Asleep})",
-        DrainPrelude.WakeUp => $"select pg_advisory_unlock({AdvisoryLocks.Asleep})",
-        _ => null,
-    };
 }

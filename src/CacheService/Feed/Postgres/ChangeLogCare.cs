@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using CacheService.Postgres;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
-namespace CacheService.Feed;
+namespace CacheService.Feed.Postgres;
 
-/// <summary>What keeps the change log small and the server free of caches that are gone. Any live cache does it, for all.</summary>
-internal sealed class ChangeLogCare(PostgresConnections connections, FeedOptions options)
+/// <summary>Takes care of the change log by statements of the pool.</summary>
+internal sealed class ChangeLogCare(PostgresConnections connections, IOptions<FeedOptions> options) : IChangeLogCare
 {
     // A cache that is frozen, or cut off in silence, may hold ASLEEP, so that writers ring for nothing, or fill its socket, so that the notification queue
     // cannot be emptied. Its registration runs out; one that is new is not registered yet. A role may end sessions of its own.
@@ -18,7 +19,7 @@ internal sealed class ChangeLogCare(PostgresConnections connections, FeedOptions
            and right(application_name, 8) not in (select instance from twcache.consumer)
         """;
 
-    /// <summary>Drops consumers whose time is over, and deletes changes that every consumer has passed; what there is no time for is left to the next call.</summary>
+    /// <inheritdoc/>
     public async Task TrimAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
         const int BatchSize = 5000;
@@ -38,16 +39,15 @@ internal sealed class ChangeLogCare(PostgresConnections connections, FeedOptions
         while (deleted == BatchSize && Stopwatch.GetElapsedTime(started) < atMost);
     }
 
-    /// <summary>Ends the sessions of caches that are registered no longer and have not stirred for the time of a lease.</summary>
-    /// <returns>How many.</returns>
+    /// <inheritdoc/>
     public async Task<long> EndSessionsOfTheGoneAsync(CancellationToken cancellationToken)
     {
         await using var end = connections.Pool.CreateCommand(EndSessionsSql);
-        end.Parameters.Add(new NpgsqlParameter<double> { TypedValue = options.LeaseDuration.TotalSeconds });
+        end.Parameters.Add(new NpgsqlParameter<double> { TypedValue = options.Value.LeaseDuration.TotalSeconds });
         return (long)(await end.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    /// <summary>The used share of the server's notification queue, 0 to 1.</summary>
+    /// <inheritdoc/>
     public async Task<double> NotificationQueueUsageAsync(CancellationToken cancellationToken)
     {
         await using var usage = connections.Pool.CreateCommand("select pg_notification_queue_usage()");

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using CacheService.Counts;
 
-namespace CacheService.Feed;
+namespace CacheService.Feed.Postgres;
 
 /// <summary>
 /// Reads what <c>COPY … TO STDOUT (FORMAT binary)</c> sends of three bigint columns, a message's id, retweets and likes, and a boolean one, whether there is no such message: a header; rows, of a field count and, for

@@ -1,11 +1,12 @@
 using CacheService.Counts;
 using CacheService.Postgres;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
-namespace CacheService.Feed;
+namespace CacheService.Feed.Postgres;
 
-/// <summary>Reads all counts at one snapshot.</summary>
-internal static class CountsLoader
+/// <summary>Loads over a connection of its own.</summary>
+internal sealed class CountsLoader(PostgresConnections connections, CountsStore store, IOptions<FeedOptions> options, TimeProvider time) : ICountsLoader
 {
     /// <summary>From here on a load leaves behind more memory than it is good to keep.</summary>
     private const int ManyMessages = 100_000;
@@ -40,22 +41,18 @@ internal static class CountsLoader
                exists (select from twcache.consumer where name = $1 and renewal >= $2 and lapse = (select last_value from twcache.lapse))
         """;
 
-    /// <summary>Loads into the store, replacing what it held.</summary>
-    /// <param name="connection">Where the statements run.</param>
-    /// <param name="store">The store.</param>
-    /// <param name="registration">What the change log keeps the changes since for.</param>
-    /// <param name="options">How long it may take, with how much memory.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <returns>Null; or why nothing was loaded: what the counts were to stand on is not there any more.</returns>
-    public static async Task<ReloadReason?> LoadAsync(
-        NpgsqlConnection connection, CountsStore store, Registration registration, FeedOptions options, TimeProvider time, CancellationToken cancellationToken)
+    private readonly FeedOptions _options = options.Value;
+
+    /// <inheritdoc/>
+    public async Task<ReloadReason?> LoadAsync(Registration registration, CancellationToken cancellationToken)
     {
+        await using var connection = await connections.OpenLoaderAsync(_options.LoadTimeout, cancellationToken);
+
         // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
         await RunAsync(
             connection,
-            $"begin isolation level repeatable read read only; set local row_security = off; set local lock_timeout = '500ms'; set local statement_timeout = '{options.LoadTimeout.TotalMilliseconds:F0}'; "
-            + $"set local work_mem = '{options.LoadWorkMemory}MB'; lock table tweet.message, tweet.activity in access share mode",
+            $"begin isolation level repeatable read read only; set local row_security = off; set local lock_timeout = '500ms'; set local statement_timeout = '{_options.LoadTimeout.TotalMilliseconds:F0}'; "
+            + $"set local work_mem = '{_options.LoadWorkMemory}MB'; lock table tweet.message, tweet.activity in access share mode",
             cancellationToken);
 
         var takenAt = time.GetTimestamp();
@@ -64,7 +61,7 @@ internal static class CountsLoader
             return new ReloadReason("this is not the server, or not the state of it, that the service is registered with", RegisterAfresh: true);
         }
 
-        if (registration.Baseline.DescribeChangeTo(await ReadBaselineAsync(connection, cancellationToken)) is { } change)
+        if (registration.Baseline.DescribeChangeTo(await BaselineReader.ReadAsync(connection, cancellationToken)) is { } change)
         {
             return new ReloadReason(change, RegisterAfresh: false);
         }
@@ -72,7 +69,7 @@ internal static class CountsLoader
         var load = store.BeginLoad(keepsOrphans: true);
         // Nothing to await, on a thread of its own: each of millions of rows is a read, which costs much less that way.
         await Task.Factory.StartNew(
-            () => Copy(connection, new CopiedCounts(load), options.LoadTimeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Copy(connection, new CopiedCounts(load), _options.LoadTimeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         if (await HasNewPartitionsAsync(connection, registration.Baseline.Tables, cancellationToken))
         {
             return new ReloadReason("a partition came while the counts were read", RegisterAfresh: false);
@@ -97,14 +94,6 @@ internal static class CountsLoader
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return reader.GetBoolean(1) ? PgSnapshot.Parse(reader.GetString(0)) : null;
-    }
-
-    private static async Task<Baseline> ReadBaselineAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(Baseline.Sql, connection);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        await reader.ReadAsync(cancellationToken);
-        return Baseline.Read(reader);
     }
 
     private static async Task<bool> HasNewPartitionsAsync(NpgsqlConnection connection, uint[] tables, CancellationToken cancellationToken)

@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace CacheService.Feed;
+namespace CacheService.Feed.Postgres;
 
 /// <summary>The listener connection: hears the doorbell, and nothing else runs on it.</summary>
 internal sealed class BellListener : IAsyncDisposable
@@ -11,24 +11,18 @@ internal sealed class BellListener : IAsyncDisposable
 
     private readonly NpgsqlConnection _connection;
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Action _onBell;
-    private readonly Action _onChanged;
-    private readonly Action _onSelfTest;
+    private readonly Hearing _hearing;
     private Task _listening = Task.CompletedTask;
 
     /// <summary>Takes over an open connection.</summary>
     /// <param name="connection">The connection.</param>
     /// <param name="instance">Names the channel of the self-test.</param>
-    /// <param name="onBell">Called for each bell; must not block or throw.</param>
-    /// <param name="onChanged">Called when the ringer says that it found changes; likewise.</param>
-    /// <param name="onSelfTest">Called when the self-test's own notification arrives; likewise.</param>
-    public BellListener(NpgsqlConnection connection, string instance, Action onBell, Action onChanged, Action onSelfTest)
+    /// <param name="hearing">Told of what is heard.</param>
+    public BellListener(NpgsqlConnection connection, string instance, Hearing hearing)
     {
         _connection = connection;
         SelfTestChannel = $"twcache_test_{instance}";
-        _onBell = onBell;
-        _onChanged = onChanged;
-        _onSelfTest = onSelfTest;
+        _hearing = hearing;
     }
 
     /// <summary>A notification on this channel comes back to this listener alone.</summary>
@@ -64,13 +58,13 @@ internal sealed class BellListener : IAsyncDisposable
         switch (channel)
         {
             case BellChannel:
-                _onBell();
+                _hearing.HearBell();
                 break;
             case ChangedChannel:
-                _onChanged();
+                _hearing.HearOfChanges();
                 break;
             default:
-                _onSelfTest();
+                _hearing.HearItself();
                 break;
         }
     }

@@ -3,7 +3,7 @@ using CacheService.Counts;
 namespace CacheService.Feed;
 
 /// <summary>What one read of the change log found, all under one snapshot.</summary>
-internal sealed record Drain
+internal sealed record DrainResult
 {
     /// <summary>A <see cref="TimeProvider"/> timestamp from before the drain began.</summary>
     public required long StartedAt { get; init; }

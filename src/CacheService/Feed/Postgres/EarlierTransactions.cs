@@ -1,7 +1,7 @@
 using Npgsql;
 using NpgsqlTypes;
 
-namespace CacheService.Feed;
+namespace CacheService.Feed.Postgres;
 
 /// <summary>
 /// Waits for transactions of this database that began before the lease was set: their triggers may have seen no lease, and recorded nothing.
