@@ -15,6 +15,7 @@ internal sealed class FolderArrowsTests
         ["Api.Http"] = "Feed",
         ["Auditing"] = "Concurrency Counts Feed Postgres Settings",
         ["Feed"] = "Concurrency Counts Postgres Settings",
+        ["Feed.Postgres"] = "Counts Feed Postgres",
         ["Health"] = "Feed Health.Protocol Shutdown",
         ["Postgres"] = "Postgres.Addresses Postgres.Embedded Settings",
         ["Reading"] = "Concurrency Counts Feed Postgres Settings",
