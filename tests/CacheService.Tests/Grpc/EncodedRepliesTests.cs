@@ -97,7 +97,7 @@ internal sealed class EncodedRepliesTests
         }
     }
 
-    private static CountsVersion Version(ulong revision) => new(Guid.NewGuid().ToString("N"), revision, 1, PgSnapshot.Parse("1:1:"), TimeSpan.FromDays(1).Ticks);
+    private CountsVersion Version(ulong revision) => new(Guid.NewGuid().ToString("N"), revision, 1, PgSnapshot.Parse("1:1:"), _time.GetTimestamp());
 
     private static CountsMessage Message(long messageId, MessageCounts counts) => Replies.Counts(messageId, counts);
 
