@@ -92,9 +92,9 @@ internal sealed partial class ErrorInterceptor(DatabaseAddress address, IHostApp
         _ => StatusCode.Unavailable,
     };
 
-    [LoggerMessage(EventId = 1, EventName = "DatabaseUnavailable", Level = LogLevel.Warning, Message = "{Method}: {Reason}")]
+    [LoggerMessage(EventId = 3001, EventName = "DatabaseUnavailable", Level = LogLevel.Warning, Message = "{Method}: {Reason}")]
     private static partial void LogDatabase(ILogger logger, string method, string reason);
 
-    [LoggerMessage(EventId = 2, EventName = "HandlerFailed", Level = LogLevel.Error, Message = "{Method} failed.")]
+    [LoggerMessage(EventId = 3002, EventName = "HandlerFailed", Level = LogLevel.Error, Message = "{Method} failed.")]
     private static partial void LogUnexpected(ILogger logger, string method, Exception exception);
 }
