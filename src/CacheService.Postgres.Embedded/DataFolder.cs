@@ -6,6 +6,9 @@ public static class DataFolder
     /// <summary>The file in the data folder that holds the embedded server's Npgsql connection string, in one line.</summary>
     public const string ConnectionStringFile = "connection-string";
 
+    /// <summary>The script in the data folder that opens a psql on the embedded server.</summary>
+    public const string PsqlFile = "psql";
+
     private const string Name = "cacheservice";
 
     /// <summary>
