@@ -3,6 +3,7 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.Shutdown;
 
 /// <summary>run.sh as its user starts it: the service, and a demo beside it.</summary>
+// Beside other fixtures: it waits more than it works, for processes of its own.
 [Parallelizable(ParallelScope.All)]
 internal sealed class RunScriptTests
 {
