@@ -2,11 +2,11 @@
 # Builds everything and runs all tests, or those that the arguments choose, which go to dotnet test:
 #   ./test.sh
 #   ./test.sh --filter FullyQualifiedName~Feed
-#   ./test.sh -p:UseTestcontainers=true
 # Or has faults happen at random, for 20 minutes or as many as told, and looks for differences and for what grows:
 #   ./test.sh soak
 #   ./test.sh soak 5
-# TWCACHE_TEST_POSTGRES, a connection string, names the PostgreSQL to test with; without it one is started.
+# TWCACHE_TEST_POSTGRES, a connection string, names the PostgreSQL to test with; or TWCACHE_TEST_CONTAINER an image to start in Docker, such as
+# postgres:17-alpine; without them one is started.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
 
@@ -34,6 +34,33 @@ require_python_grpc() {
   find_python_grpc || say "
 *** WARNING: Python's gRPC is missing (packages python3-grpcio and python3-grpc-tools): ***
 *** the test that calls the service from Python cannot run.                             ***
+"
+}
+
+# One test calls the service from Node.js; TWCACHE_TEST_NODE_MODULES names the folder node_modules that has what it needs.
+has_node_grpc() {
+  NODE_PATH="$TWCACHE_TEST_NODE_MODULES" node -e "require('@grpc/grpc-js'); require('@grpc/proto-loader')" 2>/dev/null
+}
+
+require_node_grpc() {
+  local folder="$root/artifacts/node" log
+  if [[ -z ${TWCACHE_TEST_NODE_MODULES:-} ]]; then
+    export TWCACHE_TEST_NODE_MODULES="$folder/node_modules"
+  fi
+  has_node_grpc && return 0
+  if ! command -v npm >/dev/null && command -v apt-get >/dev/null; then
+    say "installing nodejs and npm …"
+    apt_install nodejs npm || true
+  fi
+  if command -v npm >/dev/null; then
+    say "installing @grpc/grpc-js …"
+    mkdir -p "$folder"
+    cp "$root/tests/CacheService.IntegrationTests/Interop/package.json" "$folder"
+    log="$(cd "$folder" && npm install --ignore-scripts --no-audit --no-fund --no-package-lock 2>&1)" || say "$log"
+  fi
+  has_node_grpc || say "
+*** WARNING: gRPC of Node.js is missing (packages nodejs and npm; @grpc/grpc-js and @grpc/proto-loader by npm): ***
+*** the test that calls the service from Node.js cannot run.                                                    ***
 "
 }
 
@@ -92,6 +119,7 @@ if [[ ${1:-} == soak ]]; then
   set -- --filter "FullyQualifiedName~SoakTests"
 else
   require_python_grpc
+  require_node_grpc
   require_pgbouncer
 fi
 

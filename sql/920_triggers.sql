@@ -443,5 +443,31 @@ begin
 end
 $$;
 
+-- Installed by a superuser, the functions that read the tables' rows go to the tables' owner, because to read a value of
+-- a type that somebody has defined may run code of whoever did, with the rights of the function's owner.
+do $$
+declare
+    step record;
+begin
+    for step in
+        select p.oid::regprocedure as function, o.rolname as new_owner
+          from pg_proc p
+          join pg_roles r on r.oid = p.proowner and r.rolsuper
+          join pg_class c on c.oid = case when p.proname like 'message%' then to_regclass('tweet.message') else to_regclass('tweet.activity') end
+          join pg_roles o on o.oid = c.relowner and not o.rolsuper
+         where p.pronamespace = 'twcache'::regnamespace
+           and p.proname in ('activity_inserted', 'activity_deleted', 'activity_updated', 'activity_row_changed', 'message_inserted', 'message_deleted', 'message_row_changed')
+    loop
+        execute format('grant usage on schema twcache to %I', step.new_owner);
+        execute format('grant insert on twcache.change to %I', step.new_owner);
+        execute format('grant select on twcache.lease to %I', step.new_owner);
+        execute format('grant execute on function twcache.is_key(smallint), twcache.is_key(int), twcache.is_key(bigint), twcache.is_key(anyelement),
+                                                  twcache.as_key(smallint), twcache.as_key(int), twcache.as_key(bigint), twcache.as_key(anyelement),
+                                                  twcache.is_action(anyelement), twcache.as_action(anyelement, text), twcache.key_of(jsonb), twcache.tells_actions(oid) to %I', step.new_owner);
+        execute format('alter function %s owner to %I', step.function, step.new_owner);
+    end loop;
+end
+$$;
+
 select twcache.finish_file('920_triggers.sql', 1);
 commit;

@@ -2,6 +2,7 @@ using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Grpc;
+using CacheService.Health;
 using CacheService.Http;
 using CacheService.Postgres;
 using CacheService.Security;
@@ -27,6 +28,7 @@ internal static class ServiceApp
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();
+        builder.AddHealth();
         builder.AddAuditing();
         builder.AddWatching();
         builder.AddSecurity();

@@ -10,7 +10,7 @@ internal sealed class LoggingTests
 
     [Test]
     public async Task Log_ByDefault_IsOneLineWithTheDate() =>
-        Assert.That(await FirstLineAsync(), Does.Match(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} warn: CacheService\.Feed\.CountsFeed\[3\] The database cannot be followed: "));
+        Assert.That(await FirstLineAsync(), Does.Match(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} warn: CacheService\.Feed\.CountsFeed\[1003\] The database cannot be followed: "));
 
     [Test]
     public async Task Log_AsJson_IsJsonWithTheTime()
@@ -28,7 +28,7 @@ internal sealed class LoggingTests
 
     [Test]
     public async Task Log_ForSystemd_HasItsForm() =>
-        Assert.That(await FirstLineAsync(("Logging__Console__FormatterName", "systemd")), Does.Match(@"^<4>CacheService\.Feed\.CountsFeed\[3\] "));
+        Assert.That(await FirstLineAsync(("Logging__Console__FormatterName", "systemd")), Does.Match(@"^<4>CacheService\.Feed\.CountsFeed\[1003\] "));
 
     [Test]
     public async Task Log_WithATimestampOfItsOwn_HasIt() =>
@@ -36,7 +36,7 @@ internal sealed class LoggingTests
 
     [Test]
     public async Task Log_OverSeveralLines_IsThat() =>
-        Assert.That(await FirstLineAsync(("Logging__Console__FormatterOptions__SingleLine", "false")), Does.EndWith("CacheService.Feed.CountsFeed[3]"));
+        Assert.That(await FirstLineAsync(("Logging__Console__FormatterOptions__SingleLine", "false")), Does.EndWith("CacheService.Feed.CountsFeed[1003]"));
 
     private static async Task<string> FirstLineAsync(params (string Name, string Value)[] environment)
     {

@@ -147,14 +147,14 @@ internal sealed partial class AuditRun(
         }
     }
 
-    [LoggerMessage(EventId = 1, EventName = "AuditDifferences", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 5010, EventName = "AuditDifferences", Level = LogLevel.Warning,
         Message = "{Count} messages had other counts (retweets/likes) in the cache than in the database; {Repaired} are corrected. The first: {Differences}")]
     private static partial void LogDifferences(ILogger logger, int count, int repaired, string differences);
 
-    [LoggerMessage(EventId = 2, EventName = "AuditLeftOut", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 5011, EventName = "AuditLeftOut", Level = LogLevel.Warning,
         Message = "{Count} messages could not be compared, because the count of their activity took longer than {Time}: {Messages}. {Remedy}")]
     private static partial void LogUncompared(ILogger logger, long count, TimeSpan time, string messages, string remedy);
 
-    [LoggerMessage(EventId = 3, EventName = "AuditRetries", Level = LogLevel.Debug, Message = "A range of messages is compared again, since {Reason}.")]
+    [LoggerMessage(EventId = 5012, EventName = "AuditRetries", Level = LogLevel.Debug, Message = "A range of messages is compared again, since {Reason}.")]
     private static partial void LogRetry(ILogger logger, string reason);
 }

@@ -159,13 +159,13 @@ internal sealed partial class Auditor(
 
     private static AuditUnavailableException Stopping() => new("the service is stopping");
 
-    [LoggerMessage(EventId = 1, EventName = "Audited",
+    [LoggerMessage(EventId = 5001, EventName = "Audited",
         Message = "Audit: {Messages} messages compared with the database in {Seconds:F1} s, {Differences} differed, {Repaired} of those corrected.")]
     private static partial void LogAudited(ILogger logger, LogLevel level, long messages, double seconds, long differences, long repaired);
 
-    [LoggerMessage(EventId = 2, EventName = "AuditGivenUp", Level = LogLevel.Warning, Message = "Audit: {Reason}.")]
+    [LoggerMessage(EventId = 5002, EventName = "AuditGivenUp", Level = LogLevel.Warning, Message = "Audit: {Reason}.")]
     private static partial void LogGivenUp(ILogger logger, string reason);
 
-    [LoggerMessage(EventId = 3, EventName = "AuditFailed", Level = LogLevel.Error, Message = "The audit failed.")]
+    [LoggerMessage(EventId = 5003, EventName = "AuditFailed", Level = LogLevel.Error, Message = "The audit failed.")]
     private static partial void LogFailed(ILogger logger, Exception exception);
 }

@@ -19,7 +19,7 @@ internal sealed partial class TriggersWarning(ILogger<TriggersWarning> logger)
         return $"changes may go uncounted: {problems}";
     }
 
-    [LoggerMessage(EventId = 1, EventName = "TriggersMissing", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 5020, EventName = "TriggersMissing", Level = LogLevel.Warning,
         Message = "Changes may go uncounted: {Problems}.")]
     private static partial void LogProblems(ILogger logger, string problems);
 }

@@ -4,27 +4,27 @@ namespace CacheService.Feed;
 
 internal sealed partial class CountsFeed
 {
-    [LoggerMessage(EventId = 1, EventName = "CountsLoaded", Level = LogLevel.Information,
+    [LoggerMessage(EventId = 1001, EventName = "CountsLoaded", Level = LogLevel.Information,
         Message = "Loaded the counts of {Messages} messages in {Seconds:F2} s, at snapshot {Snapshot}.")]
     private static partial void LogLoaded(ILogger logger, long messages, double seconds, PgSnapshot snapshot);
 
-    [LoggerMessage(EventId = 2, EventName = "Reloading", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 1002, EventName = "Reloading", Level = LogLevel.Warning,
         Message = "Loading all counts afresh, because {Reason}.")]
     private static partial void LogReload(ILogger logger, string reason);
 
-    [LoggerMessage(EventId = 3, EventName = "SessionBroken", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 1003, EventName = "SessionBroken", Level = LogLevel.Warning,
         Message = "The database cannot be followed: {Reason}. Trying again in {Seconds:F2} s.")]
     private static partial void LogBroken(ILogger logger, string reason, double seconds);
 
-    [LoggerMessage(EventId = 4, EventName = "FeedFailed", Level = LogLevel.Error,
+    [LoggerMessage(EventId = 1004, EventName = "FeedFailed", Level = LogLevel.Error,
         Message = "The feed failed. Trying again in {Seconds:F2} s.")]
     private static partial void LogUnexpected(ILogger logger, double seconds, Exception exception);
 
-    [LoggerMessage(EventId = 5, EventName = "NotificationsDoNotArrive", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 1005, EventName = "NotificationsDoNotArrive", Level = LogLevel.Warning,
         Message = "Notifications do not arrive, as behind a pooler of connections: changes show up to {Milliseconds} ms late. Connect straight to the server.")]
     private static partial void LogDeaf(ILogger logger, double milliseconds);
 
-    [LoggerMessage(EventId = 6, EventName = "CountsNotProven", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 1006, EventName = "CountsNotProven", Level = LogLevel.Warning,
         Message = "The counts are not LIVE until this is mended: {Problems}.")]
     private static partial void LogProblems(ILogger logger, string problems);
 }

@@ -17,7 +17,7 @@ internal sealed class FeedOptions
     /// <summary>The longest pause between reads of the change log while writers' transactions are open.</summary>
     [Description("The longest pause between reads of the change log while writers' transactions are open.")]
     [Range(typeof(TimeSpan), "00:00:00.001", "00:00:01")]
-    public TimeSpan MaxDrainPause { get; set; } = TimeSpan.FromMilliseconds(15);
+    public TimeSpan MaxDrainPause { get; set; } = TimeSpan.FromMilliseconds(8);
 
     /// <summary>The change log is read this often when nothing happens, which proves the counts' age.</summary>
     [Description("The change log is read this often when nothing happens, which proves the counts' age.")]

@@ -1,11 +1,10 @@
 using CacheService.Counts;
-using CacheService.Health;
 using Microsoft.Extensions.Options;
 
 namespace CacheService.Feed;
 
 /// <summary>What is known of the feed. Written by the feed, read by anybody; thread-safe.</summary>
-internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> options, TimeProvider time) : IServingStatus
+internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> options, TimeProvider time)
 {
     private FeedCondition _condition = new(FeedState.Starting, "starting: connecting to the database");
     private readonly long _startedAt = time.GetTimestamp();
@@ -44,7 +43,7 @@ internal sealed class FeedStatus(CountsStore store, IOptions<FeedOptions> option
     /// <summary>How long the service has been running.</summary>
     public TimeSpan Uptime => time.GetElapsedTime(_startedAt);
 
-    /// <inheritdoc/>
+    /// <summary>Whether the counts follow the database.</summary>
     public bool IsServing => Condition.State == FeedState.Live;
 
     /// <summary>Whether the feed goes on from step to step, be they successful or not: a database that is away is no reason to replace the service.</summary>

@@ -89,19 +89,19 @@ internal sealed partial class LeaseKeeper(
         _warnedOfQueue = isHigh;
     }
 
-    [LoggerMessage(EventId = 10, EventName = "LeaseRenewalFailed", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 1010, EventName = "LeaseRenewalFailed", Level = LogLevel.Warning,
         Message = "The lease could not be renewed: {Reason}")]
     private static partial void LogRenewalFailed(ILogger logger, string reason);
 
-    [LoggerMessage(EventId = 11, EventName = "ChangeLogCareFailed", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 1011, EventName = "ChangeLogCareFailed", Level = LogLevel.Warning,
         Message = "The change log could not be trimmed, and grows: {Reason}")]
     private static partial void LogCareFailed(ILogger logger, string reason);
 
-    [LoggerMessage(EventId = 12, EventName = "SessionsOfTheGoneEnded", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 1012, EventName = "SessionsOfTheGoneEnded", Level = LogLevel.Warning,
         Message = "Ended {Sessions} sessions of a cache that has not been heard of for {Seconds} s.")]
     private static partial void LogSessionsEnded(ILogger logger, long sessions, double seconds);
 
-    [LoggerMessage(EventId = 13, EventName = "NotificationQueueFills", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 1013, EventName = "NotificationQueueFills", Level = LogLevel.Warning,
         Message = "The server's notification queue is {Usage:P1} full: a session that has run LISTEN does not read, or sits in a transaction (see pg_stat_activity). When it is full, commits that notify fail.")]
     private static partial void LogQueueFills(ILogger logger, double usage);
 }

@@ -33,6 +33,6 @@ internal sealed partial class ClosedConnections(TimeProvider time, ILogger<Close
     }
 
     // Not more, because a client could fill the log with it.
-    [LoggerMessage(EventId = 1, EventName = "ConnectionLetGo", Level = LogLevel.Debug, Message = "Connection {ConnectionId} is closed, but not all of its calls have ended; it is let go of.")]
+    [LoggerMessage(EventId = 3010, EventName = "ConnectionLetGo", Level = LogLevel.Debug, Message = "Connection {ConnectionId} is closed, but not all of its calls have ended; it is let go of.")]
     private static partial void LogLetGo(ILogger logger, string connectionId);
 }

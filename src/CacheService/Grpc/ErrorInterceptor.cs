@@ -11,7 +11,7 @@ using Npgsql;
 namespace CacheService.Grpc;
 
 /// <summary>Turns exceptions into gRPC errors. A caller sees words of ours only; what else there is to know goes to the log.</summary>
-internal sealed partial class ErrorInterceptor(DatabaseAddress address, ILogger<ErrorInterceptor> logger) : Interceptor
+internal sealed partial class ErrorInterceptor(DatabaseAddress address, IHostApplicationLifetime lifetime, ILogger<ErrorInterceptor> logger) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
@@ -44,7 +44,7 @@ internal sealed partial class ErrorInterceptor(DatabaseAddress address, ILogger<
     {
         try
         {
-            await continuation(new SentMessages<TRequest>(requestStream), responseStream, context);
+            await continuation(new SentMessages<TRequest>(requestStream, lifetime.ApplicationStopping), responseStream, context);
         }
         catch (Exception e) when (e is not RpcException)
         {
@@ -92,9 +92,9 @@ internal sealed partial class ErrorInterceptor(DatabaseAddress address, ILogger<
         _ => StatusCode.Unavailable,
     };
 
-    [LoggerMessage(EventId = 1, EventName = "DatabaseUnavailable", Level = LogLevel.Warning, Message = "{Method}: {Reason}")]
+    [LoggerMessage(EventId = 3001, EventName = "DatabaseUnavailable", Level = LogLevel.Warning, Message = "{Method}: {Reason}")]
     private static partial void LogDatabase(ILogger logger, string method, string reason);
 
-    [LoggerMessage(EventId = 2, EventName = "HandlerFailed", Level = LogLevel.Error, Message = "{Method} failed.")]
+    [LoggerMessage(EventId = 3002, EventName = "HandlerFailed", Level = LogLevel.Error, Message = "{Method} failed.")]
     private static partial void LogUnexpected(ILogger logger, string method, Exception exception);
 }

@@ -1,15 +1,16 @@
-using CacheService.Grpc.Reflection;
 using CacheService.Grpc.Serialization;
 using CacheService.Health;
 using CacheService.Messages;
 using CacheService.Security;
 using Grpc.AspNetCore.Server;
 using Grpc.AspNetCore.Server.Model;
-using Grpc.Reflection.V1;
+using Grpc.Reflection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using TweetCounts.V1;
-using HealthV1 = Grpc.Health.V1.Health;
+using HealthFile = CacheService.Health.Protocol.HealthReflection;
+using ReflectionV1 = Grpc.Reflection.V1.ServerReflection;
+using ReflectionV1Alpha = Grpc.Reflection.V1Alpha.ServerReflection;
 
 namespace CacheService.Grpc;
 
@@ -35,16 +36,25 @@ internal static class GrpcServices
         builder.Services.AddSingleton<WatchStreams>();
         builder.Services.AddSingleton<TweetCountsGrpcService>();
         builder.Services.AddSingleton<IServiceMethodProvider<TweetCountsGrpcService>, TweetCountsMethods>();
-        builder.Services.AddSingleton<HealthService>();
-        builder.Services.AddSingleton(new DescriptorIndex(TweetCountsService.Descriptor, HealthV1.Descriptor, ServerReflection.Descriptor));
-        builder.Services.AddSingleton<ReflectionService>();
+        builder.Services.AddReflection();
     }
 
     /// <summary>Maps the services.</summary>
     public static void MapGrpcApi(this WebApplication app)
     {
         app.MapGrpcService<TweetCountsGrpcService>().RequireRights(app);
-        app.MapGrpcService<HealthService>().DisableRateLimiting().RequireRights(app);
-        app.MapGrpcService<ReflectionService>().RequireRights(app);
+        app.MapGrpcHealthChecksService().DisableRateLimiting().RequireRights(app);
+        app.MapGrpcService<HealthList>().DisableRateLimiting().RequireRights(app);
+        app.MapGrpcReflectionService().RequireRights(app);
+    }
+
+    private static void AddReflection(this IServiceCollection services)
+    {
+        // Told here, because it looks for the descriptors of services in their generated base classes, which TweetCountsGrpcService has none of.
+        Google.Protobuf.Reflection.ServiceDescriptor[] described =
+            [HealthFile.Descriptor.Services.Single(), ReflectionV1.Descriptor, ReflectionV1Alpha.Descriptor, TweetCountsService.Descriptor];
+        services.AddSingleton(new ReflectionServiceImpl(described));
+        services.AddSingleton(new ReflectionV1ServiceImpl(described));
+        services.AddGrpcReflection();
     }
 }

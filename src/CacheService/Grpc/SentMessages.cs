@@ -3,16 +3,24 @@ using Grpc.Core;
 
 namespace CacheService.Grpc;
 
-/// <summary>What a client sends on a stream. What goes wrong with it is the client's error, and told as such.</summary>
-internal sealed class SentMessages<T>(IAsyncStreamReader<T> messages) : IAsyncStreamReader<T>
+/// <summary>
+/// What a client sends on a stream. What goes wrong with it is the client's error, and told as such. It ends when the service stops: a client that keeps its
+/// stream open must not hold up a shutdown.
+/// </summary>
+internal sealed class SentMessages<T>(IAsyncStreamReader<T> messages, CancellationToken stopping) : IAsyncStreamReader<T>
 {
     public T Current => messages.Current;
 
     public async Task<bool> MoveNext(CancellationToken cancellationToken)
     {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
         try
         {
-            return await messages.MoveNext(cancellationToken);
+            return await messages.MoveNext(ended.Token);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "the server is shutting down"));
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException)
         {

@@ -1,5 +1,5 @@
 using CacheService.Feed;
-using CacheService.Shutdown;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 
 namespace CacheService.Http;
 
@@ -15,22 +15,19 @@ internal static class HealthEndpoints
     {
         // For everybody: see Security.MethodRights.
         var health = endpoints.MapGroup("/health").AllowAnonymous().DisableRateLimiting();
-        health.MapGet("", Ready);
-        health.MapGet("/ready", Ready);
+        var ready = new HealthCheckOptions
+        {
+            ResponseWriter = static (context, report) =>
+            {
+                context.Response.ContentType = "text/plain; charset=utf-8";
+                return context.Response.WriteAsync($"{report.Entries.Values.Single().Description}\n", context.RequestAborted);
+            },
+        };
+        var get = new HttpMethodMetadata([HttpMethods.Get]);
+        health.MapHealthChecks("", ready).WithMetadata(get);
+        health.MapHealthChecks("/ready", ready).WithMetadata(get);
         health.MapGet("/live", (FeedStatus status) => status.IsCycling
             ? Results.Text("the feed cycles\n")
             : Results.Text("the feed hangs\n", statusCode: StatusCodes.Status503ServiceUnavailable));
-    }
-
-    private static IResult Ready(FeedStatus status, Ending ending)
-    {
-        if (ending.HasBegun)
-        {
-            return Results.Text("stopping\n", statusCode: StatusCodes.Status503ServiceUnavailable);
-        }
-
-        var condition = status.Condition;
-        var words = condition.IsForEverybody ? condition.Detail : condition.State.ToString().ToLowerInvariant();
-        return Results.Text($"{words}\n", statusCode: condition.State == FeedState.Live ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable);
     }
 }

@@ -50,7 +50,7 @@ internal sealed partial class EmbeddedPostgresHost(DatabaseAddress address, IOpt
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    [LoggerMessage(EventId = 20, EventName = "KeywordsLeftOut", Level = LogLevel.Information,
+    [LoggerMessage(EventId = 2020, EventName = "KeywordsLeftOut", Level = LogLevel.Information,
         Message = "Of ConnectionStrings:Postgres the service does not use {Keywords}: how its connections are used it sets itself (see Database:MaxConnections).")]
     private static partial void LogLeftOut(ILogger logger, IReadOnlyList<string> keywords);
 }

@@ -333,7 +333,7 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
         return builder;
     }
 
-    [LoggerMessage(EventId = 1, EventName = "NoRoomForConnections", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 2001, EventName = "NoRoomForConnections", Level = LogLevel.Warning,
         Message = "The database has no room for another connection: {Reason}. The service uses up to {MaxConnections} (Database:MaxConnections); allow its role as many. Until then readers of texts wait for one.")]
     private static partial void LogNoRoom(ILogger logger, string reason, int maxConnections);
 }

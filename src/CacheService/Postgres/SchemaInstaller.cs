@@ -265,10 +265,10 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    [LoggerMessage(EventId = 1, EventName = "SchemaFileApplied", Level = LogLevel.Information, Message = "Applied sql/{File} to the database.")]
+    [LoggerMessage(EventId = 2010, EventName = "SchemaFileApplied", Level = LogLevel.Information, Message = "Applied sql/{File} to the database.")]
     private static partial void LogApplied(ILogger logger, string file);
 
-    [LoggerMessage(EventId = 2, EventName = "ActivityIndexMissing", Level = LogLevel.Warning,
+    [LoggerMessage(EventId = 2011, EventName = "ActivityIndexMissing", Level = LogLevel.Warning,
         Message = "tweet.activity has no index that begins with messageid: audits and the view are slow without it. Create it, without holding up writers: "
             + "create index concurrently on tweet.activity (messageid) (where it is partitioned: on each partition, then without concurrently on tweet.activity)")]
     private static partial void LogIndexMissing(ILogger logger);

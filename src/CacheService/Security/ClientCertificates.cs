@@ -95,9 +95,9 @@ internal sealed partial class ClientCertificates : ISettingsCheck
         return policy;
     }
 
-    [LoggerMessage(EventId = 1, EventName = "AuthorityRenewed", Level = LogLevel.Information, Message = "The authorities of clients' certificates in {Path} were renewed; new connections are held against them.")]
+    [LoggerMessage(EventId = 4003, EventName = "AuthorityRenewed", Level = LogLevel.Information, Message = "The authorities of clients' certificates in {Path} were renewed; new connections are held against them.")]
     private static partial void LogRenewed(ILogger logger, string path);
 
-    [LoggerMessage(EventId = 2, EventName = "AuthorityUseless", Level = LogLevel.Warning, Message = "The new authorities of clients' certificates in {Path} are of no use, and the old ones still hold: {Reason}")]
+    [LoggerMessage(EventId = 4004, EventName = "AuthorityUseless", Level = LogLevel.Warning, Message = "The new authorities of clients' certificates in {Path} are of no use, and the old ones still hold: {Reason}")]
     private static partial void LogUseless(ILogger logger, string path, string reason);
 }

@@ -17,6 +17,7 @@ internal static class MethodRights
         [$"{Counts}/WatchCounts"] = Rights.Watch,
         [$"{Counts}/AuditNow"] = Rights.Admin,
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = Rights.Read,
+        ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = Rights.Read,
         // Who balances load has no key, and learns nothing but whether to send calls here.
         ["/grpc.health.v1.Health/Check"] = Rights.None,
         ["/grpc.health.v1.Health/List"] = Rights.None,

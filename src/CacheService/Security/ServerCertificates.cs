@@ -118,9 +118,9 @@ internal sealed partial class ServerCertificates(IConfiguration configuration, I
 
     private static string Text(byte[] content) => Encoding.UTF8.GetString(content);
 
-    [LoggerMessage(EventId = 1, EventName = "CertificateRenewed", Level = LogLevel.Information, Message = "The certificate in {Path} was renewed; new connections are shown it.")]
+    [LoggerMessage(EventId = 4001, EventName = "CertificateRenewed", Level = LogLevel.Information, Message = "The certificate in {Path} was renewed; new connections are shown it.")]
     private static partial void LogRenewed(ILogger logger, string path);
 
-    [LoggerMessage(EventId = 2, EventName = "CertificateUseless", Level = LogLevel.Warning, Message = "The new certificate in {Path}, or its key, is of no use, and the old one is still shown: {Reason}")]
+    [LoggerMessage(EventId = 4002, EventName = "CertificateUseless", Level = LogLevel.Warning, Message = "The new certificate in {Path}, or its key, is of no use, and the old one is still shown: {Reason}")]
     private static partial void LogUseless(ILogger logger, string path, string reason);
 }

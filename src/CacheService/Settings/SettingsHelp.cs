@@ -28,6 +28,20 @@ internal static class SettingsHelp
         (EmbeddedOptions.Section, typeof(EmbeddedOptions)),
     ];
 
+    /// <summary>What belongs to the connection string, to Kestrel and to the log, which have classes of their own; the most useful of it.</summary>
+    public static IReadOnlyList<(string Name, string Description, string Default)> Standard { get; } =
+    [
+        ("ConnectionStrings:Postgres",
+            "Npgsql's form, or a URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Where it is and who the service is there; how connections are used the service sets itself.",
+            "an embedded PostgreSQL"),
+        ("Kestrel:Endpoints:Grpc:Url", "Where gRPC is served (HTTP/2).", "http://127.0.0.1:5080"),
+        ("Kestrel:Endpoints:Http:Url", "Where /health is served, to everybody (HTTP/1.1).", "http://127.0.0.1:5081"),
+        ("Kestrel:Endpoints:Grpc:Certificate:Path", "The server's certificate, for an https address: PEM with its key, or PFX. May be replaced at any time.", "none"),
+        ("Kestrel:Endpoints:Grpc:Certificate:KeyPath", "Its key, where that has a file of its own.", "none"),
+        ("Kestrel:Endpoints:Grpc:Certificate:Password", "The password of the key or of the PFX.", "none"),
+        ("Logging:Console:FormatterName", "The form of the log: simple, json or systemd.", "simple"),
+    ];
+
     /// <summary>The whole text.</summary>
     public static string Text => $"""
         CacheService: retweet and like counts from memory, exact, over gRPC.
@@ -43,13 +57,7 @@ internal static class SettingsHelp
             --Security:ApiKeys:0:Name=dashboard --Security:ApiKeys:0:Sha256=... --Security:ApiKeys:0:Rights=Read,Watch
 
         Settings, also as environment variables (Feed__HeartbeatInterval) or in appsettings.json:
-          ConnectionStrings:Postgres       Npgsql's form, or a URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full
-                                           Where it is and who the service is there; how connections are used the service sets itself. Default: an embedded PostgreSQL.
-          Kestrel:Endpoints:Grpc:Url       Where gRPC is served (HTTP/2). Default: http://127.0.0.1:5080
-          Kestrel:Endpoints:Http:Url       Where /health is served, to everybody (HTTP/1.1). Default: http://127.0.0.1:5081
-          Kestrel:Endpoints:Grpc:Certificate:Path, KeyPath, Password
-                                           The server's certificate, for an https address: PEM with its key, or PFX. May be replaced at any time.
-          Logging:Console:FormatterName    The form of the log: simple, json or systemd. Default: simple
+        {string.Join(Environment.NewLine, Standard.Select(setting => $"  {setting.Name,-32} {setting.Description} Default: {setting.Default}"))}
 
         {string.Join(Environment.NewLine, Sections.SelectMany(section => Lines(section.Section, section.Options)))}
         """;

@@ -1,4 +1,3 @@
-using CacheService.Health;
 using CacheService.Settings;
 
 namespace CacheService.Shutdown;
@@ -11,7 +10,6 @@ internal static class ShutdownServices
     {
         builder.Services.AddSettings<ShutdownOptions, ShutdownOptionsValidator>(builder.Configuration, ShutdownOptions.Section);
         builder.Services.AddSingleton<Ending>();
-        builder.Services.AddSingleton<IServingStatus, Readiness>();
         builder.Services.AddSingleton<IHostLifetime, SignalLifetime>();
         // A frozen database or a client that holds on must not keep the service from stopping.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(3));

@@ -100,13 +100,13 @@ internal sealed partial class SignalLifetime(
         }
     }
 
-    [LoggerMessage(EventId = 1, EventName = "Stopping", Level = LogLevel.Information, Message = "{Signal}: the service stops.")]
+    [LoggerMessage(EventId = 6001, EventName = "Stopping", Level = LogLevel.Information, Message = "{Signal}: the service stops.")]
     private static partial void LogStopping(ILogger logger, PosixSignal signal);
 
-    [LoggerMessage(EventId = 2, EventName = "Draining", Level = LogLevel.Information,
+    [LoggerMessage(EventId = 6002, EventName = "Draining", Level = LogLevel.Information,
         Message = "{Signal}: the service is not ready any more, answers calls for {Seconds} s (Shutdown:DrainPeriod), and stops. A second signal ends it at once.")]
     private static partial void LogDraining(ILogger logger, PosixSignal signal, double seconds);
 
-    [LoggerMessage(EventId = 3, EventName = "EndingAtOnce", Level = LogLevel.Warning, Message = "{Signal}: the service ends at once.")]
+    [LoggerMessage(EventId = 6003, EventName = "EndingAtOnce", Level = LogLevel.Warning, Message = "{Signal}: the service ends at once.")]
     private static partial void LogEnding(ILogger logger, PosixSignal signal);
 }

@@ -96,6 +96,26 @@ internal sealed class DriftTests
         await service.AssertEqualsViewAsync(database);
     }
 
+    /// <summary>What the cache remembers of a message that does not exist may be a part of the difference, or not.</summary>
+    [Test]
+    public async Task Message_ThatCameUnnoticedAfterItsActivity_IsLoadedAfresh()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(3);
+        await database.ExecuteAsync("set local session_replication_role = replica; insert into tweet.activity (messageid, action) values (900, 'rt'), (900, 'fav')");
+        await service.AssertEqualsViewAsync(database);
+        await database.ExecuteAsync(Unrecorded("insert into tweet.message (messageid, userid, message) values (900, 1, 'late')"));
+        var loads = service.Log.Count("CountsLoaded");
+
+        var audit = await service.Client.AuditNowAsync(new AuditNowRequest());
+
+        Assert.That(audit.FirstDifferences.Select(difference => difference.MessageId), Is.EqualTo(new[] { 900L }));
+        await Wait.UntilAsync(() => service.Log.Count("CountsLoaded") == loads + 1, RunningService.Patience, "everything is loaded afresh");
+        await service.AssertEqualsViewAsync(database);
+        Assert.That((await service.Client.AuditNowAsync(new AuditNowRequest())).Differences, Is.Zero);
+    }
+
     [Test]
     public async Task Audit_WhileTriggersAreOff_SaysWhichInsteadOfComparing()
     {

@@ -2,12 +2,13 @@ using System.Collections.Concurrent;
 using CacheService.Client;
 using CacheService.IntegrationTests.Infrastructure;
 using Grpc.Core;
+using Microsoft.Extensions.Time.Testing;
 
 namespace CacheService.IntegrationTests.Client;
 
 public sealed class MirrorTests
 {
-    private readonly SteppedTime _time = new();
+    private readonly FakeTimeProvider _time = new();
     private ScriptedServer _server = null!;
     private TweetCountsClient _client = null!;
     private CountsMirror _mirror = null!;

@@ -1,6 +1,7 @@
 using CacheService.Client;
 using CacheService.IntegrationTests.Infrastructure;
 using Grpc.Core;
+using Microsoft.Extensions.Time.Testing;
 
 namespace CacheService.IntegrationTests.Client;
 
@@ -181,7 +182,7 @@ public sealed class WatchTests
     [Test]
     public async Task Watch_ServerSilent_IsTakenForDeadAfterThreeHeartbeats()
     {
-        var time = new SteppedTime();
+        var time = new FakeTimeProvider();
         using var client = ScriptedServer.ClientOf(time, _server);
         await using var reader = new WatchReader(client, WatchOptions.All with { Heartbeat = TimeSpan.FromSeconds(10) });
         var synced = reader.UntilAsync<WatchUpdate.Synced>();

@@ -2,11 +2,11 @@ using Testcontainers.PostgreSql;
 
 namespace CacheService.IntegrationTests.Infrastructure;
 
-/// <summary>PostgreSQL in a container; compiled with -p:UseTestcontainers=true only.</summary>
-internal sealed class ContainerServer : IAsyncDisposable
+/// <summary>PostgreSQL in a container of Docker's.</summary>
+/// <param name="image">Such as <c>postgres:17-alpine</c>.</param>
+internal sealed class ContainerServer(string image) : IAsyncDisposable
 {
-    private readonly PostgreSqlContainer _container = new PostgreSqlBuilder()
-        .WithImage("postgres:17-alpine")
+    private readonly PostgreSqlContainer _container = new PostgreSqlBuilder(image)
         .WithCommand("-c", "fsync=off", "-c", "max_connections=200", "-c", "max_prepared_transactions=0")
         .Build();
 

@@ -5,11 +5,12 @@ namespace CacheService.IntegrationTests.Infrastructure;
 
 /// <summary>
 /// The PostgreSQL that all tests of a run share: a private one; or the one that TWCACHE_TEST_POSTGRES, a connection string of a role that
-/// may create databases and roles, names; or a container with -p:UseTestcontainers=true.
+/// may create databases and roles, names; or a container of the image that TWCACHE_TEST_CONTAINER names, such as <c>postgres:17-alpine</c>.
 /// </summary>
 internal static class TestServer
 {
     private const string ExternalServer = "TWCACHE_TEST_POSTGRES";
+    private const string ContainerImage = "TWCACHE_TEST_CONTAINER";
 
     // Data that nobody needs after a crash.
     private static readonly Dictionary<string, string> FastSettings = new()
@@ -34,11 +35,14 @@ internal static class TestServer
             return;
         }
 
-#if USE_TESTCONTAINERS
-        var container = new ContainerServer();
-        _stop = async () => await container.DisposeAsync();
-        _connectionString = await container.StartAsync();
-#else
+        if (Environment.GetEnvironmentVariable(ContainerImage) is { Length: > 0 } image)
+        {
+            var container = new ContainerServer(image);
+            _stop = async () => await container.DisposeAsync();
+            _connectionString = await container.StartAsync();
+            return;
+        }
+
         await TestFolders.RemoveLeftoversAsync();
         var folder = TestFolders.NewPath();
         var server = await StartEmbeddedAsync(folder);
@@ -48,7 +52,6 @@ internal static class TestServer
             TestFolders.Delete(folder);
         };
         _connectionString = server.ConnectionString;
-#endif
     }
 
     internal static Task StopAsync() => _stop();

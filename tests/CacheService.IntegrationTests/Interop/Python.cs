@@ -1,24 +1,12 @@
-using System.ComponentModel;
-using System.Data;
 using System.Diagnostics;
-using System.Globalization;
-using System.Text;
 using CacheService.IntegrationTests.Infrastructure;
-using Npgsql;
 
 namespace CacheService.IntegrationTests.Interop;
 
-/// <summary>A Python that has gRPC, with stubs that its own tools have made from <c>protos/</c>; runs the programs that lie in this folder.</summary>
+/// <summary>A Python that has gRPC, with stubs that its own tools have made from the .proto files; runs the programs that lie in this folder.</summary>
 internal sealed class Python : IDisposable
 {
     private const string InterpreterVariable = "TWCACHE_TEST_PYTHON";
-
-    /// <summary>What a program prints before a statement that it wants to have run.</summary>
-    private const string SqlRequest = "sql ";
-
-    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(60);
-    private static readonly string Programs = Path.Combine(AppContext.BaseDirectory, "Interop");
-    private static readonly string Protos = Path.Combine(AppContext.BaseDirectory, "protos");
 
     private readonly string _interpreter;
     private readonly DirectoryInfo _stubs = Directory.CreateTempSubdirectory("cacheservice-python-");
@@ -32,7 +20,7 @@ internal sealed class Python : IDisposable
         string?[] candidates = [Environment.GetEnvironmentVariable(InterpreterVariable), "python3", "/usr/bin/python3"];
         foreach (var candidate in candidates.OfType<string>().Where(candidate => candidate.Length > 0))
         {
-            if (await CanImportGrpcAsync(candidate))
+            if ((await ForeignProgram.RunToEndAsync(StartInfo(candidate, ["-c", "import grpc, grpc_tools"], modules: null))).ExitCode == 0)
             {
                 var python = new Python(candidate);
                 await python.MakeStubsAsync();
@@ -51,127 +39,32 @@ internal sealed class Python : IDisposable
     /// <param name="program">Its name, without .py.</param>
     /// <param name="database">Where it has statements run, over one connection.</param>
     /// <param name="arguments">Its arguments.</param>
-    public async Task RunAsync(string program, TestDatabase database, params string[] arguments)
-    {
-        var settings = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false };
-        await using var connection = new NpgsqlConnection(settings.ConnectionString);
-        using var patience = new CancellationTokenSource(TimeLimit);
-        using var process = Start(_interpreter, [Path.Combine(Programs, $"{program}.py"), .. arguments], _stubs.FullName);
-        var output = new StringBuilder();
-        var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
-        try
-        {
-            while (await process.StandardOutput.ReadLineAsync(patience.Token) is { } line)
-            {
-                output.AppendLine(line);
-                if (line.StartsWith(SqlRequest, StringComparison.Ordinal))
-                {
-                    await process.StandardInput.WriteLineAsync(await RunSqlAsync(connection, line[SqlRequest.Length..], patience.Token));
-                    await process.StandardInput.FlushAsync(patience.Token);
-                }
-            }
-
-            await process.WaitForExitAsync(patience.Token);
-        }
-        catch (OperationCanceledException) when (patience.IsCancellationRequested)
-        {
-            End(process);
-            Assert.Fail($"{program}.py was ended after {TimeLimit.TotalSeconds} seconds. It said:\n{output}{await errors}");
-        }
-        catch (PostgresException e)
-        {
-            End(process);
-            Assert.Fail($"the last statement of {program}.py failed: {e.MessageText}. It said:\n{output}{await errors}");
-        }
-        finally
-        {
-            End(process);
-        }
-
-        // An exit code alone would be right for a program that checked nothing.
-        var cameToItsEnd = output.ToString().TrimEnd().EndsWith("\ndone", StringComparison.Ordinal);
-        Assert.That((process.ExitCode, cameToItsEnd), Is.EqualTo((0, true)), $"{program}.py said:\n{output}{await errors}");
-    }
+    public Task RunAsync(string program, TestDatabase database, params string[] arguments) => ForeignProgram.RunAsync(
+        $"{program}.py", StartInfo(_interpreter, [Path.Combine(ForeignProgram.Folder, $"{program}.py"), .. arguments], _stubs.FullName), database);
 
     public void Dispose() => _stubs.Delete(recursive: true);
-
-    private static async Task<string> RunSqlAsync(NpgsqlConnection connection, string statement, CancellationToken cancellationToken)
-    {
-        if (connection.State == ConnectionState.Closed)
-        {
-            await connection.OpenAsync(cancellationToken);
-        }
-
-        await using var command = new NpgsqlCommand(statement, connection);
-        return Convert.ToString(await command.ExecuteScalarAsync(cancellationToken), CultureInfo.InvariantCulture) ?? "";
-    }
-
-    private static async Task<bool> CanImportGrpcAsync(string interpreter)
-    {
-        try
-        {
-            return (await RunToEndAsync(interpreter, ["-c", "import grpc, grpc_tools"])).ExitCode == 0;
-        }
-        catch (Win32Exception)
-        {
-            // There is no such program.
-            return false;
-        }
-    }
 
     private async Task MakeStubsAsync()
     {
         // The standard services lie in protos/grpc/. Their stubs must not: in a package "grpc" nobody finds them beside Python's of that name.
-        var standard = Path.Combine(Protos, "grpc");
-        foreach (var file in Directory.EnumerateFiles(Protos, "*.proto", SearchOption.AllDirectories))
+        var standard = Path.Combine(ForeignProgram.Protos, "grpc");
+        foreach (var file in Directory.EnumerateFiles(ForeignProgram.Protos, "*.proto", SearchOption.AllDirectories))
         {
-            var root = file.StartsWith(standard + Path.DirectorySeparatorChar, StringComparison.Ordinal) ? standard : Protos;
+            var root = file.StartsWith(standard + Path.DirectorySeparatorChar, StringComparison.Ordinal) ? standard : ForeignProgram.Protos;
             string[] options = [$"--proto_path={root}", $"--python_out={_stubs.FullName}", $"--grpc_python_out={_stubs.FullName}"];
-            var made = await RunToEndAsync(_interpreter, ["-m", "grpc_tools.protoc", .. options, Path.GetRelativePath(root, file)]);
+            var made = await ForeignProgram.RunToEndAsync(StartInfo(_interpreter, ["-m", "grpc_tools.protoc", .. options, Path.GetRelativePath(root, file)], modules: null));
             Assert.That(made.ExitCode, Is.Zero, $"stubs of {file}: {made.Output}");
         }
     }
 
-    private static async Task<(int ExitCode, string Output)> RunToEndAsync(string interpreter, IEnumerable<string> arguments)
+    private static ProcessStartInfo StartInfo(string interpreter, IEnumerable<string> arguments, string? modules)
     {
-        using var patience = new CancellationTokenSource(TimeLimit);
-        using var process = Start(interpreter, arguments, modules: null);
-        try
-        {
-            var output = await Task.WhenAll(
-                process.StandardOutput.ReadToEndAsync(patience.Token), process.StandardError.ReadToEndAsync(patience.Token));
-            await process.WaitForExitAsync(patience.Token);
-            return (process.ExitCode, string.Concat(output));
-        }
-        finally
-        {
-            End(process);
-        }
-    }
-
-    private static Process Start(string interpreter, IEnumerable<string> arguments, string? modules)
-    {
-        var start = new ProcessStartInfo(interpreter, arguments)
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
+        var start = ForeignProgram.StartInfo(interpreter, arguments);
         string?[] folders = [modules, Environment.GetEnvironmentVariable("PYTHONPATH")];
         start.Environment["PYTHONPATH"] = string.Join(Path.PathSeparator, folders.OfType<string>());
         // Otherwise the programs leave their compiled modules in the folder of the tests.
         start.Environment["PYTHONDONTWRITEBYTECODE"] = "1";
         start.Environment["PYTHONUTF8"] = "1";
-        // The service is on this machine, whatever proxy there is to others.
-        start.Environment["no_grpc_proxy"] = "*";
-        return Process.Start(start)!;
-    }
-
-    private static void End(Process process)
-    {
-        if (!process.HasExited)
-        {
-            process.Kill(entireProcessTree: true);
-        }
+        return start;
     }
 }

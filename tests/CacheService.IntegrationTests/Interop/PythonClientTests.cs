@@ -22,7 +22,7 @@ internal sealed class PythonClientTests
     public async Task UnaryMethods_FromPython_AnswerAndFailAsTheyPromise()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await StartWithMessagesAsync(database);
+        await using var service = await InteropService.StartWithMessagesAsync(database);
         await _python.RunAsync("unary_calls", database, Address(service));
         await service.AssertEqualsViewAsync(database);
     }
@@ -31,7 +31,7 @@ internal sealed class PythonClientTests
     public async Task StandardServices_FromPython_SaySoAndDescribeTheApi()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await StartWithMessagesAsync(database);
+        await using var service = await InteropService.StartWithMessagesAsync(database);
         await _python.RunAsync("standard_services", database, Address(service));
     }
 
@@ -39,7 +39,7 @@ internal sealed class PythonClientTests
     public async Task WatchCounts_FromPython_TellsTheStateAndWhatChanges()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await StartWithMessagesAsync(database, "--Watch:MaxSubscriptions=2");
+        await using var service = await InteropService.StartWithMessagesAsync(database, "--Watch:MaxSubscriptions=2");
         await _python.RunAsync("watch_calls", database, Address(service));
         await WaitForNoWatchersAsync(service);
     }
@@ -49,7 +49,7 @@ internal sealed class PythonClientTests
     public async Task WatchCounts_ManyOverOneChannel_AreAllAnsweredAndOtherCallsToo(int watches)
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await StartWithMessagesAsync(database);
+        await using var service = await InteropService.StartWithMessagesAsync(database);
         await _python.RunAsync("many_watches", database, Address(service), $"{watches}");
         await WaitForNoWatchersAsync(service);
     }
@@ -59,7 +59,7 @@ internal sealed class PythonClientTests
     public async Task WatchCounts_CutOffWhileOthersWrite_GoesOnAndMissesNothing(string kind)
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await StartWithMessagesAsync(database);
+        await using var service = await InteropService.StartWithMessagesAsync(database);
         var seed = Random.Shared.Next();
         await TestContext.Out.WriteLineAsync($"seed {seed}");
         await _python.RunAsync("watch_resume", database, Address(service), kind, $"{seed}");
@@ -80,26 +80,11 @@ internal sealed class PythonClientTests
     public async Task Calls_WhileTheDatabaseIsAway_AreUnavailableToPythonWhereTheyAskForFreshness()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await StartWithMessagesAsync(database);
+        await using var service = await InteropService.StartWithMessagesAsync(database);
         await using var gate = await new TestDatabaseGate(database).CloseAsync();
         await gate.TerminateServiceAsync();
         await Wait.UntilAsync(() => service.Status.Condition.State == FeedState.Stale, RunningService.Patience, "the service is STALE");
         await _python.RunAsync("unavailable", database, Address(service), "stale");
-    }
-
-    /// <summary>Starts the service on 20 messages with known counts: see <c>unary_calls.py</c>.</summary>
-    private static async Task<RunningService> StartWithMessagesAsync(TestDatabase database, params string[] settings)
-    {
-        var service = await RunningService.StartAsync(database.ConnectionString, settings);
-        await database.AddMessagesAsync(20);
-        await database.ExecuteAsync(
-            """
-            insert into tweet.activity (messageid, action) select n, 'rt' from generate_series(1, 20) n, generate_series(1, n);
-            insert into tweet.activity (messageid, action) select 3, 'fav' from generate_series(1, 100);
-            insert into tweet.activity (messageid, action) values (1, 'de-rt'), (1, 'de-rt')
-            """);
-        await service.AssertEqualsViewAsync(database);
-        return service;
     }
 
     private static Task WaitForNoWatchersAsync(RunningService service) => Wait.UntilAsync(

@@ -6,15 +6,14 @@ import threading
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-from checks import check, check_error, check_that, finish
+from checks import check, check_error, finish
 from health.v1 import health_pb2, health_pb2_grpc
-from reflection.v1 import reflection_pb2, reflection_pb2_grpc
+from reflection.v1 import reflection_pb2
 
 PATIENCE = 20
-SERVICES = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "tweetcounts.v1.TweetCountsService"]
+SERVICES = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", "tweetcounts.v1.TweetCountsService"]
 
 channel = grpc.insecure_channel(sys.argv[1])
-reflector = reflection_pb2_grpc.ServerReflectionStub(channel)
 
 
 def health():
@@ -26,6 +25,9 @@ def health():
     unknown = health_pb2.HealthCheckRequest(service="none")
     check_error("Check of an unknown service", lambda: service.Check(unknown, timeout=PATIENCE), grpc.StatusCode.NOT_FOUND, "none")
 
+    statuses = service.List(health_pb2.HealthListRequest(), timeout=PATIENCE).statuses
+    check("List", {name: each.status for name, each in statuses.items()}, {"": serving, "tweetcounts.v1.TweetCountsService": serving})
+
     watch = service.Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
     check("Watch of the server", next(watch).status, serving)
     watch.cancel()
@@ -34,16 +36,22 @@ def health():
     watch.cancel()
 
 
-def ask(**request):
-    """Asks the reflection service one thing."""
-    return next(reflector.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(**request)]), timeout=PATIENCE))
+def reflect(version):
+    """The one method of a version of the reflection service; the versions differ in nothing but the name."""
+    return channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo",
+        reflection_pb2.ServerReflectionRequest.SerializeToString,
+        reflection_pb2.ServerReflectionResponse.FromString)
 
 
-def reflection():
+def reflection(version):
+    def ask(**request):
+        return next(reflect(version)(iter([reflection_pb2.ServerReflectionRequest(**request)]), timeout=PATIENCE))
+
     listed = sorted(service.name for service in ask(list_services="*").list_services_response.service)
-    check_that("reflection: services", set(SERVICES) <= set(listed), listed, SERVICES)
+    check(f"reflection {version}: services", listed, SERVICES)
     unknown = ask(file_containing_symbol="none.None").error_response
-    check("reflection: unknown symbol", unknown.error_code, grpc.StatusCode.NOT_FOUND.value[0])
+    check(f"reflection {version}: unknown symbol", unknown.error_code, grpc.StatusCode.NOT_FOUND.value[0])
 
     files = {}
     for content in ask(file_containing_symbol=SERVICES[-1]).file_descriptor_response.file_descriptor_proto:
@@ -65,7 +73,7 @@ def reflection():
     request, response = (message_class(pool, kind) for kind in (method.input_type, method.output_type))
     call = channel.unary_unary(f"/{SERVICES[-1]}/GetCounts", request.SerializeToString, response.FromString)
     counts = call(request(message_id=3), timeout=PATIENCE).counts
-    check("GetCounts, by reflection alone", (counts.message_id, counts.retweets, counts.likes), (3, 3, 100))
+    check(f"GetCounts, by reflection {version} alone", (counts.message_id, counts.retweets, counts.likes), (3, 3, 100))
 
 
 def abandoned_streams():
@@ -79,7 +87,7 @@ def abandoned_streams():
     question = reflection_pb2.ServerReflectionRequest(list_services="*")
     for _ in range(200):
         for questions in iter([question]), more_to_come(question):
-            stream = reflector.ServerReflectionInfo(questions, timeout=PATIENCE)
+            stream = reflect("v1")(questions, timeout=PATIENCE)
             next(stream)
             stream.cancel()
     gone.set()
@@ -94,6 +102,7 @@ def message_class(pool, descriptor):
 
 
 health()
-reflection()
+reflection("v1")
+reflection("v1alpha")
 abandoned_streams()
 finish()

@@ -1,4 +1,6 @@
 using CacheService.Client;
+using CacheService.Health;
+using CacheService.IntegrationTests.Grpc;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.IntegrationTests.Tool;
 using Grpc.Core;
@@ -88,12 +90,17 @@ internal sealed class ApiKeyTests
     {
         var health = new global::Grpc.Health.V1.Health.HealthClient(_service.Channel);
         Assert.That((await health.CheckAsync(new HealthCheckRequest())).Status, Is.EqualTo(HealthCheckResponse.Types.ServingStatus.Serving));
+        var list = await _service.Channel.CreateCallInvoker().AsyncUnaryCall(HealthList.Method, null, new CallOptions(), new CacheService.Health.Protocol.HealthListRequest());
+        Assert.That(list.Statuses, Has.Count.EqualTo(2));
+        using var watch = health.Watch(new HealthCheckRequest());
+        Assert.That(await watch.ResponseStream.MoveNext(CancellationToken.None), Is.True);
         using var http = new HttpClient();
         Assert.That(await http.GetStringAsync(new Uri(_service.HttpAddress, "health")), Is.EqualTo("live\n"));
     }
 
-    [Test]
-    public async Task Reflection_AsksForTheRightToRead()
+    [TestCase("v1")]
+    [TestCase("v1alpha")]
+    public async Task Reflection_AsksForTheRightToRead(string version)
     {
         Assert.That(await ReflectAsync(), Is.EqualTo(StatusCode.Unauthenticated));
         Assert.That(await ReflectAsync($"Bearer {Watcher.Key}"), Is.EqualTo(StatusCode.PermissionDenied));
@@ -101,9 +108,8 @@ internal sealed class ApiKeyTests
 
         async Task<StatusCode> ReflectAsync(params string[] authorization) => (await SecureCalls.StatusAsync(async () =>
         {
-            using var call = new ServerReflection.ServerReflectionClient(_service.Channel).ServerReflectionInfo(SecureCalls.Headers(authorization));
-            await call.RequestStream.WriteAsync(new ServerReflectionRequest { ListServices = "" });
-            Assert.That(await call.ResponseStream.MoveNext(CancellationToken.None), Is.True);
+            using var call = _service.Channel.Reflect(version, SecureCalls.Headers(authorization));
+            await call.AskAsync(new ServerReflectionRequest { ListServices = "" });
         })).StatusCode;
     }
 

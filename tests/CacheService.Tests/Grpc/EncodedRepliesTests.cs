@@ -5,6 +5,7 @@ using CacheService.Grpc.Serialization;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using TweetCounts.V1;
 using CountsMessage = TweetCounts.V1.Counts;
 using FeedState = TweetCounts.V1.FeedState;
@@ -20,14 +21,14 @@ internal sealed class EncodedRepliesTests
     private static readonly TimeSpan[] Ages =
         [TimeSpan.Zero, TimeSpan.FromTicks(1), TimeSpan.FromMilliseconds(3), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1) - TimeSpan.FromTicks(1), TimeSpan.FromDays(200) + TimeSpan.FromTicks(7)];
 
-    private ManualTime _time = null!;
+    private FakeTimeProvider _time = null!;
     private FeedStatus _status = null!;
     private EncodedReplies _replies = null!;
 
     [SetUp]
     public void SetUp()
     {
-        _time = new ManualTime();
+        _time = new FakeTimeProvider();
         _status = new FeedStatus(new CountsStore(1), Options.Create(new FeedOptions()), _time);
         _status.BecomeLive();
         _replies = new EncodedReplies(_status);

@@ -15,7 +15,7 @@ internal sealed partial class SqlFilesTests
         ["020_application.sql"] = (1, "696b08352c2139f4"),
         ["030_change_log.sql"] = (1, "50f087749b969bd8"),
         ["910_functions.sql"] = (1, "b9e6ea7b3c27afa3"),
-        ["920_triggers.sql"] = (1, "01407db84882555e"),
+        ["920_triggers.sql"] = (1, "51c4b9f0b7105066"),
         ["930_view.sql"] = (1, "961821b0215d81ab"),
         ["935_problems.sql"] = (1, "3e02b489eddd231e"),
         ["940_roles.sql"] = (1, "45cfc296c27b1cd6"),

@@ -1,6 +1,6 @@
 using CacheService.Security;
 using Google.Protobuf.Reflection;
-using Grpc.Reflection.V1;
+using CacheService.Health.Protocol;
 using TweetCounts.V1;
 
 namespace CacheService.Tests.Security;
@@ -8,7 +8,10 @@ namespace CacheService.Tests.Security;
 internal sealed class MethodRightsTests
 {
     private static IEnumerable<string> Methods =>
-        new ServiceDescriptor[] { TweetCountsService.Descriptor, global::Grpc.Health.V1.Health.Descriptor, ServerReflection.Descriptor }
+        new ServiceDescriptor[]
+        {
+            TweetCountsService.Descriptor, HealthReflection.Descriptor.Services.Single(), global::Grpc.Reflection.V1.ServerReflection.Descriptor, global::Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
+        }
             .SelectMany(service => service.Methods.Select(method => $"/{service.FullName}/{method.Name}"));
 
     [TestCaseSource(nameof(Methods))]

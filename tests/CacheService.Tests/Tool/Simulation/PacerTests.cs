@@ -1,4 +1,5 @@
 using CacheService.Tool.Simulation;
+using Microsoft.Extensions.Time.Testing;
 
 namespace CacheService.Tests.Tool.Simulation;
 
@@ -6,7 +7,7 @@ public sealed class PacerTests
 {
     private static readonly double[] FromNowOnTenASecond = [0, 0.1, 0.2, 0.3];
 
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Test]
     public void TryTakeTurn_OnTime_TurnsAreDueAtTheRate()

@@ -1,11 +1,12 @@
 using CacheService.Client;
 using CacheService.Tool.Watching;
+using Microsoft.Extensions.Time.Testing;
 
 namespace CacheService.Tests.Tool.Watching;
 
 public sealed class HighlightsTests
 {
-    private readonly ManualTime _time = new();
+    private readonly FakeTimeProvider _time = new();
 
     [Test]
     public void Of_NumbersThatChange_StandOutForTwoSeconds()
