@@ -90,7 +90,7 @@ internal sealed class RunScriptTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var script = RunScript.Start([], $"--ConnectionStrings:Postgres={database.ConnectionString}");
-        await script.UntilPrintedAsync("CountsFeed[1]");
+        await script.UntilPrintedAsync("Loaded the counts");
         Assert.That(ProcessSignals.WithDescendants(script.Id), Has.Length.EqualTo(2), "the script and the service");
         await ProcessSignals.SendAsync("TERM", script.Id);
         Assert.That(await script.UntilAllHaveEndedAsync(), Is.Zero);
