@@ -1,5 +1,4 @@
 using CacheService;
-using CacheService.Settings;
 
 if (args.Contains("--help") || args.Contains("-h"))
 {

@@ -1,10 +1,10 @@
+using CacheService.Api.Grpc;
+using CacheService.Api.Http;
 using CacheService.Auditing;
-using CacheService.Counts;
 using CacheService.Feed;
-using CacheService.Grpc;
 using CacheService.Health;
-using CacheService.Http;
 using CacheService.Postgres;
+using CacheService.Reading;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
@@ -29,6 +29,7 @@ internal static class ServiceApp
         builder.AddCounts();
         builder.AddFeed();
         builder.AddHealth();
+        builder.AddReading();
         builder.AddAuditing();
         builder.AddWatching();
         builder.AddSecurity();

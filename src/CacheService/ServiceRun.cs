@@ -1,3 +1,5 @@
+using CacheService.Feed;
+
 namespace CacheService;
 
 /// <summary>Runs the service to its end.</summary>

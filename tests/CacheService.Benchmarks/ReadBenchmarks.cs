@@ -1,7 +1,7 @@
 using BenchmarkDotNet.Attributes;
+using CacheService.Api.Grpc;
+using CacheService.Api.Grpc.Serialization;
 using CacheService.Counts;
-using CacheService.Grpc;
-using CacheService.Grpc.Serialization;
 using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,5 +1,5 @@
+using CacheService.Concurrency;
 using CacheService.Feed;
-using CacheService.Signals;
 using Microsoft.Extensions.Options;
 
 namespace CacheService.Auditing;

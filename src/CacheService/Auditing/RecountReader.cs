@@ -1,5 +1,6 @@
 using System.Data;
 using CacheService.Counts;
+using CacheService.Postgres;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -32,14 +33,9 @@ internal sealed class RecountReader(NpgsqlConnection connection)
     // the last message it is not even read.
     private const string RecountColumns = "m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)";
 
-    private const string CountedColumns =
-        """
-        messageid,
-        count(*) filter (where action::text = 'rt')  - count(*) filter (where action::text = 'de-rt')  as rts,
-        count(*) filter (where action::text = 'fav') - count(*) filter (where action::text = 'de-fav') as favs
-        """;
+    private static readonly string CountedColumns = $"messageid, {ActivitySums.Columns("action::text")}";
 
-    private const string RecountSql =
+    private static readonly string RecountSql =
         $"""
         select {RecountColumns}
           from tweet.message m
@@ -51,7 +47,7 @@ internal sealed class RecountReader(NpgsqlConnection connection)
          where m.messageid between $1 and $2
         """;
 
-    private const string RecountSomeSql =
+    private static readonly string RecountSomeSql =
         $"""
         select {RecountColumns}
           from tweet.message m

@@ -1,4 +1,5 @@
 using CacheService.Counts;
+using CacheService.Postgres;
 using Npgsql;
 
 namespace CacheService.Feed;
@@ -13,14 +14,13 @@ internal static class CountsLoader
 
     // Messages; and activity on messages that do not exist, or not yet, which no foreign key keeps out for sure: it does not bind children, nor who writes
     // under session_replication_role = replica.
-    private const string CopySql =
-        """
+    private static readonly string CopySql =
+        $"""
         copy (
             select coalesce(m.messageid, a.messageid)::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0), m.messageid is null
               from (select messageid from tweet.message where messageid is not null) m
               full join (select messageid,
-                                count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt')  as rts,
-                                count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav') as favs
+                                {ActivitySums.Columns()}
                            from tweet.activity
                           where messageid is not null
                           group by messageid) a using (messageid)

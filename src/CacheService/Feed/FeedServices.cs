@@ -5,7 +5,7 @@ namespace CacheService.Feed;
 /// <summary>Registers the feed.</summary>
 internal static class FeedServices
 {
-    /// <summary>Adds the feed, its status, and the gate for reads that ask for freshness.</summary>
+    /// <summary>Adds the feed and its status.</summary>
     public static void AddFeed(this WebApplicationBuilder builder)
     {
         builder.Services.AddSettings<FeedOptions, FeedOptionsValidator>(builder.Configuration, FeedOptions.Section);
@@ -14,7 +14,6 @@ internal static class FeedServices
         builder.Services.AddSingleton<WakeSignal>();
         builder.Services.AddSingleton<DrainRequests>();
         builder.Services.AddSingleton<FeedStatus>();
-        builder.Services.AddSingleton<ReadGate>();
         builder.Services.AddSingleton<SnapshotPin>();
         builder.Services.AddSingleton<Repairs>();
         builder.Services.AddHostedService<CountsFeed>();

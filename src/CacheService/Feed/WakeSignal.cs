@@ -1,4 +1,4 @@
-using CacheService.Signals;
+using CacheService.Concurrency;
 
 namespace CacheService.Feed;
 

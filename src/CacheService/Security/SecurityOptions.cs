@@ -54,3 +54,6 @@ internal sealed class SecurityOptions : IValidatableObject
         }
     }
 }
+
+[OptionsValidator]
+internal sealed partial class SecurityOptionsValidator : IValidateOptions<SecurityOptions>;

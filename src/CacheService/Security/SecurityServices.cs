@@ -1,4 +1,4 @@
-using CacheService.Grpc;
+using CacheService.Reading;
 using CacheService.Settings;
 using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Authentication;
@@ -19,6 +19,7 @@ internal static class SecurityServices
         services.AddSettings<SecurityOptions, SecurityOptionsValidator>(builder.Configuration, SecurityOptions.Section);
         services.AddSingleton<ISettingsCheck, EndpointCheck>();
         services.AddSingleton<ApiKeys>();
+        services.AddSingleton<ClosedConnections>();
         services.AddSingleton<ClientCertificates>();
         services.AddSingleton<ServerCertificates>();
         services.AddHostedService(provider => provider.GetRequiredService<ServerCertificates>());

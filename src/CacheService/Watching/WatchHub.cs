@@ -14,7 +14,7 @@ namespace CacheService.Watching;
 internal sealed class WatchHub
 {
     private readonly CountsStore _store;
-    private readonly WatchOptions _options;
+    private readonly SubscriptionOptions _options;
     private readonly ChangeHistory _history = new();
     private readonly ConcurrentDictionary<long, KeyWatchers> _watchersByKey = new();
     private readonly ConcurrentDictionary<Subscription, bool> _all = new();
@@ -32,7 +32,7 @@ internal sealed class WatchHub
     private long _watchedIds;
     private long _stuck;
 
-    public WatchHub(CountsStore store, IOptions<WatchOptions> options)
+    public WatchHub(CountsStore store, IOptions<SubscriptionOptions> options)
     {
         _store = store;
         _options = options.Value;

@@ -8,7 +8,7 @@ internal static class WatchingServices
     /// <summary>Adds the hub.</summary>
     public static void AddWatching(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSettings<WatchOptions, WatchOptionsValidator>(builder.Configuration, WatchOptions.Section);
+        builder.Services.AddSettings<SubscriptionOptions, SubscriptionOptionsValidator>(builder.Configuration, SubscriptionOptions.Section);
         builder.Services.AddSingleton<WatchHub>();
     }
 }

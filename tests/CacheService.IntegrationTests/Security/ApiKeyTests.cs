@@ -1,6 +1,6 @@
 using CacheService.Client;
 using CacheService.Health;
-using CacheService.IntegrationTests.Grpc;
+using CacheService.IntegrationTests.Api.Grpc;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.IntegrationTests.Tool;
 using Grpc.Core;

@@ -1,7 +1,7 @@
 using System.Net;
-using CacheService.Grpc;
 using CacheService.IntegrationTests.Hosting;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Security;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -63,7 +63,7 @@ internal sealed class ClosedConnectionsTests
 
         // The fewer streams, the shorter is the queue that overflows.
         await using var service = await RunningService.StartAsync(
-            database.ConnectionString, "--Limits:MaxStreamsPerConnection=10", "--Logging:LogLevel:Microsoft.AspNetCore.Server.Kestrel.Http2=Debug", "--Logging:LogLevel:CacheService.Grpc=Debug");
+            database.ConnectionString, "--Limits:MaxStreamsPerConnection=10", "--Logging:LogLevel:Microsoft.AspNetCore.Server.Kestrel.Http2=Debug", "--Logging:LogLevel:CacheService.Security=Debug");
         connections.Port = service.GrpcAddress.Port;
         byte[] flood =
         [

@@ -132,7 +132,7 @@ internal sealed class SignalTests
     private static ServiceProcess StartEmbedded(string folder, params string[] more) => ServiceProcess.Start([$"--Embedded:DataDirectory={folder}", .. more]);
 
     private static Task WaitForLoadAsync(ServiceProcess service) =>
-        Wait.UntilAsync(() => service.Output.Contains("Loaded the counts"), RunningService.Patience, $"it has loaded: {service.Output}");
+        Wait.UntilAsync(() => service.Output.Contains("[1001]"), RunningService.Patience, $"it has loaded: {service.Output}");
 
     // One that has ended may wait for a parent that asks for it.
     private static bool Runs(int pid)

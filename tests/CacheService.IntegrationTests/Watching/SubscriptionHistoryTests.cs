@@ -44,7 +44,7 @@ internal sealed class SubscriptionHistoryTests
         var store = new CountsStore(1000);
         store.Load(Enumerable.Range(1, Messages).Select(id => new CountedMessage(id, default)), Snapshot, 0);
         var truth = new TruthLog(store);
-        var hub = new WatchHub(store, Options.Create(new WatchOptions()));
+        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()));
         var random = new Random(11);
         var followers = Enumerable.Range(0, 4).Select(n => new Follower(hub, truth, all ? null : [1, 2, 3 + n, 100])).ToList();
 
@@ -250,7 +250,7 @@ internal sealed class SubscriptionHistoryTests
     {
         long[] ids = [.. Enumerable.Range(1, 2 * WatchBatch.MaxEntries).Select(id => (long)id)];
         var store = new CountsStore(1000);
-        var hub = new WatchHub(store, Options.Create(new WatchOptions()));
+        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()));
         hub.Start();
         store.Load(ids.Select(id => new CountedMessage(id, default)), Snapshot, 0);
         return (store, hub, ids);
@@ -347,7 +347,7 @@ internal sealed class SubscriptionHistoryTests
         public RandomWriter(bool runs = true, int maxTombstones = 1000)
         {
             Store = new CountsStore(maxTombstones);
-            Hub = new WatchHub(Store, Options.Create(new WatchOptions()));
+            Hub = new WatchHub(Store, Options.Create(new SubscriptionOptions()));
             Hub.Start();
             Store.Load(Enumerable.Range(1, Messages).Select(id => new CountedMessage(id, default)), Snapshot, 0);
             Truth = new TruthLog(Store);

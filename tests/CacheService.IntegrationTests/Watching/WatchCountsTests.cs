@@ -345,7 +345,7 @@ internal sealed class WatchCountsTests
         const int Subscriptions = 20;
         const int Ids = 10_000;
         var store = new CountsStore(0);
-        var hub = new WatchHub(store, Options.Create(new CacheService.Watching.WatchOptions()));
+        var hub = new WatchHub(store, Options.Create(new CacheService.Watching.SubscriptionOptions()));
         hub.Start();
         store.Load([new CountedMessage(1, default)], PgSnapshot.Parse("10:10:"), 0);
         var before = GC.GetTotalMemory(forceFullCollection: true);

@@ -1,12 +1,13 @@
+using CacheService.Postgres;
+
 namespace CacheService.LoadTests.Contenders;
 
 /// <summary>The application's tables, and its view, as they are without a cache.</summary>
 internal static class PlainTables
 {
-    public const string AggregateSql =
-        """
-        select count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt'),
-               count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav')
+    public static readonly string AggregateSql =
+        $"""
+        select {ActivitySums.Columns()}
           from tweet.activity
          where messageid = $1
         """;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using CacheService.Feed;
 using CacheService.LoadTests.Machine;
+using CacheService.Postgres;
 using Npgsql;
 
 namespace CacheService.LoadTests.Startup;
@@ -8,14 +9,13 @@ namespace CacheService.LoadTests.Startup;
 /// <summary>The counts of all messages, copied out of PostgreSQL and thrown away: no load can be faster by the same query.</summary>
 internal static class BareCopy
 {
-    private const string Sql =
-        """
+    private static readonly string Sql =
+        $"""
         copy (
             select m.messageid, coalesce(a.rts, 0), coalesce(a.favs, 0)
               from tweet.message m
               left join (select messageid,
-                                count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt')  as rts,
-                                count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav') as favs
+                                {ActivitySums.Columns()}
                            from tweet.activity
                           group by messageid) a using (messageid)
         ) to stdout (format binary)

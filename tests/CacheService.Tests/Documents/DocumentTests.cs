@@ -1,9 +1,10 @@
 using System.Text.RegularExpressions;
 using CacheService.Settings;
+using CacheService.Tool.Output;
 
 namespace CacheService.Tests.Documents;
 
-/// <summary>Documents lead somewhere: their links, the files and the settings that they name.</summary>
+/// <summary>Documents lead somewhere: their links, the files, the settings and the commands that they name.</summary>
 internal sealed partial class DocumentTests
 {
     private static IEnumerable<string> Documents => Repository.Documents;
@@ -50,6 +51,22 @@ internal sealed partial class DocumentTests
         {
             foreach (Match setting in SettingName().Matches(code))
                 Assert.That(IsSetting(setting.Value.Replace("__", ":", StringComparison.Ordinal)), $"{document} names {setting.Value}");
+        }
+    }
+
+    [TestCaseSource(nameof(Documents))]
+    public void Commands_ThatAreNamed_Exist(string document)
+    {
+        var root = CacheService.Tool.Program.Root(Terminal.OfProcess(), TimeProvider.System);
+        foreach (var code in Code(Repository.Read(document)))
+        {
+            foreach (Match line in CommandOfTheTool().Matches(code))
+            {
+                var command = root.Subcommands.SingleOrDefault(command => command.Name == line.Groups["command"].Value);
+                Assert.That(command, Is.Not.Null, $"{document} names {line.Value}");
+                var known = command!.Options.Concat(root.Options).SelectMany(option => option.Aliases.Append(option.Name));
+                Assert.That(line.Groups["option"].Captures.Select(option => option.Value), Is.SubsetOf(known), $"{document} names {line.Value}");
+            }
         }
     }
 
@@ -124,6 +141,9 @@ internal sealed partial class DocumentTests
 
     [GeneratedRegex(@"(?<![\w/.-])(?:(?:src|tests|sql|docs|eng|protos)/[\w./*-]*\w|\.ci/\w+|(?:run|test)\.sh\b)")]
     private static partial Regex FileName();
+
+    [GeneratedRegex(@"tweetcounts (?<command>[a-z][a-z-]*)(?:[^#\n-]|(?<option>--[a-z][a-z-]*)|-)*")]
+    private static partial Regex CommandOfTheTool();
 
     [GeneratedRegex(@"\b\d{3}_\w+\.sql\b")]
     private static partial Regex SqlFileName();

@@ -1,4 +1,5 @@
 using System.Net;
+using CacheService.Reading;
 using CacheService.Security;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.RateLimiting;

@@ -1,6 +1,6 @@
+using CacheService.Health.Protocol;
 using CacheService.Security;
 using Google.Protobuf.Reflection;
-using CacheService.Health.Protocol;
 using TweetCounts.V1;
 
 namespace CacheService.Tests.Security;

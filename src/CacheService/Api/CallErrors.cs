@@ -1,0 +1,65 @@
+using System.Net.Sockets;
+using CacheService.Auditing;
+using CacheService.Feed;
+using CacheService.Postgres;
+using CacheService.Reading;
+using CacheService.Watching;
+using Grpc.Core;
+using Npgsql;
+
+namespace CacheService.Api;
+
+/// <summary>What a caller of any API is told of an exception: one of gRPC's codes, and words of ours only. What else there is to know goes to the log.</summary>
+internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallErrors> logger)
+{
+    /// <summary>The status of a call that failed.</summary>
+    /// <param name="error">What its handler threw.</param>
+    /// <param name="method">Its name, for the log.</param>
+    /// <param name="isCancelled">Whether its caller has gone, or its deadline has passed.</param>
+    public Status StatusOf(Exception error, string method, bool isCancelled)
+    {
+        switch (error)
+        {
+            case ReadRefusedException refused:
+                return new Status(CodeOf(refused.Refusal), refused.Message);
+            case AuditUnavailableException:
+                return new Status(StatusCode.Unavailable, error.Message);
+            case TooManySubscriptionsException:
+                return new Status(StatusCode.ResourceExhausted, error.Message);
+            // To write to a caller that has gone is an invalid operation.
+            case OperationCanceledException or InvalidOperationException or IOException when isCancelled:
+                return new Status(StatusCode.Cancelled, "the call was cancelled");
+            case PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } refused:
+                LogDatabase(logger, method, DatabaseErrors.Describe(error));
+                return new Status(StatusCode.FailedPrecondition, DatabaseErrors.DescribeMissingRight(refused, address.Role));
+            case PostgresException { SqlState: PostgresErrorCodes.QueryCanceled }:
+                LogDatabase(logger, method, DatabaseErrors.Describe(error));
+                return new Status(StatusCode.Unavailable, "the database did not answer in time: tables may be locked; try again in a moment");
+            case PostgresException permanent when DatabaseErrors.IsPermanent(permanent):
+                LogDatabase(logger, method, DatabaseErrors.Describe(error));
+                return new Status(StatusCode.FailedPrecondition, $"the database cannot answer this: {permanent.MessageText}; the tables are not what the service needs");
+            case NpgsqlException or SocketException or TimeoutException:
+                LogDatabase(logger, method, DatabaseErrors.Describe(error));
+                return new Status(StatusCode.Unavailable, "the database cannot be asked right now; try again in a moment");
+            default:
+                LogUnexpected(logger, method, error);
+                return new Status(StatusCode.Internal, "the service failed; its log says why");
+        }
+    }
+
+    private static StatusCode CodeOf(ReadRefusal refusal) => refusal switch
+    {
+        ReadRefusal.BadRequest => StatusCode.InvalidArgument,
+        ReadRefusal.NoSuchMessage => StatusCode.NotFound,
+        ReadRefusal.TextTooLong => StatusCode.ResourceExhausted,
+        ReadRefusal.TransactionInProgress => StatusCode.FailedPrecondition,
+        ReadRefusal.TransactionNeverAssigned => StatusCode.OutOfRange,
+        _ => StatusCode.Unavailable,
+    };
+
+    [LoggerMessage(EventId = 3001, EventName = "DatabaseUnavailable", Level = LogLevel.Warning, Message = "{Method}: {Reason}")]
+    private static partial void LogDatabase(ILogger logger, string method, string reason);
+
+    [LoggerMessage(EventId = 3002, EventName = "HandlerFailed", Level = LogLevel.Error, Message = "{Method} failed.")]
+    private static partial void LogUnexpected(ILogger logger, string method, Exception exception);
+}

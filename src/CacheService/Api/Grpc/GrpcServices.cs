@@ -1,0 +1,59 @@
+using CacheService.Api.Grpc.Serialization;
+using CacheService.Health;
+using CacheService.Reading;
+using CacheService.Security;
+using Grpc.AspNetCore.Server;
+using Grpc.AspNetCore.Server.Model;
+using Grpc.Reflection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+using TweetCounts.V1;
+using HealthFile = CacheService.Health.Protocol.HealthReflection;
+using ReflectionV1 = Grpc.Reflection.V1.ServerReflection;
+using ReflectionV1Alpha = Grpc.Reflection.V1Alpha.ServerReflection;
+
+namespace CacheService.Api.Grpc;
+
+/// <summary>Registers and maps the gRPC API.</summary>
+internal static class GrpcServices
+{
+    /// <summary>Adds what the API needs.</summary>
+    public static void AddGrpcApi(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<ErrorInterceptor>());
+        builder.Services.AddOptions<GrpcServiceOptions>().Configure<IOptions<LimitsOptions>>((grpc, limits) =>
+        {
+            grpc.MaxReceiveMessageSize = limits.Value.MaxRequestBytes;
+            // ErrorInterceptor leaves no exception of a handler: what is left to detail is what is wrong with a message that could not be read.
+            grpc.EnableDetailedErrors = true;
+        });
+        builder.Services.AddSingleton<LoggerFactory>();
+        builder.Services.Replace(ServiceDescriptor.Singleton<ILoggerFactory, SenderFaultLogs>());
+        builder.Services.AddSingleton<CallErrors>();
+        builder.Services.AddSingleton<Replies>();
+        builder.Services.AddSingleton<EncodedReplies>();
+        builder.Services.AddSingleton<WatchStreams>();
+        builder.Services.AddSingleton<TweetCountsGrpcService>();
+        builder.Services.AddSingleton<IServiceMethodProvider<TweetCountsGrpcService>, TweetCountsMethods>();
+        builder.Services.AddReflection();
+    }
+
+    /// <summary>Maps the services.</summary>
+    public static void MapGrpcApi(this WebApplication app)
+    {
+        app.MapGrpcService<TweetCountsGrpcService>().RequireRights(app);
+        app.MapGrpcHealthChecksService().DisableRateLimiting().RequireRights(app);
+        app.MapGrpcService<HealthList>().DisableRateLimiting().RequireRights(app);
+        app.MapGrpcReflectionService().RequireRights(app);
+    }
+
+    private static void AddReflection(this IServiceCollection services)
+    {
+        // Told here, because it looks for the descriptors of services in their generated base classes, which TweetCountsGrpcService has none of.
+        Google.Protobuf.Reflection.ServiceDescriptor[] described =
+            [HealthFile.Descriptor.Services.Single(), ReflectionV1.Descriptor, ReflectionV1Alpha.Descriptor, TweetCountsService.Descriptor];
+        services.AddSingleton(new ReflectionServiceImpl(described));
+        services.AddSingleton(new ReflectionV1ServiceImpl(described));
+        services.AddGrpcReflection();
+    }
+}

@@ -1,0 +1,68 @@
+using CacheService.Reading;
+using CacheService.Watching;
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using TweetCounts.V1;
+
+namespace CacheService.Api.Grpc;
+
+/// <summary>Says in the terms of reads and subscriptions what a request says. What has no such terms is refused with words that say what to send instead.</summary>
+internal static class Requests
+{
+    public static Counts.TopOrder TopOrder(TweetCounts.V1.TopOrder order) => order switch
+    {
+        TweetCounts.V1.TopOrder.Unspecified or TweetCounts.V1.TopOrder.Total => Counts.TopOrder.Total,
+        TweetCounts.V1.TopOrder.Retweets => Counts.TopOrder.Retweets,
+        TweetCounts.V1.TopOrder.Likes => Counts.TopOrder.Likes,
+        _ => throw Invalid($"order_by is {(int)order}; use TOP_ORDER_RETWEETS, TOP_ORDER_LIKES or TOP_ORDER_TOTAL"),
+    };
+
+    /// <summary>What a read asks for. Of the call nothing is looked at for a read that asks for nothing: it would have to be made.</summary>
+    public static ReadTerms Terms(ReadOptions? options, ServerCallContext call) =>
+        Requirement(options) is { } requirement ? new ReadTerms(requirement, call.Deadline, call.CancellationToken) : default;
+
+    /// <summary>The messages of a subscription; null for all of them.</summary>
+    public static long[]? WatchedIds(WatchCountsRequest request, int most) => (request.All, request.MessageIds.Count) switch
+    {
+        (true, 0) => null,
+        (true, _) => throw Invalid("message_ids and all are both set; choose one"),
+        (false, 0) => throw Invalid("neither message_ids nor all is set; choose one"),
+        _ => ReadChecks.MessageIds(request.MessageIds, most),
+    };
+
+    /// <summary>The pause between messages that a subscriber wants at least.</summary>
+    public static TimeSpan MinInterval(Duration? duration) =>
+        duration is null ? TimeSpan.Zero : Within(duration, "min_interval", TimeSpan.Zero, TimeSpan.FromMinutes(1));
+
+    /// <summary>How often a subscriber wants a message at least; null for whenever there is something to say.</summary>
+    public static TimeSpan? Heartbeat(Duration? duration) =>
+        duration is null ? null : Within(duration, "heartbeat", TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1));
+
+    /// <summary>Where a subscription resumes; null: at the beginning.</summary>
+    public static ResumePoint? Resume(WatchCountsRequest request) =>
+        request.ResumeEpoch.Length == 0 ? null : new ResumePoint(request.ResumeEpoch, request.ResumeRevision);
+
+    private static ReadRequirement? Requirement(ReadOptions? options) => options?.RequirementCase switch
+    {
+        null or ReadOptions.RequirementOneofCase.None => null,
+        ReadOptions.RequirementOneofCase.MaxAge => new ReadRequirement.MaxAge(MaxAge(options.MaxAge)),
+        ReadOptions.RequirementOneofCase.AtLeastXid => new ReadRequirement.AtLeastXid(ReadChecks.Xid(options.AtLeastXid)),
+        _ => options.Strong ? new ReadRequirement.Strong() : null,
+    };
+
+    private static TimeSpan MaxAge(Duration duration) => Within(duration, "max_age", TimeSpan.Zero, TimeSpan.MaxValue);
+
+    private static TimeSpan Within(Duration duration, string name, TimeSpan least, TimeSpan most)
+    {
+        // The range of google.protobuf.Duration, of which a sender may send anything.
+        const long MaxSeconds = 315_576_000_000;
+        if (duration is not { Seconds: >= 0 and <= MaxSeconds, Nanos: >= 0 and <= 999_999_999 } || duration.ToTimeSpan() < least || duration.ToTimeSpan() > most)
+        {
+            throw Invalid(most == TimeSpan.MaxValue ? $"{name} is not a duration of zero or more" : $"{name} is not a duration from {least:g} to {most:g}");
+        }
+
+        return duration.ToTimeSpan();
+    }
+
+    private static ReadRefusedException Invalid(string what) => ReadRefusedException.BadRequest(what);
+}

@@ -1,0 +1,188 @@
+using CacheService.Api.Grpc.Serialization;
+using CacheService.Counts;
+using CacheService.Feed;
+using CacheService.Reading;
+using CacheService.Watching;
+using Grpc.Core;
+using Microsoft.Extensions.Options;
+using TweetCounts.V1;
+using FeedState = CacheService.Feed.FeedState;
+
+namespace CacheService.Api.Grpc;
+
+/// <summary>Serves <c>WatchCounts</c>: a loop for each call, which collects what its subscription has marked, sends it, and waits.</summary>
+internal sealed class WatchStreams
+{
+    private readonly WatchHub _hub;
+    private readonly FeedStatus _status;
+    private readonly Replies _replies;
+    private readonly SubscriptionOptions _options;
+    private readonly TimeProvider _time;
+    private readonly CancellationToken _stopping;
+
+    public WatchStreams(WatchHub hub, FeedStatus status, Replies replies, IOptions<SubscriptionOptions> options, IHostApplicationLifetime lifetime, TimeProvider time)
+    {
+        _hub = hub;
+        _status = status;
+        _replies = replies;
+        _options = options.Value;
+        _time = time;
+        _stopping = lifetime.ApplicationStopping;
+        status.StateChanged += hub.WakeAll;
+    }
+
+    /// <summary>How many subscriptions there are.</summary>
+    public int Count => _hub.Count;
+
+    /// <summary>Serves one call until its client ends it, does not read, or the service stops.</summary>
+    public async Task RunAsync(WatchCountsRequest request, IServerStreamWriter<WatchCountsResponse> responses, ServerCallContext context)
+    {
+        var messageIds = Requests.WatchedIds(request, _options.MaxIdsPerSubscription);
+        var minInterval = Requests.MinInterval(request.MinInterval);
+        var heartbeat = Requests.Heartbeat(request.Heartbeat);
+        var resume = Requests.Resume(request);
+        if (_hub.Published is null)
+        {
+            throw ReadRefusedException.NotLoaded(_status.Condition.Detail);
+        }
+
+        using var subscription = _hub.Subscribe(messageIds, resume);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _stopping);
+        try
+        {
+            await SendAsync(subscription, minInterval, heartbeat, responses, ending.Token);
+        }
+        catch (StuckClientException stuck)
+        {
+            subscription.Dispose();
+            _hub.CountStuckClient();
+            await EndAsync(stuck.Write, context, ending.Token);
+            throw new RpcException(new Status(
+                StatusCode.Aborted, $"the client has not read for {_options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume"));
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "the service is stopping; connect again and resume"));
+        }
+    }
+
+    private async Task SendAsync(
+        Subscription subscription, TimeSpan minInterval, TimeSpan? heartbeat, IServerStreamWriter<WatchCountsResponse> responses, CancellationToken ending)
+    {
+        CountsVersion? told = null;
+        FeedState? toldState = null;
+        var (lastCollected, lastSent) = (0L, _time.GetTimestamp());
+        var hasNews = true;
+        while (true)
+        {
+            // The age and the state need not wait for the pace of the counts.
+            var isDue = StateOf(told) != toldState || UntilHeartbeat() == TimeSpan.Zero;
+            if (hasNews ? UntilCollect() == TimeSpan.Zero : isDue)
+            {
+                hasNews = false;
+                foreach (var batch in subscription.Collect())
+                {
+                    told = batch.Version ?? told;
+                    if (!batch.IsEmpty)
+                    {
+                        lastCollected = _time.GetTimestamp();
+                    }
+
+                    if (!batch.IsEmpty || isDue)
+                    {
+                        await SendBatchAsync(batch);
+                    }
+                }
+            }
+            else if (isDue)
+            {
+                await SendBatchAsync(new WatchBatch(told, [], []));
+            }
+
+            var (untilCollect, untilHeartbeat) = (UntilCollect(), UntilHeartbeat());
+            hasNews |= await subscription.Signal.WaitAsync(hasNews && (heartbeat is null || untilCollect < untilHeartbeat) ? untilCollect : untilHeartbeat, ending);
+        }
+
+        async Task SendBatchAsync(WatchBatch batch)
+        {
+            toldState = StateOf(told);
+            await WriteAsync(responses, ToResponse(batch, told, toldState.Value), ending);
+            lastSent = _time.GetTimestamp();
+        }
+
+        TimeSpan UntilCollect() => lastCollected == 0 ? TimeSpan.Zero : NotNegative(minInterval - _time.GetElapsedTime(lastCollected));
+
+        TimeSpan UntilHeartbeat() => heartbeat is null ? Timeout.InfiniteTimeSpan : NotNegative(heartbeat.Value - _time.GetElapsedTime(lastSent));
+    }
+
+    private async Task WriteAsync(IServerStreamWriter<WatchCountsResponse> responses, WatchCountsResponse response, CancellationToken ending)
+    {
+        var write = responses.WriteAsync(response, ending);
+        try
+        {
+            await write.WaitAsync(_options.StuckClientTimeout, _time, ending);
+        }
+        catch (TimeoutException)
+        {
+            throw new StuckClientException(write);
+        }
+    }
+
+    /// <summary>
+    /// Gives a client that has not read the time to take what is under way, behind which the status waits. Then the stream is reset: else the server would
+    /// keep both for as long as the client leaves its window closed.
+    /// </summary>
+    private async Task EndAsync(Task write, ServerCallContext context, CancellationToken ending)
+    {
+        try
+        {
+            await write.WaitAsync(_options.StuckClientTimeout, _time, ending);
+        }
+        catch (TimeoutException)
+        {
+            context.GetHttpContext().Abort();
+        }
+        catch (OperationCanceledException)
+        {
+            // The client has gone, or the service stops: both end the call as well.
+        }
+    }
+
+    /// <summary>The state to tell. What was told of before a load is not LIVE, whatever the feed is by now: something was wrong with it.</summary>
+    private FeedState StateOf(CountsVersion? told)
+    {
+        var published = _hub.Published;
+        var state = _status.ConditionOf(published).State;
+        return state == FeedState.Live && told is not null && told.Epoch != published?.Epoch ? FeedState.Stale : state;
+    }
+
+    private WatchCountsResponse ToResponse(WatchBatch batch, CountsVersion? told, FeedState state)
+    {
+        var freshness = told is null ? new Freshness() : _replies.Freshness(told);
+        if (state != FeedState.Live || told is null)
+        {
+            freshness.State = FeedStates.Of(state);
+        }
+
+        var response = new WatchCountsResponse
+        {
+            Reset = batch.IsReset,
+            Synced = batch.IsSynced,
+            Coalesced = (ulong)batch.Coalesced,
+            Freshness = freshness,
+        };
+        response.Counts.Capacity = batch.Counts.Count;
+        response.Counts.AddRange(batch.Counts.Select(Replies.Counts));
+        response.RemovedMessageIds.AddRange(batch.Removed);
+        return response;
+    }
+
+    private static TimeSpan NotNegative(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
+
+    /// <summary>The client has not read for too long.</summary>
+    private sealed class StuckClientException(Task write) : Exception
+    {
+        /// <summary>What it has not taken.</summary>
+        public Task Write { get; } = write;
+    }
+}

@@ -1,4 +1,0 @@
-namespace CacheService.Counts;
-
-/// <summary>The messages with the highest counts, highest first, and the version they are of.</summary>
-internal sealed record TopList(CountsVersion Version, IReadOnlyList<CountedMessage> Messages);

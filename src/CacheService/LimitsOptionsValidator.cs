@@ -1,6 +1,0 @@
-using Microsoft.Extensions.Options;
-
-namespace CacheService;
-
-[OptionsValidator]
-internal sealed partial class LimitsOptionsValidator : IValidateOptions<LimitsOptions>;

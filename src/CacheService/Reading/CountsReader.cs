@@ -1,0 +1,88 @@
+using System.Buffers;
+using CacheService.Counts;
+using CacheService.Feed;
+using Microsoft.Extensions.Options;
+
+namespace CacheService.Reading;
+
+/// <summary>
+/// The reads that every API offers: each is checked, held back until the store meets what it asks for, and answered from the store. What cannot be answered ends in
+/// a <see cref="ReadRefusedException"/>. Thread-safe.
+/// </summary>
+internal sealed class CountsReader(
+    CountsStore store, TopCounts topCounts, TextCache texts, FeedStatus status, ReadGate gate, IOptions<LimitsOptions> limits, TimeProvider time)
+{
+    private readonly LimitsOptions _limits = limits.Value;
+
+    /// <summary>One message's counts, as they are.</summary>
+    public CountsReading Read(long messageId)
+    {
+        ReadChecks.MessageId(messageId);
+        var version = store.Read(messageId, out var counts) ?? throw NotLoaded();
+        return new CountsReading(messageId, counts ?? throw ReadRefusedException.NoSuchMessage(messageId), version);
+    }
+
+    /// <summary>One message's counts, once the terms are met.</summary>
+    public async Task<CountsReading> ReadAsync(long messageId, ReadTerms terms)
+    {
+        ReadChecks.MessageId(messageId);
+        await PassAsync(terms);
+        return Read(messageId);
+    }
+
+    /// <summary>Many messages' counts, all of one version, once the terms are met.</summary>
+    /// <param name="messageIds">The messages; some may be missing.</param>
+    /// <param name="terms">What it asks for.</param>
+    public async ValueTask<BatchReading> ReadManyAsync(IList<long> messageIds, ReadTerms terms)
+    {
+        var ids = ReadChecks.MessageIds(messageIds, _limits.MaxIdsPerRequest);
+        await PassAsync(terms);
+
+        // Pooled: for many messages it is among the large objects, which are dear to collect.
+        var counts = ArrayPool<MessageCounts?>.Shared.Rent(ids.Length);
+        return new BatchReading(ids, counts, store.ReadMany(ids, counts) ?? throw NotLoaded());
+    }
+
+    /// <summary>The messages with the highest counts, highest first.</summary>
+    /// <param name="order">What they are ranked by.</param>
+    /// <param name="limit">How many; 0 for the default.</param>
+    /// <param name="cancellationToken">The caller gave up.</param>
+    public async Task<TopList> ReadTopAsync(TopOrder order, int limit, CancellationToken cancellationToken)
+    {
+        var most = ReadChecks.TopLimit(limit, _limits.MaxTopCounts);
+        RequireLoaded();
+        var top = await topCounts.GetAsync(order, cancellationToken);
+        return top with { Messages = [.. top.Messages.Take(most)] };
+    }
+
+    /// <summary>A message's author, text and counts, once the terms are met.</summary>
+    public async Task<MessageReading> ReadMessageAsync(long messageId, ReadTerms terms, CancellationToken cancellationToken)
+    {
+        ReadChecks.MessageId(messageId);
+        await PassAsync(terms);
+        Read(messageId);
+        var text = await texts.GetAsync(messageId, cancellationToken) ?? throw ReadRefusedException.NoSuchMessage(messageId);
+
+        // Read last, so that the counts are no older than the answer.
+        var (_, counts, version) = Read(messageId);
+        return new MessageReading(messageId, text, counts, version);
+    }
+
+    private ValueTask PassAsync(ReadTerms terms)
+    {
+        RequireLoaded();
+        return terms.Requirement is null
+            ? ValueTask.CompletedTask
+            : new ValueTask(gate.PassAsync(terms.Requirement, ReadDeadline.LimitOf(terms.Deadline, _limits.MaxReadWait, time), terms.Cancelled));
+    }
+
+    private void RequireLoaded()
+    {
+        if (store.Version is null)
+        {
+            throw NotLoaded();
+        }
+    }
+
+    private ReadRefusedException NotLoaded() => ReadRefusedException.NotLoaded(status.Condition.Detail);
+}

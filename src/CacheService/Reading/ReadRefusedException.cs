@@ -1,0 +1,43 @@
+namespace CacheService.Reading;
+
+/// <summary>A read is not answered; the message says why and what to do.</summary>
+internal sealed class ReadRefusedException(ReadRefusal refusal, string message) : Exception(message)
+{
+    /// <summary>What kind of refusal it is.</summary>
+    public ReadRefusal Refusal { get; } = refusal;
+
+    /// <summary>What is asked for no read can have.</summary>
+    public static ReadRefusedException BadRequest(string what) => new(ReadRefusal.BadRequest, what);
+
+    /// <summary>There is no such message.</summary>
+    public static ReadRefusedException NoSuchMessage(long messageId) => new(ReadRefusal.NoSuchMessage, $"there is no message {messageId}");
+
+    /// <summary>A read before the first load.</summary>
+    /// <param name="detail">What the feed is doing.</param>
+    public static ReadRefusedException NotLoaded(string detail) => new(ReadRefusal.NotLoaded, $"{detail}; try again in a moment");
+}
+
+/// <summary>Why a read is not answered.</summary>
+internal enum ReadRefusal
+{
+    /// <summary>It asks for what no read can have: an id below 1, too many ids, a limit or a duration out of its range.</summary>
+    BadRequest,
+
+    /// <summary>Nothing is loaded yet.</summary>
+    NotLoaded,
+
+    /// <summary>There is no such message.</summary>
+    NoSuchMessage,
+
+    /// <summary>The message's text is longer than what is read into memory and sent.</summary>
+    TextTooLong,
+
+    /// <summary>The feed did not drain in time.</summary>
+    FeedUnavailable,
+
+    /// <summary>The transaction has not ended in time.</summary>
+    TransactionInProgress,
+
+    /// <summary>The database has not assigned that transaction id.</summary>
+    TransactionNeverAssigned,
+}

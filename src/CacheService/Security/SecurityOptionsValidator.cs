@@ -1,6 +1,0 @@
-using Microsoft.Extensions.Options;
-
-namespace CacheService.Security;
-
-[OptionsValidator]
-internal sealed partial class SecurityOptionsValidator : IValidateOptions<SecurityOptions>;

@@ -1,6 +1,0 @@
-using Microsoft.Extensions.Options;
-
-namespace CacheService.Shutdown;
-
-[OptionsValidator]
-internal sealed partial class ShutdownOptionsValidator : IValidateOptions<ShutdownOptions>;

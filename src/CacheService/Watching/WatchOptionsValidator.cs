@@ -1,6 +1,0 @@
-using Microsoft.Extensions.Options;
-
-namespace CacheService.Watching;
-
-[OptionsValidator]
-internal sealed partial class WatchOptionsValidator : IValidateOptions<WatchOptions>;
