@@ -11,8 +11,6 @@ fi
 loadtest="$root/tests/CacheService.LoadTests/bin/Release/net10.0/CacheService.LoadTests"
 service="$root/src/CacheService/bin/Release/net10.0/CacheService"
 tool="$root/src/CacheService.Tool/bin/Release/net10.0/tweetcounts"
-default_address=http://127.0.0.1:5080
-live_timeout=60 # seconds
 stop_timeout=10 # seconds
 
 help() {
@@ -34,36 +32,8 @@ Examples:
   ./run.sh --ConnectionStrings:Postgres='Host=db;Username=app;Password=secret;Database=tweets'
   ./run.sh --Embedded:DataDirectory=/tmp/demo --Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:6080
 
-All settings: after the first run, src/CacheService/bin/Release/net10.0/CacheService --help
+CACHESERVICE_NO_BUILD=1 runs what was built before. All settings: after the first run, src/CacheService/bin/Release/net10.0/CacheService --help
 TEXT
-}
-
-# setting NAME DEFAULT: what the service takes for Section:Name: the arguments in "${arguments[@]}", else the environment, else the default.
-setting() {
-  local name="$1" value="$2" variable="${1//:/__}" i
-  value="${!variable:-$value}"
-  shopt -s nocasematch
-  for ((i = 0; i < ${#arguments[@]}; i++)); do
-    case "${arguments[i]}" in
-      "--$name="* | "/$name="* | "$name="*) value="${arguments[i]#*=}" ;;
-      "--$name" | "/$name") value="${arguments[i + 1]:-}" ;;
-    esac
-  done
-  shopt -u nocasematch
-  printf '%s' "$value"
-}
-
-# The folder of the embedded server, as the service and the command line find it.
-default_data_folder() {
-  if [[ $(uname) == Darwin ]]; then
-    echo "$HOME/Library/Application Support/cacheservice"
-  elif [[ $EUID -eq 0 ]]; then
-    echo /var/lib/cacheservice
-  elif [[ ${XDG_DATA_HOME:-} == /* ]]; then
-    echo "$XDG_DATA_HOME/cacheservice"
-  else
-    echo "$HOME/.local/share/cacheservice"
-  fi
 }
 
 # What goes into a build; not what it makes.
@@ -83,6 +53,7 @@ up_to_date() {
 build() {
   local project="$1" program stale=""
   shift
+  [[ -z ${CACHESERVICE_NO_BUILD:-} ]] || return 0
   for program in "$@"; do
     up_to_date "$program" || stale="$program"
   done
@@ -101,37 +72,10 @@ build() {
   rm "$root/artifacts/sources.$$"
 }
 
-# An address that this machine can call, for one that the service listens on.
-callable() {
-  local url="${1%%;*}" any
-  for any in '*' '+' '[::]' 0.0.0.0; do
-    url="${url/"://$any:"/://127.0.0.1:}"
-  done
-  printf '%s' "$url"
-}
-
-# The health answer of the service, as it is; nothing while it does not listen.
-health() {
-  local address="${http_url#*://}" host line answer=""
-  address="${address%%/*}"
-  host="${address%:*}"
-  host="${host#[}"
-  {
-    exec 3<>"/dev/tcp/${host%]}/${address##*:}" || return 0
-  } 2>/dev/null
-  printf 'GET /health HTTP/1.0\r\nHost: %s\r\n\r\n' "$address" >&3
-  # The last line is the body.
-  while IFS= read -r -t 2 line <&3 || [[ -n $line ]]; do
-    answer="${line%$'\r'}"
-  done
-  exec 3>&-
-  printf '%s' "$answer"
-}
-
 # Whether a process that this script has started still runs. (A number alone may be another's by now.)
 running() { [[ -n $1 && " $(jobs -rp | tr '\n' ' ')" == *" $1 "* ]]; }
 
-# Stops what this script has started, the simulation first: it needs the server.
+# Stops what this script has started, the demo first: it needs the server.
 stop_all() {
   rm -f "$root/artifacts/"*".$$"
   local pid deadline
@@ -166,38 +110,6 @@ in_background() {
   return "$code"
 }
 
-demo() {
-  local deadline=$((SECONDS + live_timeout)) state=""
-  while [[ $state != live ]]; do
-    running "$service_pid" || return 0
-    if ((SECONDS > deadline)); then
-      say "no demo: the service is not LIVE after $live_timeout seconds: ${state:-it does not answer at $http_url}"
-      return 0
-    fi
-    sleep 0.1
-    state="$(health)"
-  done
-
-  in_background "$tool" load-cast >/dev/null || { say "no demo: the cast could not be loaded"; return 0; }
-  "$tool" simulate --rate 5 --quiet &
-  helper_pid=$!
-  local run=./run.sh
-  [[ $TWEETCOUNTS_ADDRESS == "$default_address" ]] || run="TWEETCOUNTS_ADDRESS=$TWEETCOUNTS_ADDRESS ./run.sh"
-  cat >&2 <<TEXT
-
-The service is LIVE, and a simulation writes five retweets and likes a second. Try, in another terminal:
-
-  cd $root
-  $run tweetcounts top   # read counts
-  $run tweetcounts get 1 2 3
-  $run tweetcounts watch --all
-  $(printf %q "$data_folder/psql")   # a psql on its database
-
-Ctrl-C stops it all; the data is kept in $data_folder.
-
-TEXT
-}
-
 # The programs that the load test uses besides PostgreSQL: offered at a terminal, else only named. It runs without them, and says so.
 offer_tools() {
   local missing=() answer="" package
@@ -213,7 +125,6 @@ offer_tools() {
   done
 }
 
-arguments=("$@")
 service_pid="" helper_pid=""
 trap 'on_signal 130' INT
 trap 'on_signal 0' TERM HUP
@@ -243,24 +154,24 @@ case "${1:-}" in
     ;;
 esac
 
-is_demo=""
-[[ -n "$(setting ConnectionStrings:Postgres "")" ]] || is_demo=yes
-[[ -z $is_demo ]] || require_postgres
 build eng/run.slnf "$service" "$tool"
 
-data_folder="$(setting Embedded:DataDirectory "$(default_data_folder)")"
-[[ $data_folder == /* ]] || data_folder="$PWD/$data_folder"
-http_url="$(callable "$(setting Kestrel:Endpoints:Http:Url http://127.0.0.1:5081)")"
-TWEETCOUNTS_ADDRESS="$(callable "$(setting Kestrel:Endpoints:Grpc:Url "$default_address")")"
-# Where another service answers at the address, this one says so and ends: no demo with the other's database.
-[[ -z $is_demo || -z "$(health)" ]] || is_demo=""
+demo=("$tool" demo --as "./run.sh tweetcounts" --in "$root")
+is_demo=""
+if in_background "${demo[@]}" --check -- "$@"; then
+  is_demo=yes
+  require_postgres
+fi
 
-"$service" "$@" &
+# Where the system can see to it, nothing outlives this script, not even when it is killed.
+tied=()
+! setpriv --pdeathsig TERM true 2>/dev/null || tied=(setpriv --pdeathsig TERM)
+
+${tied[@]+"${tied[@]}"} "$service" "$@" &
 service_pid=$!
-
 if [[ -n $is_demo ]]; then
-  export TWEETCOUNTS_ADDRESS Embedded__DataDirectory="$data_folder"
-  demo
+  ${tied[@]+"${tied[@]}"} "${demo[@]}" -- "$@" &
+  helper_pid=$!
 fi
 
 code=0

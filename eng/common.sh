@@ -61,7 +61,7 @@ apt_install_idle() {
   return "$code"
 }
 
-# The places where the service looks too.
+# The places where the embedded server looks too.
 has_postgres() {
   local folder
   for folder in ${PG_HOME:+"$PG_HOME/bin" "$PG_HOME"} ${PATH//:/ } /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/libexec/postgresql* \

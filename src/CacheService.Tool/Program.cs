@@ -26,5 +26,8 @@ internal static class Program
         new LoadCastCommand(terminal),
         new LoadPlayCommand(terminal),
         new SimulateCommand(terminal, time),
+
+        // both
+        new DemoCommand(terminal, time),
     };
 }

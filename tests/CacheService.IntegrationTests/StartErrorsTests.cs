@@ -8,6 +8,8 @@ using Npgsql;
 namespace CacheService.IntegrationTests;
 
 /// <summary>What a person sees who starts the service with something wrong: a line that says what, and an exit code.</summary>
+// Beside other fixtures: it waits more than it works, for processes of its own.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class StartErrorsTests
 {
     [Test]

@@ -4,6 +4,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>A standby takes the primary's place.</summary>
+// Beside other fixtures: it waits more than it works, for servers of its own.
+[Parallelizable(ParallelScope.All)]
 internal sealed class FailoverTests
 {
     [Test]

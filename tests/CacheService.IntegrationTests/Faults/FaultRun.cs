@@ -126,7 +126,7 @@ internal sealed class FaultRun : IAsyncDisposable
 
     /// <summary>What a writer sent before its connection broke may take effect after it.</summary>
     private static Task WaitForWritersToBeGoneAsync(ITestDatabase database) => Wait.UntilAsync(
-        async () => await database.QueryAsync<long>($"select count(*) from pg_stat_activity where application_name = '{FaultWriters.ApplicationName}'") == 0,
+        async () => await database.QueryAsync<long>($"select count(*) from pg_stat_activity where datname = current_database() and application_name = '{FaultWriters.ApplicationName}'") == 0,
         RunningService.Patience,
         "the server has no more of the writers' sessions");
 }

@@ -4,6 +4,8 @@ using Npgsql;
 namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>A pooler of transactions between the service and the server, where LISTEN, locks of a session and settings of a session do not work.</summary>
+// Beside other fixtures: it waits more than it works, for servers of its own.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class PoolerTests
 {
     [Test]

@@ -4,6 +4,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>The server goes away, and comes back with everything or with less.</summary>
+// Beside other fixtures: it waits more than it works, for servers of its own.
+[Parallelizable(ParallelScope.All)]
 internal sealed class ServerFaultsTests
 {
     [Test]

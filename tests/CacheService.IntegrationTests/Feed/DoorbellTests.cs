@@ -45,6 +45,7 @@ internal sealed class DoorbellTests
         await service.AssertEqualsViewAsync(database);
         await using var writer = await database.OpenAsync();
         var delays = new List<double>();
+        await using var lag = new MachineLag();
         for (var n = 1; n <= 50; n++)
         {
             await Wait.UntilAsync(() => IsAsleepAsync(writer), RunningService.Patience, "the cache is asleep");
@@ -60,7 +61,7 @@ internal sealed class DoorbellTests
 
         delays.Sort();
         await TestContext.Progress.WriteLineAsync($"commit to visible, asleep: median {delays[25]:F1} ms, max {delays[^1]:F1} ms");
-        Assert.That(delays[25], Is.LessThan(20));
+        Assert.That(delays[25], Is.LessThan(lag.AllowMedian(20)));
         Assert.That(service.Status.Bells, Is.GreaterThanOrEqualTo(50), "each insert rang");
     }
 

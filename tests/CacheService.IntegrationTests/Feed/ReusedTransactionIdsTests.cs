@@ -9,6 +9,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Feed;
 
 /// <summary>A server that has crashed gives transaction ids out again, which the cache knows as those of transactions that are lost.</summary>
+// Beside other fixtures: it waits more than it works, for servers of its own.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ReusedTransactionIdsTests
 {
     private const int Lost = 200;

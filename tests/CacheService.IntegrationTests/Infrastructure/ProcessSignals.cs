@@ -15,23 +15,38 @@ internal static class ProcessSignals
     /// <summary>A process and all that descend from it, the ancestors first.</summary>
     public static int[] WithDescendants(int pid) => [pid, .. ChildrenOf(pid).SelectMany(WithDescendants)];
 
-    /// <summary>Sends any signal, by its name without SIG.</summary>
-    public static Task SendAsync(string signal, int pid) => SendAsync(signal, [pid]);
+    /// <summary>The processes that run, and have that in their command line.</summary>
+    public static int[] WithInCommandLine(string text) => [.. All().Where(pid => CommandLineOf(pid).Contains(text, StringComparison.Ordinal))];
 
-    private static async Task SendAsync(string signal, int[] pids)
+    /// <summary>Sends any signal, by its name without SIG.</summary>
+    public static async Task SendAsync(string signal, params int[] pids)
     {
         // Every shell has the command built in; one that has ended meanwhile is no error.
         await Command.RunAsync(["sh", "-c", $"kill -{signal} {string.Join(' ', pids)}"], Timeout, CancellationToken.None);
     }
 
-    private static IEnumerable<int> ChildrenOf(int parent)
+    private static IEnumerable<int> ChildrenOf(int parent) => All().Where(pid => ParentOf(pid) == parent);
+
+    private static IEnumerable<int> All()
     {
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid) && ParentOf(pid) == parent)
+            if (int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var pid))
             {
                 yield return pid;
             }
+        }
+    }
+
+    private static string CommandLineOf(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline").Replace('\0', ' ');
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";
         }
     }
 

@@ -5,6 +5,8 @@ using FeedState = CacheService.Feed.FeedState;
 namespace CacheService.IntegrationTests.Interop;
 
 /// <summary>The service as Python's gRPC sees it, which shares no code with ours: not the client, not the HTTP/2, not the messages.</summary>
+// Beside other fixtures: it waits more than it works, for processes of its own.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class PythonClientTests
 {
     private Python _python = null!;

@@ -7,6 +7,8 @@ using CacheService.LoadTests.Reporting;
 namespace CacheService.IntegrationTests.LoadTests;
 
 /// <summary>The load test itself, with sizes so small that its figures mean nothing: whether it runs, reports, and finds a wrong cache.</summary>
+// Beside other fixtures: its figures mean nothing anyway.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class LoadTestRunTests
 {
     private static readonly LoadTestOptions Tiny = new()

@@ -6,6 +6,8 @@ using Npgsql;
 namespace CacheService.IntegrationTests.Postgres;
 
 /// <summary>TLS to the database: where it fails, the service and the command line say which check did, and which setting to look at.</summary>
+// Beside other fixtures: it waits more than it works, for servers of its own.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class DatabaseTlsTests
 {
     [Test]

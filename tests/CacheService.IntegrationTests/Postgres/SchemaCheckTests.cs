@@ -5,6 +5,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace CacheService.IntegrationTests.Postgres;
 
 /// <summary>What a database is refused for: in one message, before anything is created.</summary>
+// Beside other fixtures: it has a database of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class SchemaCheckTests
 {
     private const string Message = "create table tweet.message (messageid bigint primary key, userid int, datetime timestamptz, message text);";

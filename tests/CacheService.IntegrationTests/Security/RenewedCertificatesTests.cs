@@ -7,6 +7,8 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.Security;
 
 /// <summary>Certificates that are replaced under a running service: new connections are shown the new one, and open calls go on.</summary>
+// Beside other fixtures: it has a database of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class RenewedCertificatesTests
 {
     private TestCertificates _files = null!;

@@ -4,6 +4,8 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.Security;
 
 /// <summary>Starts that are refused, each in a line that says what to set; and that the same start is not, where it is set.</summary>
+// Beside other fixtures: it has a database of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class SecureStartTests
 {
     private const string Database = "--ConnectionStrings:Postgres=Host=127.0.0.1;Port=1";

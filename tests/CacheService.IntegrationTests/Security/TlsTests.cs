@@ -8,6 +8,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Security;
 
 /// <summary>TLS and mutual TLS, from the client library and the command line.</summary>
+// Beside other fixtures: it has a database of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class TlsTests
 {
     private static readonly TestKey Reader = new(0, "reader", "Read");

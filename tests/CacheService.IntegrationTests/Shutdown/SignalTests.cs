@@ -10,6 +10,8 @@ using HealthV1 = Grpc.Health.V1.Health;
 namespace CacheService.IntegrationTests.Shutdown;
 
 /// <summary>Signals to the service as a process of its own.</summary>
+// Beside other fixtures: it waits more than it works, for processes of its own.
+[Parallelizable(ParallelScope.All)]
 internal sealed class SignalTests
 {
     [TestCase("TERM")]

@@ -2,6 +2,8 @@ using CacheService.IntegrationTests.Infrastructure;
 
 namespace CacheService.IntegrationTests.Tool;
 
+// Beside other fixtures: it has a database of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 public sealed class LoadCastTests
 {
     private const string Rows = "select (select count(*) from tweet.users) * 1000 + (select count(*) from tweet.message)";

@@ -1,5 +1,7 @@
 namespace CacheService.IntegrationTests.Tool;
 
+// Beside other fixtures: it has a database of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 public sealed class LoadPlayTests
 {
     private const string Play = """

@@ -1,4 +1,5 @@
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Postgres;
 using Npgsql;
 
 namespace CacheService.IntegrationTests.Tool;
@@ -20,12 +21,11 @@ internal sealed class TweetDatabase : IAsyncDisposable
     public static async Task<TweetDatabase> CreateAsync()
     {
         var database = new TweetDatabase(await TestDatabase.CreateAsync());
-        var assembly = typeof(CacheService.Postgres.Embedded.EmbeddedPostgres).Assembly;
-        foreach (var name in assembly.GetManifestResourceNames().Where(n => n.StartsWith("sql/", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        foreach (var file in SqlFiles.All)
         {
-            using var file = new StreamReader(assembly.GetManifestResourceStream(name)!);
-            await database.ExecuteAsync(await file.ReadToEndAsync());
+            await database.ExecuteAsync(file.Text);
         }
+
         return database;
     }
 

@@ -21,6 +21,7 @@ internal sealed class WatchLatencyTests
         var drained = new ConcurrentDictionary<ulong, long>();
         service.Services.GetRequiredService<CountsStore>().Changed += (version, _) => drained.TryAdd(version.Revision, Stopwatch.GetTimestamp());
         var received = new List<(long Retweets, ulong Revision, long At)>();
+        await using var lag = new MachineLag();
         using var watch = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1 } });
         var writing = PacedWriter.WriteAsync(
             database, perSecond: 100, TimeSpan.FromSeconds(5), clients: 1, "insert into tweet.activity (messageid, action) select 1, 'rt' where $1 > 0", (number, at) => committed[number] = at);
@@ -38,8 +39,8 @@ internal sealed class WatchLatencyTests
         var sinceDrain = Median(received.Skip(1).Select(change => Stopwatch.GetElapsedTime(drained[change.Revision], change.At)));
         await TestContext.Progress.WriteLineAsync($"{written} changes, {received.Count} messages: commit to watcher {sinceCommit:F1} ms, drain to watcher {sinceDrain:F1} ms (medians)");
         Assert.That(written, Is.GreaterThan(300));
-        Assert.That(sinceCommit, Is.LessThan(25));
-        Assert.That(sinceDrain, Is.LessThan(5));
+        Assert.That(sinceCommit, Is.LessThan(lag.AllowMedian(25)));
+        Assert.That(sinceDrain, Is.LessThan(lag.AllowMedian(5)));
     }
 
     private static double Median(IEnumerable<TimeSpan> times)

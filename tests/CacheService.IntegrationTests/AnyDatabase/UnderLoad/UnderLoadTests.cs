@@ -69,6 +69,7 @@ internal sealed class UnderLoadTests
 
         await database.ExecuteAsync("select pg_stat_statements_reset()");
         var workers = 0L;
+        await using var lag = new MachineLag();
         await using (var looking = await database.OpenAsync())
         {
             for (var n = 0; n < Reads; n++)
@@ -84,7 +85,7 @@ internal sealed class UnderLoadTests
         Assert.That(calls, Is.GreaterThanOrEqualTo(Reads / 2));
         Assert.That(workers, Is.Zero);
         Assert.That(least, Is.LessThan(1), "milliseconds");
-        Assert.That(mean, Is.LessThan(3), "milliseconds, on a busy machine");
+        Assert.That(mean, Is.LessThan(lag.AllowMedian(3)), "milliseconds, on a busy machine");
     }
 
     [Test]

@@ -5,6 +5,8 @@ using CacheService.Postgres.Embedded;
 namespace CacheService.IntegrationTests.Postgres.Embedded;
 
 /// <summary>Whatever state a crash leaves behind, the next start works and keeps the data.</summary>
+// Beside other fixtures: it waits more than it works, for servers of its own.
+[Parallelizable(ParallelScope.Self)]
 [TestFixture]
 public sealed class EmbeddedPostgresCrashTests : EmbeddedFixture
 {

@@ -6,6 +6,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace CacheService.IntegrationTests.Postgres.Embedded;
 
 /// <summary>Each error is one line that says what to do.</summary>
+// Beside other fixtures: it waits more than it works, for servers of its own.
+[Parallelizable(ParallelScope.Self)]
 [TestFixture]
 public sealed class EmbeddedPostgresErrorTests : EmbeddedFixture
 {

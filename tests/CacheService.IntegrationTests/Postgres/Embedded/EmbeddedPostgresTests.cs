@@ -7,6 +7,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CacheService.IntegrationTests.Postgres.Embedded;
 
+// Beside other fixtures: it waits more than it works, for servers of its own.
+[Parallelizable(ParallelScope.Self)]
 [TestFixture]
 [UnsupportedOSPlatform("windows")]
 public sealed class EmbeddedPostgresTests : EmbeddedFixture

@@ -1,10 +1,11 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace CacheService.Postgres.Embedded;
 
 /// <summary>The private PostgreSQL that the service runs when it is given no connection string (section "Embedded").</summary>
-internal sealed class EmbeddedOptions
+public sealed class EmbeddedOptions
 {
     public const string Section = "Embedded";
 
@@ -34,3 +35,6 @@ internal sealed class EmbeddedOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan StopTimeout { get; set; } = TimeSpan.FromSeconds(3);
 }
+
+[OptionsValidator]
+public sealed partial class EmbeddedOptionsValidator : IValidateOptions<EmbeddedOptions>;

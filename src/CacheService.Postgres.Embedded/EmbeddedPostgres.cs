@@ -6,7 +6,7 @@ namespace CacheService.Postgres.Embedded;
 /// A private PostgreSQL on 127.0.0.1, for a service that was given no other. Its data outlives the service, its processes do not;
 /// those that a crash leaves are replaced at the next start. All errors are <see cref="EmbeddedPostgresException"/>.
 /// </summary>
-internal sealed class EmbeddedPostgres : IAsyncDisposable
+public sealed class EmbeddedPostgres : IAsyncDisposable
 {
     public const string Database = "tweet";
     public const string Role = "cacheservice";
@@ -148,13 +148,13 @@ internal sealed class EmbeddedPostgres : IAsyncDisposable
         await user.CheckAccessAsync(layout.Root, cancellationToken);
         var launcher = await ServerLauncher.CreateAsync(layout, user, options, settings, logger, cancellationToken);
         await launcher.CleanUpAfterCrashAsync(cancellationToken);
-        var password = await ServerPassword.LoadOrCreateAsync(layout, Role, cancellationToken);
+        var password = await Cluster.EnsurePasswordAsync(layout, Role, cancellationToken);
         await launcher.InitializeAsync(Role, password, cancellationToken);
         try
         {
             await launcher.StartAsync(cancellationToken);
             var server = new EmbeddedPostgres(launcher, @lock, password, options.StopTimeout, logger);
-            await DatabaseCreator.EnsureAsync(server.ConnectionString, cancellationToken);
+            await Cluster.EnsureDatabaseAsync(server.ConnectionString, cancellationToken);
             await OwnedFile.WriteSecretAsync(layout.ConnectionString, server.ConnectionString + "\n", cancellationToken);
             await OwnedFile.WriteScriptAsync(layout.Psql, server.PsqlScript(), cancellationToken);
             logger.Started(launcher.Binaries.MajorVersion, launcher.Port, server.PsqlCommand);

@@ -1,8 +1,13 @@
+using System.Security.Cryptography;
+using Npgsql;
+
 namespace CacheService.Postgres.Embedded;
 
-/// <summary>Makes PostgreSQL's data directory, once.</summary>
+/// <summary>What is made once: PostgreSQL's data directory, the password of its owner, and the database.</summary>
 internal static class Cluster
 {
+    private const int PasswordDigits = 48;
+
     private static readonly TimeSpan InitTimeout = TimeSpan.FromMinutes(2);
 
     /// <summary>Does nothing when the data directory is there and of the right version.</summary>
@@ -23,6 +28,53 @@ internal static class Cluster
         logger.Initializing(layout.Root, binaries.MajorVersion, user.Name);
         await InitializeAsync(layout, user, binaries, role, password, sync, cancellationToken);
         Directory.Move(layout.UnfinishedCluster, layout.Cluster);
+    }
+
+    /// <summary>The random password of the owner role; kept in the form of a passfile, so that psql can use it too.</summary>
+    public static async Task<string> EnsurePasswordAsync(DataLayout layout, string role, CancellationToken cancellationToken)
+    {
+        if (File.Exists(layout.PassFile))
+        {
+            var line = (await File.ReadAllTextAsync(layout.PassFile, cancellationToken)).Trim();
+            return line[(line.LastIndexOf(':') + 1)..];
+        }
+
+        if (layout.ClusterVersion is not null)
+        {
+            throw new EmbeddedPostgresException(
+                $"the password file {layout.PassFile} is missing: bring it back, or remove {layout.Cluster} to start without its data");
+        }
+
+        var password = RandomNumberGenerator.GetHexString(PasswordDigits, lowercase: true);
+        await OwnedFile.WriteSecretAsync(layout.PassFile, $"*:*:*:{role}:{password}\n", cancellationToken);
+        return password;
+    }
+
+    /// <summary>Creates the database of a connection string if the server lacks it.</summary>
+    public static async Task EnsureDatabaseAsync(string connectionString, CancellationToken cancellationToken)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false };
+        var name = settings.Database!;
+        settings.Database = "postgres";
+        try
+        {
+            await using var connection = new NpgsqlConnection(settings.ConnectionString);
+            await connection.OpenAsync(cancellationToken);
+            await using var find = new NpgsqlCommand("select from pg_database where datname = $1", connection);
+            find.Parameters.Add(new NpgsqlParameter { Value = name });
+            await using (var found = await find.ExecuteReaderAsync(cancellationToken))
+            {
+                if (found.HasRows)
+                    return;
+            }
+
+            await using var create = new NpgsqlCommand($"create database {Quote(name)}", connection);
+            await create.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (NpgsqlException e)
+        {
+            throw new EmbeddedPostgresException($"PostgreSQL has started, but the database {name} cannot be made: {e.Message}", e);
+        }
     }
 
     private static void DeleteAbandoned(DataLayout layout, ILogger logger)
@@ -74,4 +126,6 @@ internal static class Cluster
                 + "or use pg_upgrade");
         }
     }
+
+    private static string Quote(string name) => $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }

@@ -1,13 +1,13 @@
 namespace CacheService.Postgres.Embedded;
 
-/// <summary>
-/// Where the embedded server keeps its data. The command line compiles this file too,
-/// so that both look in the same place.
-/// </summary>
-internal static class DataFolder
+/// <summary>Where the embedded server keeps its data, unless told otherwise.</summary>
+public static class DataFolder
 {
     /// <summary>The file in the data folder that holds the embedded server's Npgsql connection string, in one line.</summary>
     public const string ConnectionStringFile = "connection-string";
+
+    /// <summary>The script in the data folder that opens a psql on the embedded server.</summary>
+    public const string PsqlFile = "psql";
 
     private const string Name = "cacheservice";
 

@@ -1,10 +1,7 @@
-extern alias tool;
+using CacheService.Postgres.Embedded;
 
-using DataFolder = tool::CacheService.Postgres.Embedded.DataFolder;
+namespace CacheService.Tests.Postgres.Embedded;
 
-namespace CacheService.Tests.Tool.Database;
-
-/// <summary>The service and the command line compile the same file; these test the command line's copy.</summary>
 public sealed class DataFolderTests
 {
     [Test]

@@ -56,7 +56,7 @@ internal sealed class DataLayout
     public string ServicePid => Path.Combine(Root, "service.pid");
 
     /// <summary>A script that opens a psql on the server.</summary>
-    public string Psql => Path.Combine(Root, "psql");
+    public string Psql => Path.Combine(Root, DataFolder.PsqlFile);
 
     public string Port => Path.Combine(Root, "port");
 
