@@ -158,3 +158,6 @@ internal sealed partial class AuditRun(
     [LoggerMessage(EventId = 5012, EventName = "AuditRetries", Level = LogLevel.Debug, Message = "A range of messages is compared again, since {Reason}.")]
     private static partial void LogRetry(ILogger logger, string reason);
 }
+
+/// <summary>An audit could not be made now; the message says why.</summary>
+internal sealed class AuditUnavailableException(string message, Exception? innerException = null) : Exception(message, innerException);

@@ -193,3 +193,14 @@ internal sealed class RangeAudit(
         return index >= 0 ? index + 1 : ~index;
     }
 }
+
+/// <summary>What the comparison of one range of messages found.</summary>
+/// <param name="Last">The range's last id.</param>
+/// <param name="Messages">How many messages it has.</param>
+/// <param name="Differences">Which of them differ, by id.</param>
+/// <param name="Repaired">How many of those were corrected.</param>
+/// <param name="DatabaseTime">How long the database worked.</param>
+internal sealed record RangeComparison(long Last, int Messages, IReadOnlyList<AuditDifference> Differences, int Repaired, TimeSpan DatabaseTime);
+
+/// <summary>A range could not be compared, since the feed is not what it was when that began. Nothing follows of its counts.</summary>
+internal sealed class RangeNotComparedException(string message) : Exception(message);

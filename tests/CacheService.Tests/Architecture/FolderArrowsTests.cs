@@ -9,7 +9,7 @@ internal sealed class FolderArrowsTests
     /// </summary>
     private static readonly Dictionary<string, string> Allowed = new()
     {
-        ["Api"] = "Auditing Feed Postgres Reading Watching",
+        ["Api"] = "Auditing Postgres Reading Watching",
         ["Api.Grpc"] = "Api Api.Grpc.Serialization Auditing Concurrency Counts Feed Health Health.Protocol Reading Security Watching",
         ["Api.Grpc.Serialization"] = "Counts Feed Reading",
         ["Api.Http"] = "Feed",

@@ -9,7 +9,7 @@ using FeedState = CacheService.Client.FeedState;
 namespace CacheService.LoadTests.Machine;
 
 /// <summary>The service in a process of its own, as its user runs it, with a client.</summary>
-internal sealed partial class ServiceProcess : IAsyncDisposable
+internal sealed partial class MeasuredService : IAsyncDisposable
 {
     private const string Service = "CacheService";
 
@@ -17,7 +17,7 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
 
     private readonly ChildProcess _process;
 
-    private ServiceProcess(ChildProcess process, Uri address)
+    private MeasuredService(ChildProcess process, Uri address)
     {
         (_process, Address) = (process, address);
         Client = CreateClient();
@@ -39,13 +39,13 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
     /// <param name="database">Where the counts come from.</param>
     /// <param name="settings">As on its command line.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public static Task<ServiceProcess> StartAsync(LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken) =>
+    public static Task<MeasuredService> StartAsync(LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken) =>
         StartAsync([InOutput($"{Service}.dll")], database, settings, cancellationToken);
 
     /// <summary>The same service, hosted by this program with one RPC more. It gets the service's own runtime settings, such as those of the garbage collector.</summary>
-    public static Task<ServiceProcess> StartWithEmptyRpcAsync(LoadDatabase database, CancellationToken cancellationToken)
+    public static Task<MeasuredService> StartWithEmptyRpcAsync(LoadDatabase database, CancellationToken cancellationToken)
     {
-        var name = typeof(ServiceProcess).Assembly.GetName().Name;
+        var name = typeof(MeasuredService).Assembly.GetName().Name;
         string[] command =
         [
             "exec", "--runtimeconfig", InOutput($"{Service}.runtimeconfig.json"), "--depsfile", InOutput($"{name}.deps.json"), InOutput($"{name}.dll"), Rpc.RpcHost.Verb,
@@ -89,7 +89,7 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
 
     private static string InOutput(string file) => Path.Combine(AppContext.BaseDirectory, file);
 
-    private static async Task<ServiceProcess> StartAsync(
+    private static async Task<MeasuredService> StartAsync(
         IReadOnlyList<string> command, LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken)
     {
         var address = new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}");
@@ -99,7 +99,7 @@ internal sealed partial class ServiceProcess : IAsyncDisposable
         ];
         // The password is in it: nothing for a command line.
         var environment = new Dictionary<string, string> { ["ConnectionStrings__Postgres"] = database.ConnectionString };
-        var service = new ServiceProcess(ChildProcess.Start(Host(), arguments, environment), address);
+        var service = new MeasuredService(ChildProcess.Start(Host(), arguments, environment), address);
         try
         {
             await service.WaitUntilLiveAsync(cancellationToken);

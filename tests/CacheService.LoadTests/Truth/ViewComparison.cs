@@ -7,7 +7,7 @@ namespace CacheService.LoadTests.Truth;
 
 /// <summary>Whether the cache says what the view says, of every message.</summary>
 /// <param name="before">Called first, with the database: for tests, which make the cache wrong.</param>
-internal sealed class CacheComparison(Func<LoadDatabase, Task>? before = null)
+internal sealed class ViewComparison(Func<LoadDatabase, Task>? before = null)
 {
     // As many as a request may ask for.
     private const int Slice = 10_000;

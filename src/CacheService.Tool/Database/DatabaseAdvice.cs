@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace CacheService.Tool.Database;
 
-internal static class DatabaseErrors
+internal static class DatabaseAdvice
 {
     /// <summary>One line for the user.</summary>
     public static string Describe(NpgsqlException error) => error switch

@@ -1,9 +1,8 @@
 using System.Security.Authentication;
 using System.Security.Cryptography;
-using CacheService.Postgres;
 using Npgsql;
 
-namespace CacheService.Feed;
+namespace CacheService.Postgres;
 
 /// <summary>Words for what goes wrong with the database. None has the connection string in it.</summary>
 internal static class DatabaseErrors
