@@ -6,6 +6,9 @@ internal sealed class BaselineGate(FeedProgress progress, TimeProvider time, ILo
     /// <summary>What stands in the way of the counts is looked at this often, so that they are back soon after it is mended.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
 
+    private const int MaxMendingTries = 8;
+    private static readonly TimeSpan MendingPause = TimeSpan.FromMilliseconds(50);
+
     private string _problems = "";
 
     /// <summary>The tables that are counted, as of the last look.</summary>
@@ -35,7 +38,12 @@ internal sealed class BaselineGate(FeedProgress progress, TimeProvider time, ILo
                 // New partitions may only lack their triggers. Where one was taken away from a table that had it, somebody meant it; and where the tables themselves
                 // are new, a restore may be about to bring the triggers. Nobody's writes go unrecorded meanwhile without being loaded: a trigger that is created
                 // waits for the table's writers, and what was different before is.
-                await session.MendTriggersAsync(cancellationToken);
+                // Who has just made the partition may hold its lock for a moment after it can be seen.
+                for (var tries = 1; !await session.MendTriggersAsync(cancellationToken) && tries < MaxMendingTries; tries++)
+                {
+                    await Task.Delay(MendingPause, time, cancellationToken);
+                }
+
                 problems = (await session.ReadProblemsAsync(cancellationToken)).Text;
             }
 

@@ -45,7 +45,6 @@ internal sealed class CountsFeed(
             try
             {
                 await using var session = await sessions.OpenAsync(isFirst: !_hasConnected, stoppingToken);
-                progress.NoteServer(session.ServerVersion);
                 _hasConnected = true;
                 await follower.FollowAsync(session, _pauses, stoppingToken);
             }

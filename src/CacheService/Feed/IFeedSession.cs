@@ -18,9 +18,6 @@ internal interface IFeedSession : IAsyncDisposable
     /// <summary>Where changes are read.</summary>
     IChangeSource Changes { get; }
 
-    /// <summary>The server's version, as it names it.</summary>
-    string ServerVersion { get; }
-
     /// <summary>Whether there is a listener. Behind a pooler of transactions there is none, because LISTEN would be left to others.</summary>
     bool IsListening { get; }
 
@@ -34,5 +31,6 @@ internal interface IFeedSession : IAsyncDisposable
     Task<Baseline> ReadBaselineAsync(CancellationToken cancellationToken);
 
     /// <summary>Creates triggers that new partitions lack.</summary>
-    Task MendTriggersAsync(CancellationToken cancellationToken);
+    /// <returns>False: somebody holds a lock; it can be tried again.</returns>
+    Task<bool> MendTriggersAsync(CancellationToken cancellationToken);
 }

@@ -122,15 +122,18 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
     }
 
     /// <summary>Brings the triggers to the tables' partitions and children as they are now, where locks on them are to be had in a moment.</summary>
-    public static async Task MendTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <returns>False: somebody holds one; it can be tried again.</returns>
+    public static async Task<bool> MendTriggersAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         try
         {
             await ExecuteAsync(connection, "select twcache.install_triggers()", cancellationToken);
+            return true;
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.InsufficientPrivilege)
         {
             // What is still missing is told as a problem, with what to do.
+            return e.SqlState == PostgresErrorCodes.InsufficientPrivilege;
         }
     }
 

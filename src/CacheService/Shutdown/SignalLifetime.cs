@@ -61,7 +61,19 @@ internal sealed partial class SignalLifetime(
 
     private async Task StopInOrderAsync(PosixSignal signal)
     {
-        ending.Begin();
+        try
+        {
+            ending.Begin();
+            await DrainAsync(signal);
+        }
+        finally
+        {
+            lifetime.StopApplication();
+        }
+    }
+
+    private async Task DrainAsync(PosixSignal signal)
+    {
         var period = options.Value.DrainPeriod;
         // A service that has not started yet answers nobody.
         if (period > TimeSpan.Zero && lifetime.ApplicationStarted.IsCancellationRequested)
@@ -74,8 +86,6 @@ internal sealed partial class SignalLifetime(
         {
             LogStopping(logger, signal);
         }
-
-        lifetime.StopApplication();
     }
 
     private async Task EndAtOnceAsync(PosixSignal signal, int number)

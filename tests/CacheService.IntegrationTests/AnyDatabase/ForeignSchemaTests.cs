@@ -180,7 +180,7 @@ internal sealed class ForeignSchemaTests
         await trial.ExactAsync("the start", Trial.MendedByHand);
         await using var owner = new NpgsqlConnection(database.AsOwner);
         await owner.OpenAsync();
-        await owner.ExecuteAsync("insert into tweet.activity (messageid, action, spy) select messageid, 'fav', 'one' from tweet.message");
+        await trial.DoAsync("activity by the tables' owner", () => owner.ExecuteAsync("insert into tweet.activity (messageid, action, spy) select messageid, 'fav', 'one' from tweet.message"));
         await trial.ExactAsync("activity by the tables' owner", Trial.Mends);
         await trial.DoExactlyAsync("update tweet.activity set messageid = 2 where messageid = 1");
         await trial.DoExactlyAsync("delete from tweet.message where messageid = 3");

@@ -18,9 +18,9 @@ internal sealed class SentMessages<T>(IAsyncStreamReader<T> messages, Cancellati
         {
             return await messages.MoveNext(ended.Token);
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, "the server is shutting down"));
+            throw new RpcException(new Status(StatusCode.Unavailable, "The server is shutting down."));
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException)
         {

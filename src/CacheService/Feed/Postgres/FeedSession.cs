@@ -13,14 +13,13 @@ internal sealed class FeedSession : IFeedSession
     private readonly WakeSignal _wake;
 
     /// <summary>Takes over a reader, and a listener that listens already.</summary>
-    public FeedSession(ChangeLogReader reader, BellListener? listener, string serverVersion, PostgresConnections connections, Hearing hearing, WakeSignal wake)
+    public FeedSession(ChangeLogReader reader, BellListener? listener, PostgresConnections connections, Hearing hearing, WakeSignal wake)
     {
         _reader = reader;
         _listener = listener;
         _connections = connections;
         _hearing = hearing;
         _wake = wake;
-        ServerVersion = serverVersion;
         if (listener is not null)
         {
             _ = listener.Listening.ContinueWith(
@@ -33,9 +32,6 @@ internal sealed class FeedSession : IFeedSession
 
     /// <inheritdoc/>
     public IChangeSource Changes => _reader;
-
-    /// <inheritdoc/>
-    public string ServerVersion { get; }
 
     /// <inheritdoc/>
     public bool IsListening => _listener is not null;
@@ -56,22 +52,27 @@ internal sealed class FeedSession : IFeedSession
     public Task<Baseline> ReadBaselineAsync(CancellationToken cancellationToken) => Task.Run(_reader.ReadBaseline, cancellationToken);
 
     /// <inheritdoc/>
-    public async Task MendTriggersAsync(CancellationToken cancellationToken)
+    public async Task<bool> MendTriggersAsync(CancellationToken cancellationToken)
     {
         await using var connection = await _connections.Pool.OpenConnectionAsync(cancellationToken);
-        await SchemaInstaller.MendTriggersAsync(connection, cancellationToken);
+        return await SchemaInstaller.MendTriggersAsync(connection, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         // The reader first: its locks go with it, so that no writer rings for a cache that is gone.
-        _reader.Dispose();
-        if (_listener is not null)
+        try
         {
-            await _listener.DisposeAsync();
+            _reader.Dispose();
+            if (_listener is not null)
+            {
+                await _listener.DisposeAsync();
+            }
         }
-
-        _hearing.Rest();
+        finally
+        {
+            _hearing.Rest();
+        }
     }
 }

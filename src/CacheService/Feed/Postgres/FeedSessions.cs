@@ -6,19 +6,18 @@ namespace CacheService.Feed.Postgres;
 
 /// <summary>Opens sessions with the primary.</summary>
 internal sealed class FeedSessions(
-    PostgresConnections connections, SchemaInstaller installer, Hearing hearing, WakeSignal wake, IOptions<FeedOptions> options, TimeProvider time) : IFeedSessions
+    PostgresConnections connections, SchemaInstaller installer, FeedProgress progress, Hearing hearing, WakeSignal wake, IOptions<FeedOptions> options, TimeProvider time) : IFeedSessions
 {
     /// <inheritdoc/>
     public async Task<IFeedSession> OpenAsync(bool isFirst, CancellationToken cancellationToken)
     {
         hearing.Rest();
         await connections.ChoosePrimaryAsync(cancellationToken);
-        string serverVersion;
         await using (var connection = await connections.OpenLoaderAsync(options.Value.LoadTimeout, cancellationToken))
         {
             await RequirePrimaryAsync(connection, cancellationToken);
             await installer.EnsureAsync(connection, mayInstall: isFirst, cancellationToken);
-            serverVersion = connection.PostgreSqlVersion.ToString();
+            progress.NoteServer(connection.PostgreSqlVersion.ToString());
         }
 
         BellListener? listener = null;
@@ -31,7 +30,7 @@ internal sealed class FeedSessions(
                 await TestListenerAsync(listener, cancellationToken);
             }
 
-            return new FeedSession(reader, listener, serverVersion, connections, hearing, wake);
+            return new FeedSession(reader, listener, connections, hearing, wake);
         }
         catch
         {
