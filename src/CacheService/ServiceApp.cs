@@ -2,6 +2,7 @@ using CacheService.Api.Grpc;
 using CacheService.Api.Http;
 using CacheService.Auditing;
 using CacheService.Feed;
+using CacheService.Feed.Postgres;
 using CacheService.Health;
 using CacheService.Postgres;
 using CacheService.Reading;
@@ -28,6 +29,7 @@ internal static class ServiceApp
         builder.AddPostgres();
         builder.AddCounts();
         builder.AddFeed();
+        builder.AddPostgresFeed();
         builder.AddHealth();
         builder.AddReading();
         builder.AddAuditing();

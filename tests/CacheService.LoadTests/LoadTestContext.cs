@@ -7,4 +7,4 @@ namespace CacheService.LoadTests;
 
 /// <summary>What the parts share.</summary>
 internal sealed record LoadTestContext(
-    LoadTestOptions Options, LoadTestServer Server, ToolPrograms Programs, CacheComparison Comparison, TemporaryFolder Folder, ProgressLine Progress);
+    LoadTestOptions Options, LoadTestServer Server, ToolPrograms Programs, ViewComparison Comparison, TemporaryFolder Folder, ProgressLine Progress);

@@ -37,7 +37,7 @@ internal sealed class LoadTestRun(LoadTestOptions options, IAnsiConsole console,
         using var folder = new TemporaryFolder();
         await using var server = await LoadTestServer.StartAsync(folder.Database, cancellationToken);
         var programs = ToolPrograms.Find(server.Programs);
-        var context = new LoadTestContext(options, server, programs, new CacheComparison(beforeComparison), folder, progress);
+        var context = new LoadTestContext(options, server, programs, new ViewComparison(beforeComparison), folder, progress);
 
         var terminal = new TerminalReport(console);
         var postgres = await server.DescribeAsync(cancellationToken);

@@ -81,7 +81,7 @@ internal sealed class DemoCommand : ToolCommand
         }
         catch (NpgsqlException e)
         {
-            throw new ToolException($"no demo: {DatabaseErrors.Describe(e)}", e);
+            throw new ToolException($"no demo: {DatabaseAdvice.Describe(e)}", e);
         }
     }
 

@@ -47,7 +47,7 @@ internal abstract class ToolCommand : Command
         }
         catch (NpgsqlException e)
         {
-            _terminal.Fail(DatabaseErrors.Describe(e));
+            _terminal.Fail(DatabaseAdvice.Describe(e));
             return ExitCode.Failure;
         }
     }

@@ -38,7 +38,7 @@ internal sealed class DatabaseLocation(string? option, Func<string, string?> env
             if (e is not NpgsqlException)
                 throw;
             throw new DatabaseUnreachableException(
-                $"cannot connect to the database at {settings.Host}:{settings.Port}: {DatabaseErrors.Innermost(e)}; is it running, and {source} right?", e);
+                $"cannot connect to the database at {settings.Host}:{settings.Port}: {DatabaseAdvice.Innermost(e)}; is it running, and {source} right?", e);
         }
     }
 

@@ -37,7 +37,7 @@ internal sealed class Outage(TimeProvider time, Action<string> tell)
                 return;
             _began = time.GetTimestamp();
             _count++;
-            tell($"the database takes no writes, trying again until it does: {PlainText.OneLine(DatabaseErrors.Cause(cause))}");
+            tell($"the database takes no writes, trying again until it does: {PlainText.OneLine(DatabaseAdvice.Cause(cause))}");
         }
     }
 

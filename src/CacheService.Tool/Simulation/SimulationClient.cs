@@ -78,7 +78,7 @@ internal sealed class SimulationClient(
             Errors++;
             throw;
         }
-        catch (NpgsqlException e) when (DatabaseErrors.IsPassing(e))
+        catch (NpgsqlException e) when (DatabaseAdvice.IsPassing(e))
         {
             Errors++;
             outage.Report(e);
@@ -98,7 +98,7 @@ internal sealed class SimulationClient(
                 outage.ReportEnd();
                 return;
             }
-            catch (NpgsqlException e) when (DatabaseErrors.IsPassing(e))
+            catch (NpgsqlException e) when (DatabaseAdvice.IsPassing(e))
             {
                 outage.Report(e);
             }

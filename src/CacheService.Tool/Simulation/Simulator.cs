@@ -120,7 +120,7 @@ internal sealed class Simulator : IAsyncDisposable
             foreach (var (id, author, text) in await _catalog.DescribeAsync(unknown, ended))
                 _described[id] = (author, text);
         }
-        catch (NpgsqlException e) when (DatabaseErrors.IsPassing(e))
+        catch (NpgsqlException e) when (DatabaseAdvice.IsPassing(e))
         {
             // The clients find it out too, and tell. The next round reads what this one missed.
         }

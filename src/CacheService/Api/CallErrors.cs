@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using CacheService.Auditing;
-using CacheService.Feed;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Watching;

@@ -120,7 +120,7 @@ internal sealed partial class AuditRun(
     private async Task<T> RetryAsync<T>(Func<Task<T>> attempt, CancellationToken cancellationToken, RangeSize? size = null)
     {
         var started = time.GetTimestamp();
-        var backoff = new Backoff(LongestRetryDelay);
+        var pauses = new AttemptPauses(LongestRetryDelay);
         for (var attempts = 1; ; attempts++)
         {
             string reason;
@@ -143,7 +143,7 @@ internal sealed partial class AuditRun(
             }
 
             LogRetry(logger, reason);
-            await Task.Delay(backoff.NextDelay(), time, cancellationToken);
+            await Task.Delay(pauses.NextDelay(), time, cancellationToken);
         }
     }
 
@@ -158,3 +158,6 @@ internal sealed partial class AuditRun(
     [LoggerMessage(EventId = 5012, EventName = "AuditRetries", Level = LogLevel.Debug, Message = "A range of messages is compared again, since {Reason}.")]
     private static partial void LogRetry(ILogger logger, string reason);
 }
+
+/// <summary>An audit could not be made now; the message says why.</summary>
+internal sealed class AuditUnavailableException(string message, Exception? innerException = null) : Exception(message, innerException);

@@ -11,7 +11,7 @@ namespace CacheService.Auditing;
 /// between A and S, added to the counts at A, must be the counts at S. So a difference is something that the log does not have.
 /// </para>
 /// <para>
-/// That holds if the log is whole from A on. What A lacks is not trimmed, since for that time the feed reports a snapshot from before A
+/// That holds if the log is whole from A on. What A lacks is not trimmed, because for that time the feed reports a snapshot from before A
 /// (<see cref="SnapshotPin"/>); whatever else may take rows out of the log (a crash, a registration that is gone, a TRUNCATE, a restore) makes the feed load
 /// afresh at its next drain, under a new epoch: so there is one more drain after the log was read, and it must leave the epoch as it was before A.
 /// Otherwise nothing follows, and the range is compared again.
@@ -193,3 +193,14 @@ internal sealed class RangeAudit(
         return index >= 0 ? index + 1 : ~index;
     }
 }
+
+/// <summary>What the comparison of one range of messages found.</summary>
+/// <param name="Last">The range's last id.</param>
+/// <param name="Messages">How many messages it has.</param>
+/// <param name="Differences">Which of them differ, by id.</param>
+/// <param name="Repaired">How many of those were corrected.</param>
+/// <param name="DatabaseTime">How long the database worked.</param>
+internal sealed record RangeComparison(long Last, int Messages, IReadOnlyList<AuditDifference> Differences, int Repaired, TimeSpan DatabaseTime);
+
+/// <summary>A range could not be compared, because the feed is not what it was when that began. Nothing follows of its counts.</summary>
+internal sealed class RangeNotComparedException(string message) : Exception(message);

@@ -183,3 +183,19 @@ internal sealed class RecountReader(NpgsqlConnection connection)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
+
+/// <summary>The counts of a range of messages, from the tables, at one snapshot.</summary>
+/// <param name="Snapshot">The snapshot.</param>
+/// <param name="IsOurs">Whether the database is the one on which the feed is registered; another server that answers to the same address is not.</param>
+/// <param name="Last">The range's last id.</param>
+/// <param name="Counts">Every message in the range.</param>
+internal sealed record RangeRecount(PgSnapshot Snapshot, bool IsOurs, long Last, IReadOnlyDictionary<long, AuditedCounts> Counts);
+
+/// <summary>The recount of a range of messages took too long for the database.</summary>
+/// <param name="last">The range's last id.</param>
+/// <param name="inner">What the database said.</param>
+internal sealed class RecountTooLongException(long last, Exception inner) : Exception("the recount took too long", inner)
+{
+    /// <summary>The range's last id.</summary>
+    public long Last { get; } = last;
+}

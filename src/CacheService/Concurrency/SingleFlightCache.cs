@@ -5,7 +5,7 @@ namespace CacheService.Concurrency;
 
 /// <summary>
 /// A bounded, expiring cache that loads a key once however many ask for it at the same time. A load that fails is told to all who wait for it,
-/// and is not kept; nor is a null, since what is not there may come. Thread-safe.
+/// and is not kept; nor is a null, because what is not there may come. Thread-safe.
 /// </summary>
 internal sealed class SingleFlightCache<TKey, TValue>(int capacity, TimeSpan expiration) : IDisposable
     where TKey : notnull

@@ -49,7 +49,7 @@ internal sealed class CountsTable
     }
 
     /// <summary>
-    /// Reads from the memory where a message is to be found, or near it. Of use before many are looked up: memory serves many such reads at once, since none
+    /// Reads from the memory where a message is to be found, or near it. Of use before many are looked up: memory serves many such reads at once, because none
     /// of them waits for another.
     /// </summary>
     public void Touch(long messageId)
@@ -108,7 +108,7 @@ internal sealed class CountsTable
         TrimBelow(segment, 0.5);
     }
 
-    /// <summary>Until now the segments grew in large steps, since much came at once; takes from them the room that they do not need. Only for the writer.</summary>
+    /// <summary>Until now the segments grew in large steps, because much came at once; takes from them the room that they do not need. Only for the writer.</summary>
     public void EndFilling()
     {
         _isFilling = false;
@@ -188,7 +188,7 @@ internal sealed class CountsTable
 
     private static int Next(int slot, int length) => slot + 1 == length ? 0 : slot + 1;
 
-    // A folded product by secret numbers, which nobody can foresee; and, since few numbers do not spread all sequences well, mixed once more.
+    // A folded product by secret numbers, which nobody can foresee; and, because few numbers do not spread all sequences well, mixed once more.
     private static ulong Hash(long messageId)
     {
         var high = Math.BigMul((ulong)messageId ^ Seed, Factor, out var low);
@@ -198,4 +198,14 @@ internal sealed class CountsTable
     }
 
     private static ulong RandomSeed() => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+}
+
+/// <summary>A message with its counts, or a free slot of a <see cref="CountsTable"/>. 32 bytes.</summary>
+internal struct CountsEntry
+{
+    public long MessageId;
+    public MessageCounts Counts;
+
+    /// <summary>Revisions begin with 1.</summary>
+    public readonly bool IsFree => Counts.Revision == 0;
 }

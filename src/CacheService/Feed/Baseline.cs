@@ -1,5 +1,3 @@
-using Npgsql;
-
 namespace CacheService.Feed;
 
 /// <summary>
@@ -13,45 +11,6 @@ namespace CacheService.Feed;
 /// </summary>
 internal sealed record Baseline
 {
-    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; all tables that are counted; the two that they are children or partitions of; and whether a trigger of ours fires, but not always. Of the service's own tables it reads none.</summary>
-    public const string ProblemsSql = $"{TablesSql} select array_to_string(twcache.problems(), '; '), ids, array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid], exists (select from twcache.present_trigger where enabled = 'O') from tables";
-
-    private const string TablesSql =
-        """
-        with recursive tree (id) as (
-            select unnest(array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid])
-            union
-            select inhrelid from tree join pg_inherits on inhparent = id
-        ), tables (ids) as (
-            select coalesce(array_agg(id order by id) filter (where id is not null), array[]::oid[]) from tree
-        )
-        """;
-
-    /// <summary>Reads the baseline, in one row.</summary>
-    public static string Sql { get; } =
-        $"""
-        {TablesSql}, functions (ids) as (
-            select array(select objid from pg_depend join pg_proc on oid = objid
-                          where refclassid = 'pg_namespace'::regclass and refobjid = to_regnamespace('twcache')::oid and classid = 'pg_proc'::regclass
-                            and (prorettype = 'trigger'::regtype or proname ~ '^(is|as|key|tells)_') order by objid)
-        )
-        select tables.ids, (select system_identifier from pg_control_system()),
-               (select oid::bigint from pg_database where datname = current_database()),
-               (select string_agg(format('%s:%s', relname, oid), ' ' order by relname) from pg_class
-                 where relnamespace = to_regnamespace('twcache')::oid and relname in ('change_identity', 'consumer', 'lease', 'lapse')),
-               functions.ids,
-               (select string_agg(format('%s:%s:%s:%s', attrelid, attname, atttypid, xmin), ' ' order by attrelid, attnum) from pg_attribute
-                 where attrelid in (to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid) and attname in ('messageid', 'action') and not attisdropped),
-               (select string_agg(format('%s:%s:%s', enumlabel, oid, xmin), ' ' order by oid) from pg_enum
-                 where enumtypid in (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action')),
-               exists (select from twcache.change where xid >= (pg_snapshot_xmax(pg_current_snapshot())::text::numeric + {FarAhead})::text::xid8),
-               twcache.problems(), array[{Footprint.Sql("tables.ids", "functions.ids", "true")}]
-          from tables, functions
-        """;
-
-    /// <summary>Transactions that are so far ahead run on no server.</summary>
-    private const int FarAhead = 1_000_000;
-
     /// <summary>The server's system identifier: a copy of its files has the same.</summary>
     public required long Server { get; init; }
 
@@ -78,20 +37,6 @@ internal sealed record Baseline
 
     /// <summary>Why the change log does not prove the counts, a sentence each; none if it does.</summary>
     public required IReadOnlyList<string> Problems { get; init; }
-
-    /// <summary>Reads the row of <see cref="Sql"/> that the reader is at.</summary>
-    public static Baseline Read(NpgsqlDataReader row) => new()
-    {
-        Tables = row.GetFieldValue<uint[]>(0),
-        Server = row.GetInt64(1),
-        Database = row.GetInt64(2),
-        Books = TextOf(row, 3),
-        Functions = row.GetFieldValue<uint[]>(4),
-        Columns = $"{TextOf(row, 5)} {TextOf(row, 6)}",
-        HasRowsFromAhead = row.GetBoolean(7),
-        Problems = row.GetFieldValue<string[]>(8),
-        Footprint = Footprint.Read(row.GetFieldValue<long[]>(9)),
-    };
 
     /// <summary>Why a registration of another time does not hold now; null if it does.</summary>
     public string? WhyRegisterAfresh(Baseline now)
@@ -130,6 +75,4 @@ internal sealed record Baseline
         ?? (Footprint != now.Footprint ? Footprint.DescribeChangeTo(now.Footprint)
         : !Tables.AsSpan().SequenceEqual(now.Tables) ? "partitions or children of tweet.activity or tweet.message came or went"
         : null);
-
-    private static string TextOf(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? "" : row.GetString(column);
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace CacheService.Feed;
 
@@ -66,3 +67,19 @@ internal sealed class FeedOptions
 
     internal int LeaseSeconds => (int)LeaseDuration.TotalSeconds;
 }
+
+/// <summary>Whether writers wake the cache.</summary>
+internal enum Doorbell
+{
+    /// <summary>Unless the server allows prepared transactions, which may not notify.</summary>
+    Auto,
+
+    /// <summary>Yes.</summary>
+    Always,
+
+    /// <summary>No: the change log is read again and again.</summary>
+    Never,
+}
+
+[OptionsValidator]
+internal sealed partial class FeedOptionsValidator : IValidateOptions<FeedOptions>;

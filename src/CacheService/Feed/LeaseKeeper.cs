@@ -1,27 +1,27 @@
-using CacheService.Counts;
 using CacheService.Postgres;
+using Microsoft.Extensions.Options;
 
 namespace CacheService.Feed;
 
 /// <summary>Renews the lease well before it lapses, and takes care of the change log. Independent of the drains, so that a broken session loses no changes.</summary>
 internal sealed partial class LeaseKeeper(
-    Func<Registration?> registration, Func<PgSnapshot?> reached, PostgresConnections connections, FeedStatus status, FeedOptions options, TimeProvider time, ILogger logger)
+    Synchronizer synchronizer, PostgresConnections connections, IChangeLogCare care, NotificationQueue queue, IOptions<FeedOptions> options, TimeProvider time, ILogger<CountsFeed> logger)
 {
     /// <summary>Renewals within one lease: the last but one may fail.</summary>
     private const int RenewalsPerLease = 6;
 
-    private readonly ChangeLogCare _care = new(connections, options);
+    private readonly FeedOptions _options = options.Value;
     private bool _warnedOfQueue;
 
     /// <summary>Runs until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(options.LeaseDuration / RenewalsPerLease, time);
+        using var timer = new PeriodicTimer(_options.LeaseDuration / RenewalsPerLease, time);
         try
         {
             while (await timer.WaitForNextTickAsync(cancellationToken))
             {
-                if (registration() is { } current)
+                if (synchronizer.Registration is { } current)
                 {
                     await KeepAsync(current, cancellationToken);
                 }
@@ -37,11 +37,11 @@ internal sealed partial class LeaseKeeper(
     {
         // A connection that does not answer must not cost the lease: the next renewal takes another.
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(options.LeaseDuration / RenewalsPerLease);
+        patience.CancelAfter(_options.LeaseDuration / RenewalsPerLease);
         try
         {
             // A registration that is lost is noticed by the next drain.
-            if (!await current.RenewAsync(reached()?.ToString(), patience.Token))
+            if (!await current.RenewAsync(synchronizer.Reached?.ToString(), patience.Token))
             {
                 return;
             }
@@ -53,12 +53,12 @@ internal sealed partial class LeaseKeeper(
             return;
         }
 
-        // Nor may all that is to be deleted, of which there can be much: the next renewal goes on with it.
+        // Trimming is bounded too: a backlog must not cost the lease. The next renewal goes on with it.
         using var leftover = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        leftover.CancelAfter(options.LeaseDuration * 2 / RenewalsPerLease);
+        leftover.CancelAfter(_options.LeaseDuration * 2 / RenewalsPerLease);
         try
         {
-            await _care.TrimAsync(options.LeaseDuration / RenewalsPerLease, leftover.Token);
+            await care.TrimAsync(_options.LeaseDuration / RenewalsPerLease, leftover.Token);
             await EndSessionsOfTheGoneAsync(leftover.Token);
             await LookAtNotificationQueueAsync(leftover.Token);
         }
@@ -71,16 +71,17 @@ internal sealed partial class LeaseKeeper(
 
     private async Task EndSessionsOfTheGoneAsync(CancellationToken cancellationToken)
     {
-        if (await _care.EndSessionsOfTheGoneAsync(cancellationToken) is > 0 and var ended)
+        if (await care.EndSessionsOfTheGoneAsync(cancellationToken) is > 0 and var ended)
         {
-            LogSessionsEnded(logger, ended, options.LeaseDuration.TotalSeconds);
+            LogSessionsEnded(logger, ended, _options.LeaseDuration.TotalSeconds);
         }
     }
 
     private async Task LookAtNotificationQueueAsync(CancellationToken cancellationToken)
     {
-        var usage = status.NotificationQueueUsage = await _care.NotificationQueueUsageAsync(cancellationToken);
-        var isHigh = usage >= options.NotificationQueueWarning;
+        var usage = await care.NotificationQueueUsageAsync(cancellationToken);
+        queue.Note(usage);
+        var isHigh = usage >= _options.NotificationQueueWarning;
         if (isHigh && !_warnedOfQueue)
         {
             LogQueueFills(logger, usage);

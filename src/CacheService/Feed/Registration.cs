@@ -1,28 +1,32 @@
 using CacheService.Counts;
-using CacheService.Postgres;
-using Npgsql;
 
 namespace CacheService.Feed;
 
 /// <summary>A consumer's entry in the change log's books: how changes come to be recorded for it, and stay recorded. Thread-safe.</summary>
 internal sealed class Registration
 {
-    private readonly PostgresConnections _connections;
-    private readonly int _leaseSeconds;
+    private readonly IConsumerBook _book;
     private readonly Lock _renewing = new();
     private Proof _proven;
     private long _sent;
     private bool _isWaiting = true;
     private volatile Baseline _baseline;
 
-    private Registration(PostgresConnections connections, string consumer, Baseline baseline, Guid identity, long provenUntil, int leaseSeconds)
+    /// <summary>It has just been made.</summary>
+    /// <param name="book">The books that it is in.</param>
+    /// <param name="consumer">The consumer's name.</param>
+    /// <param name="baseline">What the counts are to stand on.</param>
+    /// <param name="identity">The change log's identity.</param>
+    /// <param name="provenUntil">The epoch second up to which the lease is known to hold.</param>
+    /// <param name="isEverythingRecorded">See <see cref="IsEverythingRecorded"/>.</param>
+    public Registration(IConsumerBook book, string consumer, Baseline baseline, Guid identity, long provenUntil, bool isEverythingRecorded)
     {
-        _connections = connections;
+        _book = book;
         Consumer = consumer;
         Identity = identity;
         _baseline = baseline;
         _proven = new Proof(0, provenUntil);
-        _leaseSeconds = leaseSeconds;
+        IsEverythingRecorded = isEverythingRecorded;
     }
 
     /// <summary>The consumer's name.</summary>
@@ -44,39 +48,12 @@ internal sealed class Registration
     /// <summary>Whether the changes of every running transaction are recorded, those before this one's call included.</summary>
     public bool IsEverythingRecorded { get; private set; }
 
-    /// <summary>Registers a consumer, under a new name, and starts the lease.</summary>
-    /// <param name="connections">Where the statements run.</param>
-    /// <param name="baseline">What the counts are to stand on.</param>
-    /// <param name="leaseSeconds">How long the lease is.</param>
-    /// <param name="trustsOthers">Whether another loaded consumer shows that everything is recorded; not where the trigger functions have just been replaced.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    public static Task<Registration> RegisterAsync(
-        PostgresConnections connections, Baseline baseline, int leaseSeconds, bool trustsOthers, CancellationToken cancellationToken)
-    {
-        var consumer = NewConsumerName(connections.Instance);
-        return connections.RunForLeaseAsync(
-            async connection =>
-            {
-                await using var register = new NpgsqlCommand("select recorded, proven_until, identity from twcache.register($1, $2, $3)", connection);
-                register.Parameters.Add(new NpgsqlParameter<string> { TypedValue = consumer });
-                register.Parameters.Add(new NpgsqlParameter<string> { TypedValue = connections.Instance });
-                register.Parameters.Add(new NpgsqlParameter<int> { TypedValue = leaseSeconds });
-                await using var reader = await register.ExecuteReaderAsync(cancellationToken);
-                await reader.ReadAsync(cancellationToken);
-                return new Registration(connections, consumer, baseline, reader.GetGuid(2), reader.GetInt64(1), leaseSeconds)
-                {
-                    IsEverythingRecorded = trustsOthers && reader.GetBoolean(0),
-                };
-            },
-            cancellationToken);
-    }
-
     /// <summary>Waits until <see cref="IsEverythingRecorded"/>.</summary>
     /// <param name="waiting">Told what it waits for, now and then.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task WaitForEarlierTransactionsAsync(Action<string> waiting, CancellationToken cancellationToken)
     {
-        await EarlierTransactions.WaitForEndAsync(_connections.Pool, waiting, cancellationToken);
+        await _book.WaitForEarlierTransactionsAsync(waiting, cancellationToken);
         IsEverythingRecorded = true;
     }
 
@@ -100,7 +77,7 @@ internal sealed class Registration
     /// </summary>
     /// <param name="drain">The drain.</param>
     /// <param name="since">What it went on from.</param>
-    public string? FindGap(Drain drain, PgSnapshot since) => drain switch
+    public string? FindGap(DrainResult drain, PgSnapshot since) => drain switch
     {
         { Identity: null } => "the change log was emptied by a crash of the server",
         { Identity: var identity } when identity != Identity => "the change log has a new identity",
@@ -126,20 +103,7 @@ internal sealed class Registration
             (number, confirmed, waits) = (++_sent, _proven.Renewal, _isWaiting);
         }
 
-        var renewed = await _connections.RunForLeaseAsync(
-            async connection =>
-            {
-                await using var renew = new NpgsqlCommand("select twcache.renew($1, $2, $3, $4::pg_snapshot, $5, $6)", connection);
-                renew.Parameters.Add(new NpgsqlParameter<string> { TypedValue = Consumer });
-                renew.Parameters.Add(new NpgsqlParameter<long> { TypedValue = number });
-                renew.Parameters.Add(new NpgsqlParameter<long> { TypedValue = confirmed });
-                renew.Parameters.Add(new NpgsqlParameter { Value = (object?)reached ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text });
-                renew.Parameters.Add(new NpgsqlParameter<bool> { TypedValue = waits });
-                renew.Parameters.Add(new NpgsqlParameter<int> { TypedValue = _leaseSeconds });
-                return await renew.ExecuteScalarAsync(cancellationToken);
-            },
-            cancellationToken);
-        if (renewed is not long provenUntil)
+        if (await _book.RenewAsync(new Renewal(Consumer, number, confirmed, reached, waits), cancellationToken) is not { } provenUntil)
         {
             return false;
         }
@@ -155,11 +119,9 @@ internal sealed class Registration
 
         return true;
     }
-
-    private static string NewConsumerName(string instance)
-    {
-        const int LongestHostName = 24;
-        var host = Environment.MachineName;
-        return $"{(host.Length > LongestHostName ? host[..LongestHostName] : host)}-{Environment.ProcessId}-{instance}-{Random.Shared.Next():x8}";
-    }
 }
+
+/// <summary>What the server has confirmed of a registration.</summary>
+/// <param name="Renewal">The number of its last renewal.</param>
+/// <param name="Until">The epoch second up to which the lease is known to hold.</param>
+internal sealed record Proof(long Renewal, long Until);

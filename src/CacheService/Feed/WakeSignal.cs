@@ -20,11 +20,14 @@ internal sealed class WakeSignal : IDisposable
     /// <summary>Takes the reasons, without waiting. What rings later is kept for the next one who asks.</summary>
     public WakeReasons Take() => (WakeReasons)Interlocked.Exchange(ref _pending, 0);
 
+    /// <summary>Whether there is a reason to wake up.</summary>
+    public bool IsSet => Volatile.Read(ref _pending) != 0;
+
     /// <summary>Waits until there is a reason, or the time is over. Takes nothing.</summary>
     public void Wait(TimeSpan timeout, CancellationToken cancellationToken)
     {
         // Reasons that were taken without waiting leave their signal behind: such a one only makes the loop look again.
-        while (Volatile.Read(ref _pending) == 0)
+        while (!IsSet)
         {
             if (!_signal.Wait(timeout, cancellationToken))
             {
@@ -35,4 +38,23 @@ internal sealed class WakeSignal : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _signal.Dispose();
+}
+
+/// <summary>Why the drain loop is woken.</summary>
+[Flags]
+internal enum WakeReasons
+{
+    None = 0,
+
+    /// <summary>A writer found the cache asleep.</summary>
+    Bell = 1,
+
+    /// <summary>A read waits for a drain.</summary>
+    Request = 2,
+
+    /// <summary>The session with the database has a fault.</summary>
+    Fault = 4,
+
+    /// <summary>The ringer found changes.</summary>
+    Changed = 8,
 }

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
 
 namespace CacheService.Postgres;
 
@@ -27,3 +28,6 @@ internal sealed class DatabaseOptions
     /// <summary>Those for all other short statements.</summary>
     internal int OtherConnections => MaxConnections - Singles - LeaseConnections - TextConnections;
 }
+
+[OptionsValidator]
+internal sealed partial class DatabaseOptionsValidator : IValidateOptions<DatabaseOptions>;

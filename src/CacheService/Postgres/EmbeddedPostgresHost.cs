@@ -24,7 +24,7 @@ internal sealed partial class EmbeddedPostgresHost(DatabaseAddress address, IOpt
         }
     }
 
-    /// <summary>Stops the server without its goodbyes. One that is being started stops by itself, since whoever asks for this has cancelled the start.</summary>
+    /// <summary>Stops the server without its goodbyes. One that is being started stops by itself, because whoever asks for this has cancelled the start.</summary>
     public async Task StopAtOnceAsync()
     {
         if (_starting is { } starting)

@@ -58,3 +58,18 @@ internal static class PrimaryFinder
 
     private sealed record Answer(Primary? Primary, string WhyNot, Exception? Error);
 }
+
+/// <summary>The server that takes writes.</summary>
+/// <param name="ConnectionString">Leads to it alone.</param>
+/// <param name="Timeline">Its timeline, eight hexadecimal digits: the later of two orders after the earlier. Empty where there is one host only, and nobody asked.</param>
+internal sealed record Primary(string ConnectionString, string Timeline);
+
+/// <summary>Of several hosts none is a primary.</summary>
+internal sealed class NoPrimaryException(string message, IReadOnlyList<Exception?> errors) : NpgsqlException(message)
+{
+    /// <summary>What each host's attempt ended in; null for a standby.</summary>
+    public IReadOnlyList<Exception?> Errors { get; } = errors;
+}
+
+/// <summary>There is no TLS with a server, or none that can be trusted; the message says why.</summary>
+internal sealed class TlsFailedException(string message, Exception innerException) : NpgsqlException(message, innerException);

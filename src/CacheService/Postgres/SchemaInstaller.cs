@@ -273,3 +273,6 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
             + "create index concurrently on tweet.activity (messageid) (where it is partitioned: on each partition, then without concurrently on tweet.activity)")]
     private static partial void LogIndexMissing(ILogger logger);
 }
+
+/// <summary>The database cannot be used as it is; the message says what is missing and what to do.</summary>
+internal sealed class DatabaseSetupException(string message, Exception? cause = null) : Exception(message, cause);

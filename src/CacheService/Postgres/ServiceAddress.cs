@@ -5,7 +5,7 @@ namespace CacheService.Postgres;
 
 /// <summary>
 /// What the service takes from a connection string: where the database is, who it is there, and how they trust each other. How connections are used it decides
-/// itself, since what is right depends on it: what else is set is left out.
+/// itself, because what is right depends on it: what else is set is left out.
 /// </summary>
 internal static class ServiceAddress
 {

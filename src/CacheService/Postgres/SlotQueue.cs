@@ -39,7 +39,7 @@ internal sealed class SlotQueue(int slots) : IDisposable
             return;
         }
 
-        // The last one is tried again and again, since nobody else can find out that there is room.
+        // The last one is tried again and again, because nobody else can find out that there is room.
         var isLast = Interlocked.Decrement(ref _slots) == 0;
         _ = GiveBackLaterAsync(isLast ? LastSlotPause : FewerFor, _disposed.Token);
     }
@@ -84,7 +84,7 @@ internal sealed class SlotQueue(int slots) : IDisposable
     /// <summary>The right to one connection.</summary>
     internal sealed class Slot(SlotQueue queue) : IDisposable
     {
-        /// <summary>Set where the server refused the connection, since it has as many as it takes.</summary>
+        /// <summary>Set where the server refused the connection, because it has as many as it takes.</summary>
         public bool HasNoRoom { get; set; }
 
         /// <inheritdoc/>

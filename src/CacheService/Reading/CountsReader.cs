@@ -86,3 +86,31 @@ internal sealed class CountsReader(
 
     private ReadRefusedException NotLoaded() => ReadRefusedException.NotLoaded(status.Condition.Detail);
 }
+
+/// <summary>One message's counts, and the version they are of.</summary>
+internal readonly record struct CountsReading(long MessageId, MessageCounts Counts, CountsVersion Version);
+
+/// <summary>Some messages' counts, all of one version. To be disposed of, once, when they have been taken.</summary>
+internal readonly struct BatchReading(long[] messageIds, MessageCounts?[] pooled, CountsVersion version) : IDisposable
+{
+    /// <summary>The messages that were asked for.</summary>
+    public ReadOnlySpan<long> MessageIds => messageIds;
+
+    /// <summary>Their counts; null for those that are missing.</summary>
+    public ReadOnlySpan<MessageCounts?> Counts => pooled.AsSpan(0, messageIds.Length);
+
+    /// <summary>What the counts are of.</summary>
+    public CountsVersion Version => version;
+
+    /// <inheritdoc/>
+    public void Dispose() => ArrayPool<MessageCounts?>.Shared.Return(pooled);
+}
+
+/// <summary>A message with its counts, and the version they are of.</summary>
+internal sealed record MessageReading(long MessageId, MessageText Text, MessageCounts Counts, CountsVersion Version);
+
+/// <summary>What a read asks for beyond "the cache as it is", and for how long it waits for that. The default asks for nothing, and waits for nothing.</summary>
+/// <param name="Requirement">What it asks for; null: nothing.</param>
+/// <param name="Deadline">When its caller gives up, in UTC; or <see cref="ReadDeadline.None"/>.</param>
+/// <param name="Cancelled">Its caller gave up.</param>
+internal readonly record struct ReadTerms(ReadRequirement? Requirement, DateTime Deadline, CancellationToken Cancelled);

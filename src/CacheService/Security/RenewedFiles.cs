@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 namespace CacheService.Security;
 
 /// <summary>
-/// What is made of files that somebody replaces from time to time, in place or behind a symbolic link. It is told by what is in them, since times and names of
+/// What is made of files that somebody replaces from time to time, in place or behind a symbolic link. It is told by what is in them, because times and names of
 /// files say little where links are swapped. New files that are of no use change nothing. Thread-safe.
 /// </summary>
 internal sealed class RenewedFiles<T>(IReadOnlyList<string> paths, Func<IReadOnlyList<byte[]>, T> make, TimeProvider time, Action onRenewed, Action<Exception> onUseless)

@@ -27,3 +27,17 @@ internal static class SettingsExtensions
         }
     }
 }
+
+/// <summary>The settings cannot be used.</summary>
+internal sealed class BadSettingsException(IReadOnlyList<string> errors) : Exception(string.Join("; ", errors))
+{
+    /// <summary>What is wrong, a line each.</summary>
+    public IReadOnlyList<string> Errors { get; } = errors;
+}
+
+/// <summary>Checks one section of the settings.</summary>
+internal interface ISettingsCheck
+{
+    /// <summary>What is wrong with it, a line each.</summary>
+    IReadOnlyList<string> FindErrors();
+}

@@ -9,3 +9,6 @@ internal sealed class KeyWatchers(KeyWatcher[] watchers)
 
     public KeyWatchers Without(KeySubscription subscription) => new([.. Watchers.Where(watcher => watcher.Subscription != subscription)]);
 }
+
+/// <summary>Who watches a message, and which of its messages that is.</summary>
+internal readonly record struct KeyWatcher(KeySubscription Subscription, int Index);

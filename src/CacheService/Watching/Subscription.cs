@@ -28,3 +28,6 @@ internal abstract class Subscription(WatchHub hub) : IDisposable
     /// <param name="resume">Where to resume; null: at the beginning, with a reset.</param>
     internal abstract void Begin(ResumePoint? resume);
 }
+
+/// <summary>How far an earlier subscription got.</summary>
+internal sealed record ResumePoint(string Epoch, ulong Revision);

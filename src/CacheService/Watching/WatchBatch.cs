@@ -9,7 +9,7 @@ namespace CacheService.Watching;
 /// </param>
 /// <param name="Counts">The current counts of messages that changed or came.</param>
 /// <param name="Removed">Messages that went.</param>
-/// <param name="Coalesced">How many changes were passed over, since a later one replaced them.</param>
+/// <param name="Coalesced">How many changes were passed over, because a later one replaced them.</param>
 /// <param name="IsReset">The subscriber must forget what it holds.</param>
 /// <param name="IsSynced">The initial state ends here.</param>
 internal sealed record WatchBatch(

@@ -68,7 +68,7 @@ internal sealed class WatchHub
         return subscription;
     }
 
-    /// <summary>Wakes all subscriptions, since something besides the counts is new.</summary>
+    /// <summary>Wakes all subscriptions, because something besides the counts is new.</summary>
     public void WakeAll()
     {
         foreach (var (subscription, _) in _subscriptions)

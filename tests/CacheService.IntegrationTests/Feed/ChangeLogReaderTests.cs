@@ -1,4 +1,5 @@
 using CacheService.Feed;
+using CacheService.Feed.Postgres;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Postgres;

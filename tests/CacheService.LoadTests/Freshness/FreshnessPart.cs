@@ -40,7 +40,7 @@ internal sealed class FreshnessPart : ILoadPart
         await using var database = await LoadDatabase.CreateAsync(context.Server, "load_freshness", template: null, cancellationToken);
         // The last message is the probe's.
         await database.FillAsync(options.Messages + 1, rows: 10, cancellationToken);
-        await using var service = await ServiceProcess.StartAsync(database, [], cancellationToken);
+        await using var service = await MeasuredService.StartAsync(database, [], cancellationToken);
         await using (var probe = await Probe.StartAsync(database, service, options.Messages + 1, cancellationToken))
         {
             var pgbench = context.Programs.Pgbench is { } program ? new Pgbench(program, context.Folder) : null;

@@ -26,7 +26,7 @@ internal sealed class Probe : IAsyncDisposable
     private Probe(NpgsqlConnection connection, NpgsqlCommand insert, TweetCountsClient reader, ProbeWatcher watcher, long messageId, long retweets) =>
         (_connection, _insert, _reader, _watcher, _messageId, _retweets) = (connection, insert, reader, watcher, messageId, retweets);
 
-    public static async Task<Probe> StartAsync(LoadDatabase database, ServiceProcess service, long messageId, CancellationToken cancellationToken)
+    public static async Task<Probe> StartAsync(LoadDatabase database, MeasuredService service, long messageId, CancellationToken cancellationToken)
     {
         var connection = await database.OpenAsync(cancellationToken);
         var insert = new NpgsqlCommand("insert into tweet.activity (messageid, action) values ($1, 'rt')", connection) { Parameters = { new NpgsqlParameter<long> { TypedValue = messageId } } };

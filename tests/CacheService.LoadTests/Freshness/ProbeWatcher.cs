@@ -20,7 +20,7 @@ internal sealed class ProbeWatcher : IAsyncDisposable
         _watching = WatchAsync(messageId);
     }
 
-    public static async Task<ProbeWatcher> StartAsync(ServiceProcess service, long messageId, CancellationToken cancellationToken)
+    public static async Task<ProbeWatcher> StartAsync(MeasuredService service, long messageId, CancellationToken cancellationToken)
     {
         var watcher = new ProbeWatcher(service.CreateClient(), messageId);
         await watcher._synced.Task.WaitAsync(cancellationToken);

@@ -37,7 +37,7 @@ internal sealed class ReadsPart : ILoadPart
         await database.ExecuteAsync(MaterializedView.CreateSql, cancellationToken);
         await database.ExecuteAsync("vacuum (analyze) loadtest.summary, loadtest.counters", cancellationToken);
 
-        await using var service = await ServiceProcess.StartAsync(database, [], cancellationToken);
+        await using var service = await MeasuredService.StartAsync(database, [], cancellationToken);
         await using var mirror = service.Client.StartMirror(WatchOptions.All);
         await mirror.WaitUntilSyncedAsync(cancellationToken);
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString)

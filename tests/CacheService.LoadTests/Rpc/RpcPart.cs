@@ -38,7 +38,7 @@ internal sealed class RpcPart : ILoadPart
         context.Progress.Show("filling the tables");
         await using var database = await LoadDatabase.CreateAsync(context.Server, "load_rpc", template: null, cancellationToken);
         await database.FillAsync(context.Options.Messages, rows: 10, cancellationToken);
-        await using var service = await ServiceProcess.StartWithEmptyRpcAsync(database, cancellationToken);
+        await using var service = await MeasuredService.StartWithEmptyRpcAsync(database, cancellationToken);
         await using var etcd = context.Programs.Etcd is { } etcdProgram
             ? await EtcdProcess.StartAsync(etcdProgram, Path.Combine(context.Folder.Path, "etcd"), cancellationToken)
             : null;

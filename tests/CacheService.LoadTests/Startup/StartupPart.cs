@@ -58,7 +58,7 @@ internal sealed class StartupPart : ILoadPart
             new(Copy, async (_, cancellation) => Result(messages, await BareCopy.RunAsync(database, cancellation))),
             new(Load, async (_, cancellation) =>
             {
-                await using var service = await ServiceProcess.StartAsync(database, [], cancellation);
+                await using var service = await MeasuredService.StartAsync(database, [], cancellation);
                 return Result(messages, Math.Max(LeastSeconds, service.LoadSeconds));
             }),
         ];
@@ -66,7 +66,7 @@ internal sealed class StartupPart : ILoadPart
             LoadName(messages), "messages/s", Copy, candidates, context.Progress, cancellationToken));
 
         context.Progress.Show($"{LoadName(messages)}: memory and ListTopCounts");
-        await using var loaded = await ServiceProcess.StartAsync(database, [ShortTopExpiration], cancellationToken);
+        await using var loaded = await MeasuredService.StartAsync(database, [ShortTopExpiration], cancellationToken);
         var afterLoad = loaded.Memory();
         result.Scenarios.Add(await MeasureTopAsync(messages, loaded, cancellationToken));
         await Task.Delay(Rest, cancellationToken);
@@ -94,13 +94,13 @@ internal sealed class StartupPart : ILoadPart
     {
         context.Progress.Show("memory of an empty service");
         await using var database = await LoadDatabase.CreateAsync(context.Server, "load_startup_empty", template: null, cancellationToken);
-        await using var service = await ServiceProcess.StartAsync(database, [ShortTopExpiration], cancellationToken);
+        await using var service = await MeasuredService.StartAsync(database, [ShortTopExpiration], cancellationToken);
         await MeasureTopAsync(messages: 0, service, cancellationToken);
         await Task.Delay(Rest, cancellationToken);
         return service.Memory()?.Now;
     }
 
-    private static async Task<Scenario> MeasureTopAsync(int messages, ServiceProcess service, CancellationToken cancellationToken)
+    private static async Task<Scenario> MeasureTopAsync(int messages, MeasuredService service, CancellationToken cancellationToken)
     {
         var first = await CallTopAsync(service, cancellationToken);
         var later = new List<double>();
@@ -114,7 +114,7 @@ internal sealed class StartupPart : ILoadPart
         return new Scenario(TopName(messages), "ms", Baseline: null, [new Series("the first call", [first], none), new Series(TopExpired, later, none)]);
     }
 
-    private static async Task<double> CallTopAsync(ServiceProcess service, CancellationToken cancellationToken)
+    private static async Task<double> CallTopAsync(MeasuredService service, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
         await service.Client.ListTopCountsAsync(cancellationToken: cancellationToken);

@@ -31,7 +31,7 @@ internal sealed class WritesPart : ILoadPart
         await using var databases = await WritersDatabases.CreateAsync(context, cancellationToken);
         await LetLeasePassAsync(databases[Find(Writer.NoCache)], context, cancellationToken);
         await using var listener = await NotificationListener.StartAsync(databases[Find(Writer.Notify)], cancellationToken);
-        await using var service = await ServiceProcess.StartAsync(databases[Find(Writer.CacheRunning)], [], cancellationToken);
+        await using var service = await MeasuredService.StartAsync(databases[Find(Writer.CacheRunning)], [], cancellationToken);
 
         if (context.Programs.Pgbench is { } program)
         {
@@ -60,7 +60,7 @@ internal sealed class WritesPart : ILoadPart
     private static Writer Find(string name) => Writer.All.Single(writer => writer.Name == name);
 
     private static async Task RunSmallAsync(
-        Pgbench pgbench, WritersDatabases databases, ServiceProcess service, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
+        Pgbench pgbench, WritersDatabases databases, MeasuredService service, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         var warmUp = TimeSpan.FromSeconds(1);
         foreach (var isHot in (bool[])[false, true])
@@ -103,7 +103,7 @@ internal sealed class WritesPart : ILoadPart
     private static async Task LetLeasePassAsync(LoadDatabase database, LoadTestContext context, CancellationToken cancellationToken)
     {
         context.Progress.Show("waiting until the lease of a stopped cache is over");
-        await (await ServiceProcess.StartAsync(database, [ShortLease], cancellationToken)).DisposeAsync();
+        await (await MeasuredService.StartAsync(database, [ShortLease], cancellationToken)).DisposeAsync();
         while (!await database.QueryAsync<bool>("select extract(epoch from clock_timestamp()) > last_value + 1 from twcache.lease", cancellationToken))
         {
             await Task.Delay(LeasePoll, cancellationToken);

@@ -9,12 +9,13 @@ internal sealed class FolderArrowsTests
     /// </summary>
     private static readonly Dictionary<string, string> Allowed = new()
     {
-        ["Api"] = "Auditing Feed Postgres Reading Watching",
+        ["Api"] = "Auditing Postgres Reading Watching",
         ["Api.Grpc"] = "Api Api.Grpc.Serialization Auditing Concurrency Counts Feed Health Health.Protocol Reading Security Watching",
         ["Api.Grpc.Serialization"] = "Counts Feed Reading",
         ["Api.Http"] = "Feed",
         ["Auditing"] = "Concurrency Counts Feed Postgres Settings",
         ["Feed"] = "Concurrency Counts Postgres Settings",
+        ["Feed.Postgres"] = "Counts Feed Postgres",
         ["Health"] = "Feed Health.Protocol Shutdown",
         ["Postgres"] = "Postgres.Addresses Postgres.Embedded Settings",
         ["Reading"] = "Concurrency Counts Feed Postgres Settings",

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using CacheService.Counts;
-using CacheService.Feed;
+using CacheService.Feed.Postgres;
 
 namespace CacheService.Tests.Feed;
 

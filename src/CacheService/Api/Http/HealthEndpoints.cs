@@ -17,11 +17,7 @@ internal static class HealthEndpoints
         var health = endpoints.MapGroup("/health").AllowAnonymous().DisableRateLimiting();
         var ready = new HealthCheckOptions
         {
-            ResponseWriter = static (context, report) =>
-            {
-                context.Response.ContentType = "text/plain; charset=utf-8";
-                return context.Response.WriteAsync($"{report.Entries.Values.Single().Description}\n", context.RequestAborted);
-            },
+            ResponseWriter = static (context, report) => Results.Text($"{report.Entries.Values.Single().Description}\n").ExecuteAsync(context),
         };
         var get = new HttpMethodMetadata([HttpMethods.Get]);
         health.MapHealthChecks("", ready).WithMetadata(get);

@@ -145,3 +145,6 @@ internal static class ConnectionString
         return names;
     });
 }
+
+/// <summary>A connection string is of no use. The message says why, and repeats no part of it that may be a secret.</summary>
+internal sealed class BadConnectionStringException(string message) : Exception(message);

@@ -3,9 +3,9 @@ using CacheService.Api.Grpc.Serialization;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;
+using CacheService.Tests.Feed;
 using Google.Protobuf;
 using Google.Protobuf.WellKnownTypes;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using TweetCounts.V1;
 using CountsMessage = TweetCounts.V1.Counts;
@@ -30,8 +30,7 @@ internal sealed class EncodedRepliesTests
     public void SetUp()
     {
         _time = new FakeTimeProvider();
-        _status = new FeedStatus(new CountsStore(1), Options.Create(new FeedOptions()), _time);
-        _status.BecomeLive();
+        _status = FeedParts.Live(_time);
         _replies = new EncodedReplies(_status);
     }
 

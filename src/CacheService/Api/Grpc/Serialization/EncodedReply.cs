@@ -4,7 +4,7 @@ using Grpc.Core;
 namespace CacheService.Api.Grpc.Serialization;
 
 /// <summary>
-/// An answer as it goes over the wire, in an array of the shared pool, which gets it back once it has been sent. One that is never sent, since its caller has gone,
+/// An answer as it goes over the wire, in an array of the shared pool, which gets it back once it has been sent. One that is never sent, because its caller has gone,
 /// is left to the garbage collector.
 /// </summary>
 internal sealed class EncodedReply(byte[] pooled, int length)

@@ -1,6 +1,0 @@
-using Microsoft.Extensions.Options;
-
-namespace CacheService.Auditing;
-
-[OptionsValidator]
-internal sealed partial class AuditOptionsValidator : IValidateOptions<AuditOptions>;

@@ -1,6 +1,0 @@
-using Microsoft.Extensions.Options;
-
-namespace CacheService.Feed;
-
-[OptionsValidator]
-internal sealed partial class FeedOptionsValidator : IValidateOptions<FeedOptions>;

@@ -1,0 +1,306 @@
+using System.Collections.Immutable;
+using System.Runtime.ExceptionServices;
+using CacheService.Counts;
+using CacheService.Postgres;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace CacheService.Feed.Postgres;
+
+/// <summary>
+/// The reader connection: reads the change log, and holds the ASLEEP and RINGER locks. Not thread-safe. It is opened and used by blocking calls
+/// only: one asynchronous call, and each later answer would come by way of two threads, which for a drain costs more than the drain.
+/// </summary>
+internal sealed class ChangeLogReader : IChangeSource, IDisposable
+{
+    // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot is what has happened since: transactions from its
+    // xmax on, and those that were in progress and have ended. Rows of transactions that are still open are not even looked at, because there may be millions.
+    // A transaction's rows are not older than it is: where they are, a restore brought them. And rows of a table that is not counted are of one that came and went.
+    // The row with a snapshot is the one that says what the changes stand on.
+    private static readonly string DrainSql =
+        $"""
+        select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, null::bool, pg_current_snapshot()::text,
+               array[c.consumers, c.renewal, (select last_value from twcache.lease), {FootprintSql.Numbers("$4", "$5", "$7")}],
+               (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8
+          from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $3 and lapse = (select last_value from twcache.lapse)), -1) as renewal
+                  from twcache.consumer) as c
+        union all
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(xid_of_row)), bool_or(relid <> all ($6)), null, null, null, null
+          from (select messageid, rts, favs, born, xid, xmin as xid_of_row, relid from twcache.change where xid >= $1 and xid < pg_snapshot_xmax(pg_current_snapshot())
+                union all
+                select messageid, rts, favs, born, xid, xmin, relid from twcache.change
+                 where xid = any (array(select ended from unnest($2) as ended where pg_visible_in_snapshot(ended, pg_current_snapshot())))) as since
+         group by messageid
+        """;
+
+    private const string WakeUpSql = $"select pg_advisory_unlock({AdvisoryLocks.Asleep})";
+
+    private static readonly DrainPrelude[] Preludes = Enum.GetValues<DrainPrelude>();
+
+    private readonly Dictionary<(DrainPrelude Prelude, bool ReadsBaseline), NpgsqlBatch> _batches = [];
+
+    private readonly NpgsqlConnection _connection;
+    private readonly TimeProvider _time;
+    private Exception? _broken;
+
+    private ChangeLogReader(NpgsqlConnection connection, bool ownsSession, TimeProvider time)
+    {
+        _connection = connection;
+        _time = time;
+        OwnsSession = ownsSession;
+    }
+
+    /// <summary>Whether this session holds the ASLEEP lock, so that writers ring.</summary>
+    public bool HoldsAsleep { get; private set; }
+
+    /// <summary>
+    /// Whether the connection has a session of its own. Behind a pooler of connections it has none: locks, settings and prepared statements would be left to
+    /// others.
+    /// </summary>
+    public bool OwnsSession { get; }
+
+    /// <summary>Whether writers may be made to ring.</summary>
+    public bool MaySleep { get; private set; }
+
+    /// <summary>Opens the connection, and prepares the session.</summary>
+    public static Task<ChangeLogReader> OpenAsync(PostgresConnections connections, FeedOptions options, TimeProvider time) => Task.Run(() =>
+    {
+        var connection = connections.OpenReader(options.DrainTimeout);
+        try
+        {
+            var reader = new ChangeLogReader(connection, SessionSettings.Apply(connection, SessionSettings.Reader), time);
+            if (reader.OwnsSession)
+            {
+                connections.EndLeftSessions(connection);
+            }
+
+            reader.MaySleep = options.Doorbell == Doorbell.Always || (options.Doorbell == Doorbell.Auto && !reader.AllowsPreparedTransactions());
+            return reader;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    });
+
+    /// <inheritdoc/>
+    public void Dispose() => _connection.Dispose();
+
+    /// <summary>Tries to become the cache that uses ASLEEP. Kept until the connection ends.</summary>
+    public bool TryBecomeRinger()
+    {
+        if (!OwnsSession)
+        {
+            return false;
+        }
+
+        using var command = new NpgsqlCommand($"select pg_try_advisory_lock({AdvisoryLocks.Ringer})", _connection);
+        return (bool)command.ExecuteScalar()!;
+    }
+
+    /// <summary>Tells the other caches that there are changes.</summary>
+    public void TellOthers()
+    {
+        using var command = new NpgsqlCommand("select pg_notify('twcache_changed', '')", _connection);
+        try
+        {
+            command.ExecuteNonQuery();
+        }
+        catch (PostgresException e) when (DatabaseErrors.IsFullQueue(e))
+        {
+            // Because of somebody else; heartbeats find the changes.
+        }
+    }
+
+    /// <summary>Gives ASLEEP back, if this session holds it: from here on nobody rings for it.</summary>
+    public void WakeUp()
+    {
+        if (HoldsAsleep)
+        {
+            using var command = new NpgsqlCommand(WakeUpSql, _connection);
+            command.ExecuteNonQuery();
+            HoldsAsleep = false;
+        }
+    }
+
+    /// <summary>Gives back all locks of the session: after a drain that failed it is not known which it has.</summary>
+    public void ReleaseLocks()
+    {
+        if (OwnsSession)
+        {
+            using var command = new NpgsqlCommand("select pg_advisory_unlock_all()", _connection);
+            command.ExecuteNonQuery();
+        }
+
+        HoldsAsleep = false;
+    }
+
+    /// <inheritdoc cref="BaselineReader.ReadProblems"/>
+    public BaselineProblems ReadProblems() => BaselineReader.ReadProblems(_connection);
+
+    /// <inheritdoc cref="BaselineReader.Read(NpgsqlConnection)"/>
+    public Baseline ReadBaseline() => BaselineReader.Read(_connection);
+
+    /// <inheritdoc/>
+    public bool IsLockedOut(Exception error) => error is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable };
+
+    /// <summary>Ends what is done with the session, for a reason. Only the first counts. Thread-safe.</summary>
+    public void Break(Exception reason) => Interlocked.CompareExchange(ref _broken, reason, null);
+
+    /// <inheritdoc/>
+    public void ThrowIfBroken()
+    {
+        if (Volatile.Read(ref _broken) is { } reason)
+        {
+            ExceptionDispatchInfo.Throw(reason);
+        }
+    }
+
+    /// <inheritdoc/>
+    public DrainResult Drain(PgSnapshot since, Registration registration, DrainOrder order, TimeSpan timeout)
+    {
+        var (prelude, depth) = order;
+        var readsBaseline = depth == DrainDepth.Baseline;
+        if (!_batches.TryGetValue((prelude, readsBaseline), out var batch))
+        {
+            // Not before there is something to drain: where row security keeps the service from its tables, preparing fails as well.
+            PrepareDrains();
+            batch = _batches[(prelude, readsBaseline)];
+        }
+
+        batch.Timeout = (int)timeout.TotalSeconds;
+        var steps = order.Steps;
+        var parameters = batch.BatchCommands[steps.IndexOf(DrainStep.ReadChanges)].Parameters;
+        parameters[0].Value = since.Xmax;
+        parameters[1].Value = since.InProgress;
+        parameters[2].Value = registration.Consumer;
+        var baseline = registration.Baseline;
+        (parameters[3].Value, parameters[4].Value) = depth == DrainDepth.Changes ? ([], []) : (baseline.Tables, baseline.Functions);
+        (parameters[5].Value, parameters[6].Value) = (baseline.Tables, depth >= DrainDepth.Readings);
+
+        // Before the drain's snapshot is taken: what was proven by now, the snapshot must show.
+        var proven = registration.Proven;
+        var startedAt = _time.GetTimestamp();
+        using var reader = batch.ExecuteReader();
+        DrainResult? drain = null;
+        Baseline? now = null;
+        for (var i = 0; i < steps.Length; i++)
+        {
+            if (i > 0)
+            {
+                reader.NextResult();
+            }
+
+            switch (steps[i])
+            {
+                case DrainStep.ReadChanges:
+                    drain = Read(reader, startedAt, proven, looks: depth != DrainDepth.Changes);
+                    break;
+                case DrainStep.ReadBaseline:
+                    reader.Read();
+                    now = BaselineReader.Read(reader);
+                    break;
+                case var step:
+                    reader.Read();
+                    var done = reader.GetBoolean(0);
+                    HoldsAsleep = step == DrainStep.TakeAsleep && done;
+                    break;
+            }
+        }
+
+        // By now: a renewal that comes in while the drain is read may show in its snapshot.
+        return drain! with { Baseline = now, SentRenewals = registration.Sent };
+    }
+
+    private bool AllowsPreparedTransactions()
+    {
+        using var command = new NpgsqlCommand("select current_setting('max_prepared_transactions')::int > 0", _connection);
+        return (bool)command.ExecuteScalar()!;
+    }
+
+    private void PrepareDrains()
+    {
+        foreach (var prelude in Preludes)
+        {
+            foreach (var readsBaseline in (bool[])[false, true])
+            {
+                _batches[(prelude, readsBaseline)] = CreateBatch(new DrainOrder(prelude, readsBaseline ? DrainDepth.Baseline : DrainDepth.Changes).Steps);
+            }
+        }
+    }
+
+    private NpgsqlBatch CreateBatch(ImmutableArray<DrainStep> steps)
+    {
+        var batch = _connection.CreateBatch();
+        foreach (var step in steps)
+        {
+            batch.BatchCommands.Add(step switch
+            {
+                DrainStep.TakeAsleep => new NpgsqlBatchCommand($"select pg_try_advisory_lock({AdvisoryLocks.Asleep})"),
+                DrainStep.GiveAsleepBack => new NpgsqlBatchCommand(WakeUpSql),
+                DrainStep.ReadBaseline => new NpgsqlBatchCommand(BaselineReader.Sql),
+                _ => new NpgsqlBatchCommand(DrainSql)
+                {
+                    Parameters =
+                    {
+                        new NpgsqlParameter<ulong> { NpgsqlDbType = NpgsqlDbType.Xid8 },
+                        new NpgsqlParameter<ulong[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 },
+                        new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
+                        new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                        new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                        new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                        new NpgsqlParameter<bool> { NpgsqlDbType = NpgsqlDbType.Boolean },
+                    },
+                },
+            });
+        }
+
+        if (OwnsSession)
+        {
+            batch.Prepare();
+        }
+
+        return batch;
+    }
+
+    private static DrainResult Read(NpgsqlDataReader reader, long startedAt, Proof proven, bool looks)
+    {
+        const int Consumers = 0, Renewal = 1, Lease = 2, FirstOfFootprint = 3;
+        var changes = new List<CountChange>();
+        var (truncated, hasStrangeRows, hasRowsOfOthers) = (false, false, false);
+        DrainResult? drain = null;
+        while (reader.Read())
+        {
+            if (!reader.IsDBNull(6))
+            {
+                var state = reader.GetFieldValue<long[]>(7);
+                drain = new DrainResult
+                {
+                    StartedAt = startedAt,
+                    Proven = proven,
+                    Snapshot = PgSnapshot.Parse(reader.GetString(6)),
+                    Consumers = state[Consumers],
+                    Renewal = state[Renewal],
+                    Lease = state[Lease],
+                    Footprint = looks ? FootprintSql.Read(state.AsSpan(FirstOfFootprint)) : null,
+                    Identity = reader.IsDBNull(8) ? null : reader.GetGuid(8),
+                    ServerTime = reader.GetDouble(9),
+                    Changes = changes,
+                };
+            }
+            else if (reader.IsDBNull(0))
+            {
+                truncated = true;
+            }
+            else
+            {
+                changes.Add(new CountChange(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), checked((int)reader.GetInt64(3))));
+                hasStrangeRows |= reader.GetBoolean(4);
+                hasRowsOfOthers |= !reader.IsDBNull(5) && reader.GetBoolean(5);
+            }
+        }
+
+        return (drain ?? throw new InvalidOperationException("A drain brought no snapshot.")) with { Truncated = truncated, HasStrangeRows = hasStrangeRows, HasRowsOfOtherTables = hasRowsOfOthers };
+    }
+}

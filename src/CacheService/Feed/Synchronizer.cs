@@ -1,0 +1,149 @@
+using CacheService.Counts;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace CacheService.Feed;
+
+/// <summary>
+/// Registers and loads as far as that is needed, so that the store goes on by drains. A new session goes on from the store's snapshot wherever the change log
+/// has everything since. It holds what the store stands on: the registration, and whether the store continues from it.
+/// </summary>
+internal sealed class Synchronizer(
+    IConsumerBook book, ICountsLoader loader, BaselineGate gate, CountsStore store, SnapshotPin pin, FeedProgress progress, IOptions<FeedOptions> options, TimeProvider time,
+    ILogger<CountsFeed> logger)
+{
+    private readonly FeedOptions _options = options.Value;
+    private Registration? _registration;
+
+    /// <summary>Whether the changes that another cache relies on are all that there are.</summary>
+    private bool _trustsOthers = true;
+
+    /// <summary>Whether the store continues from the current registration; false: it must be loaded first.</summary>
+    private bool _isLoaded;
+
+    /// <summary>The registration; null: there is none.</summary>
+    public Registration? Registration => _registration;
+
+    /// <summary>Up to where the change log may be trimmed; null: nothing is loaded.</summary>
+    public PgSnapshot? Reached => _isLoaded ? pin.Reached : null;
+
+    /// <summary>All counts must be loaded afresh.</summary>
+    /// <param name="registersAfresh">Whether registering comes first.</param>
+    public void Invalidate(bool registersAfresh)
+    {
+        _isLoaded = false;
+        if (registersAfresh)
+        {
+            _registration = null;
+        }
+    }
+
+    /// <summary>Registers and loads as far as that is needed.</summary>
+    /// <param name="session">The session.</param>
+    /// <param name="isFresh">Whether the schema was looked at just now, when the session began.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>What the store continues from.</returns>
+    public async Task<Registration> SynchronizeAsync(IFeedSession session, bool isFresh, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var baseline = await gate.PassAsync(session, GiveUpRegistrationAsync, cancellationToken);
+            var whyAfresh = _registration?.Baseline.WhyRegisterAfresh(baseline);
+            if (_registration is null || whyAfresh is not null)
+            {
+                _trustsOthers &= whyAfresh is null;
+                if (whyAfresh is not null && !isFresh)
+                {
+                    // It may be a schema of a later version by now.
+                    Invalidate(registersAfresh: true);
+                    throw new NpgsqlException($"the schema is to be looked at again, because {whyAfresh}");
+                }
+
+                progress.BecomeNotLive(FeedState.Syncing, "registering with the change log");
+                _isLoaded = false;
+                _registration = await book.RegisterAsync(baseline, _trustsOthers, cancellationToken);
+            }
+            else if (_registration.Baseline.DescribeChangeTo(baseline) is not null)
+            {
+                _isLoaded = false;
+                _registration.Baseline = baseline;
+            }
+
+            // A renewal for each session: the files of a server that was stopped and is put back to that state lack it.
+            var registration = _registration;
+            var isReady = _isLoaded ? await registration.RenewAsync(pin.Reached?.ToString(), cancellationToken) : await LoadAsync(registration, cancellationToken);
+            if (isReady)
+            {
+                return registration;
+            }
+
+            if (_isLoaded)
+            {
+                FeedLog.Reload(logger, "the change log has no consumer of this name any more: it was emptied by a crash of the server, or put back to an earlier state");
+                Invalidate(registersAfresh: true);
+            }
+        }
+    }
+
+    /// <returns>False: something has changed that must be looked at first.</returns>
+    private async Task<bool> LoadAsync(Registration registration, CancellationToken cancellationToken)
+    {
+        if (!registration.IsEverythingRecorded)
+        {
+            await registration.WaitForEarlierTransactionsAsync(WaitFor, cancellationToken);
+        }
+
+        progress.BecomeNotLive(FeedState.Syncing, "loading all counts");
+        progress.BeginStep(_options.LoadTimeout);
+        if (!await registration.BeginLoadAsync(cancellationToken))
+        {
+            _registration = null;
+            return false;
+        }
+
+        var started = time.GetTimestamp();
+        if (await loader.LoadAsync(registration, cancellationToken) is { } whyNot)
+        {
+            WaitFor($"loading again, because {whyNot.Why}");
+            if (whyNot.RegisterAfresh)
+            {
+                _registration = null;
+                throw new NpgsqlException($"the service's connections do not lead to the same server: {whyNot.Why}");
+            }
+
+            await Task.Delay(BaselineGate.Interval, time, cancellationToken);
+            return false;
+        }
+
+        (_isLoaded, _trustsOthers) = (true, true);
+        var version = store.Version!;
+        var seconds = time.GetElapsedTime(started).TotalSeconds;
+        FeedLog.Loaded(logger, version.Messages, seconds, version.Snapshot);
+
+        // Other caches may now rely on this one, and the log may be trimmed up to here.
+        if (!await registration.RenewAsync(version.Snapshot.ToString(), cancellationToken))
+        {
+            Invalidate(registersAfresh: true);
+        }
+
+        return _isLoaded;
+    }
+
+    /// <summary>Until what stands in the way is mended nobody needs the changes; and who began before may record them wrongly, or not at all.</summary>
+    private async Task GiveUpRegistrationAsync(CancellationToken cancellationToken)
+    {
+        var registration = _registration;
+        (_registration, _isLoaded, _trustsOthers) = (null, false, false);
+        if (registration is not null)
+        {
+            // No cache that starts meanwhile may rely on what was recorded for this one.
+            await registration.HaltAsync(cancellationToken);
+        }
+    }
+
+    private void WaitFor(string what)
+    {
+        progress.BeginStep(FeedProgress.Opening);
+        progress.BecomeNotLive(FeedState.Syncing, what);
+    }
+}

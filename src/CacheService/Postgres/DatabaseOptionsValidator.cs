@@ -1,6 +1,0 @@
-using Microsoft.Extensions.Options;
-
-namespace CacheService.Postgres;
-
-[OptionsValidator]
-internal sealed partial class DatabaseOptionsValidator : IValidateOptions<DatabaseOptions>;

@@ -1,0 +1,142 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using CacheService.Client;
+using CacheService.Postgres.Embedded;
+using Grpc.Core;
+using FeedState = CacheService.Client.FeedState;
+
+namespace CacheService.LoadTests.Machine;
+
+/// <summary>The service in a process of its own, as its user runs it, with a client.</summary>
+internal sealed partial class MeasuredService : IAsyncDisposable
+{
+    private const string Service = "CacheService";
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+
+    private readonly ChildProcess _process;
+
+    private MeasuredService(ChildProcess process, Uri address)
+    {
+        (_process, Address) = (process, address);
+        Client = CreateClient();
+        Processes = new ProcessTree("service", process.Id);
+    }
+
+    public Uri Address { get; }
+
+    public TweetCountsClient Client { get; }
+
+    public ProcessTree Processes { get; }
+
+    /// <summary>How long the last load took, by the service's own log.</summary>
+    public double LoadSeconds => LoadedLine().Match(_process.Output) is { Success: true } match
+        ? double.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
+        : throw new LoadTestException($"the service did not say how long it took to load:\n{_process.Output}");
+
+    /// <summary>Starts it on a database and waits until it is LIVE.</summary>
+    /// <param name="database">Where the counts come from.</param>
+    /// <param name="settings">As on its command line.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public static Task<MeasuredService> StartAsync(LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken) =>
+        StartAsync([InOutput($"{Service}.dll")], database, settings, cancellationToken);
+
+    /// <summary>The same service, hosted by this program with one RPC more. It gets the service's own runtime settings, such as those of the garbage collector.</summary>
+    public static Task<MeasuredService> StartWithEmptyRpcAsync(LoadDatabase database, CancellationToken cancellationToken)
+    {
+        var name = typeof(MeasuredService).Assembly.GetName().Name;
+        string[] command =
+        [
+            "exec", "--runtimeconfig", InOutput($"{Service}.runtimeconfig.json"), "--depsfile", InOutput($"{name}.deps.json"), InOutput($"{name}.dll"), Rpc.RpcHost.Verb,
+        ];
+        return StartAsync(command, database, [], cancellationToken);
+    }
+
+    /// <summary>One more client, with a connection of its own.</summary>
+    // A strong read of much, right after a load, may take its time.
+    public TweetCountsClient CreateClient() => new(new TweetCountsClientOptions { Addresses = { Address }, DefaultDeadline = TimeSpan.FromMinutes(1) });
+
+    /// <summary>Bytes of memory that it occupies, and has occupied at most. Null: the system does not tell.</summary>
+    public (long Now, long Most)? Memory()
+    {
+        var file = $"/proc/{_process.Id}/status";
+        if (!File.Exists(file))
+        {
+            return null;
+        }
+
+        var lines = File.ReadAllLines(file);
+        return (Bytes("VmRSS:"), Bytes("VmHWM:"));
+
+        // "VmRSS:     1234 kB"
+        long Bytes(string field) =>
+            1024 * long.Parse(lines.Single(line => line.StartsWith(field, StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _process.DisposeAsync();
+    }
+
+    // The program that runs this one's runtime, on the path or not.
+    private static string Host()
+    {
+        var host = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+        return File.Exists(host) ? host : "dotnet";
+    }
+
+    private static string InOutput(string file) => Path.Combine(AppContext.BaseDirectory, file);
+
+    private static async Task<MeasuredService> StartAsync(
+        IReadOnlyList<string> command, LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken)
+    {
+        var address = new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}");
+        string[] arguments =
+        [
+            .. command, $"--Kestrel:Endpoints:Grpc:Url={address.GetLeftPart(UriPartial.Authority)}", "--Kestrel:Endpoints:Http:Url=http://127.0.0.1:0", .. settings,
+        ];
+        // The password is in it: nothing for a command line.
+        var environment = new Dictionary<string, string> { ["ConnectionStrings__Postgres"] = database.ConnectionString };
+        var service = new MeasuredService(ChildProcess.Start(Host(), arguments, environment), address);
+        try
+        {
+            await service.WaitUntilLiveAsync(cancellationToken);
+            return service;
+        }
+        catch
+        {
+            await service.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task WaitUntilLiveAsync(CancellationToken cancellationToken)
+    {
+        while (!await IsLiveAsync(cancellationToken))
+        {
+            if (_process.HasExited)
+            {
+                throw new LoadTestException($"the service ended:\n{_process.Output}");
+            }
+
+            await Task.Delay(Poll, cancellationToken);
+        }
+    }
+
+    private async Task<bool> IsLiveAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await Client.GetStatusAsync(cancellationToken)).State == FeedState.Live;
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
+        {
+            return false;
+        }
+    }
+
+    [GeneratedRegex(@"Loaded the counts of \d+ messages in ([0-9.]+) s", RegexOptions.RightToLeft)]
+    private static partial Regex LoadedLine();
+}
