@@ -16,6 +16,9 @@ internal sealed class RunningService : IAsyncDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    // Of a service that has ended itself before it listened: nobody answers there.
+    private static readonly Uri Nowhere = new("http://127.0.0.1:1");
+
     private readonly WebApplication _app;
     private readonly GrpcChannel _channel;
 
@@ -24,7 +27,7 @@ internal sealed class RunningService : IAsyncDisposable
         _app = app;
         Log = log;
         var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.ToList();
-        (GrpcAddress, HttpAddress) = (new Uri(addresses[0]), new Uri(addresses[1]));
+        (GrpcAddress, HttpAddress) = addresses is [var grpc, var http] ? (new Uri(grpc), new Uri(http)) : (Nowhere, Nowhere);
         _channel = GrpcChannel.ForAddress(GrpcAddress);
         Client = new TweetCountsService.TweetCountsServiceClient(_channel);
     }
@@ -71,7 +74,15 @@ internal sealed class RunningService : IAsyncDisposable
                 .. settings,
             ],
             builder => builder.Logging.ClearProviders().AddProvider(log));
-        await app.StartAsync();
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // It has ended itself before it listened; StartFailure says why.
+        }
+
         return new RunningService(app, log);
     }
 
