@@ -4,9 +4,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
 
 # A script that starts this one with & makes it ignore SIGINT, and bash cannot trap what it was told to ignore.
-if [[ -r /proc/$$/status ]] && (($((16#$(awk '/^SigIgn/ { print $2 }' /proc/$$/status))) & 2)) && env --default-signal=INT true 2>/dev/null; then
-  exec env --default-signal=INT "$BASH" "${BASH_SOURCE[0]}" "$@"
-fi
+heed_signal INT 2 "$@"
 
 loadtest="$root/tests/CacheService.LoadTests/bin/Release/net10.0/CacheService.LoadTests"
 service="$root/src/CacheService/bin/Release/net10.0/CacheService"

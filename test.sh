@@ -10,6 +10,9 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
 
+# Some tests send SIGHUP, which nohup has all ignore that it starts.
+heed_signal HUP 1 "$@"
+
 results="$root/artifacts/test-results"
 
 # One test calls the service from Python; TWCACHE_TEST_PYTHON names the one that can.

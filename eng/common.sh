@@ -9,6 +9,16 @@ die() {
   exit 1
 }
 
+# heed_signal NAME NUMBER ARGUMENT …: starts the script again, with its arguments, where it was told to ignore the signal.
+heed_signal() {
+  local name="$1" bit=$((1 << ($2 - 1))) ignored
+  [[ -r /proc/$$/status ]] || return 0
+  ignored=$((16#$(awk '/^SigIgn/ { print $2 }' /proc/$$/status)))
+  if ((ignored & bit)) && env --default-signal="$name" true 2>/dev/null; then
+    exec env --default-signal="$name" "$BASH" "$0" "${@:3}"
+  fi
+}
+
 # Puts the .NET SDK that global.json asks for on PATH.
 require_dotnet() {
   if ! command -v dotnet >/dev/null && [[ -x "$HOME/.dotnet/dotnet" ]]; then
