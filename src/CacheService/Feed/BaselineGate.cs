@@ -26,25 +26,36 @@ internal sealed class BaselineGate(FeedProgress progress, TimeProvider time, ILo
     /// <param name="cancellationToken">Ends the wait.</param>
     public async Task<Baseline> PassAsync(IFeedSession session, Func<CancellationToken, Task> giveUp, CancellationToken cancellationToken)
     {
+        var mendingTries = 0;
         while (true)
         {
             progress.BeginStep(FeedProgress.Opening);
             session.Changes.ThrowIfBroken();
             var (problems, tables, roots, firesSometimes) = await session.ReadProblemsAsync(cancellationToken);
-            _hasNewTables |= !_tables.AsSpan().SequenceEqual(tables);
-            _tables = tables;
-            if (problems.Length > 0 && (firesSometimes || (_hasNewTables && (_roots is null || _roots.AsSpan().SequenceEqual(roots)))))
+            if (!_tables.AsSpan().SequenceEqual(tables))
+            {
+                // Also such as came while those of before were mended.
+                (_tables, _hasNewTables, mendingTries) = (tables, true, 0);
+            }
+
+            if (problems.Length > 0 && mendingTries < MaxMendingTries
+                && (firesSometimes || (_hasNewTables && (_roots is null || _roots.AsSpan().SequenceEqual(roots)))))
             {
                 // New partitions may only lack their triggers. Where one was taken away from a table that had it, somebody meant it; and where the tables themselves
                 // are new, a restore may be about to bring the triggers. Nobody's writes go unrecorded meanwhile without being loaded: a trigger that is created
                 // waits for the table's writers, and what was different before is.
                 // Who has just made the partition may hold its lock for a moment after it can be seen.
-                for (var tries = 1; !await session.MendTriggersAsync(cancellationToken) && tries < MaxMendingTries; tries++)
+                if (await session.MendTriggersAsync(cancellationToken))
                 {
+                    mendingTries = MaxMendingTries;
+                }
+                else
+                {
+                    mendingTries++;
                     await Task.Delay(MendingPause, time, cancellationToken);
                 }
 
-                problems = (await session.ReadProblemsAsync(cancellationToken)).Text;
+                continue;
             }
 
             if (problems.Length == 0)
@@ -68,6 +79,7 @@ internal sealed class BaselineGate(FeedProgress progress, TimeProvider time, ILo
             }
 
             await Task.Delay(Interval, time, cancellationToken);
+            mendingTries = 0;
         }
     }
 }

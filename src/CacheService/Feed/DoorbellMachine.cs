@@ -10,7 +10,13 @@ namespace CacheService.Feed;
 /// </summary>
 internal sealed class DoorbellMachine(FeedOptions options)
 {
-    private const int EmptyDrainsBeforeSleep = 2;
+    /// <summary>
+    /// With the growing pauses some 40 ms: in the pauses of writers that come 50 times a second and more it stays awake. The counts are the younger for it, and
+    /// writers need not ring.
+    /// </summary>
+    public const int EmptyDrainsBeforeSleep = 8;
+
+    private const int EmptyDrainsBeforePausesGrow = 2;
 
     private static readonly TimeSpan ShortestGrowingPause = TimeSpan.FromMilliseconds(1);
 
@@ -58,8 +64,8 @@ internal sealed class DoorbellMachine(FeedOptions options)
         else
         {
             _emptyDrains++;
-            // Writers are in flight: look less and less often.
-            _pause = _emptyDrains <= EmptyDrainsBeforeSleep ? options.MinDrainInterval : Shorter(Longer(_pause, ShortestGrowingPause) * 2, options.MaxDrainPause);
+            // There is nothing yet, or writers are in flight: look less and less often.
+            _pause = _emptyDrains <= EmptyDrainsBeforePausesGrow ? options.MinDrainInterval : Shorter(Longer(_pause, ShortestGrowingPause) * 2, options.MaxDrainPause);
         }
 
         State = !holdsAsleep ? DoorbellState.Awake : foundChanges ? DoorbellState.Waking : DoorbellState.Asleep;
