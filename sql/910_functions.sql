@@ -1,7 +1,7 @@
--- What a cache calls: register, renew, trim.
+-- What a cache calls: register, renew, trim; and reload, for whoever distrusts the counts.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('910_functions.sql', 1);
+select twcache.start_file('910_functions.sql', 2);
 
 -- Extends the lease to at least lease_seconds from now, an hour at most. Where it had lapsed,
 -- writers may have gone unrecorded, and that is counted: no consumer registered
@@ -176,6 +176,15 @@ begin
 end
 $$;
 
+-- Has every cache load all counts afresh, from the tables: it finds another identity by its
+-- next drain, registers, and loads. Answers the new identity.
+create or replace function twcache.reload() returns uuid
+language sql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+    insert into twcache.change_identity (id) values (gen_random_uuid())
+        on conflict (singleton) do update set id = excluded.id
+    returning id
+$$;
+
 revoke execute on all functions in schema twcache from public;
-select twcache.finish_file('910_functions.sql', 1);
+select twcache.finish_file('910_functions.sql', 2);
 commit;

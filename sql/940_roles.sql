@@ -2,7 +2,7 @@
 -- whole cluster; whoever may not create them is told, and grants by hand.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('940_roles.sql', 1);
+select twcache.start_file('940_roles.sql', 2);
 
 do $$
 declare
@@ -29,7 +29,7 @@ begin
         'grant select on twcache.change, twcache.change_identity, twcache.consumer, twcache.lease, twcache.lapse, twcache.schema_file, twcache.definition to twcache_reader',
         'grant select on twcache.counted_table, twcache.trigger_form, twcache.needed_trigger, twcache.present_trigger to twcache_reader',
         'grant execute on function twcache.register(text, text, int), twcache.renew(text, bigint, bigint, pg_snapshot, bool, int) to twcache_reader',
-        'grant execute on function twcache.trim(int), twcache.install_triggers(), twcache.problems() to twcache_reader',
+        'grant execute on function twcache.trim(int), twcache.install_triggers(), twcache.problems(), twcache.reload() to twcache_reader',
         'grant execute on function twcache.register(text, int), twcache.renew(text, pg_snapshot, int) to twcache_reader',
         'grant usage on schema tweet to twcache_reader',
         'grant select on tweet.message, tweet.activity, tweet.message_with_counters to twcache_reader',
@@ -50,5 +50,5 @@ begin
 end
 $$;
 
-select twcache.finish_file('940_roles.sql', 1);
+select twcache.finish_file('940_roles.sql', 2);
 commit;

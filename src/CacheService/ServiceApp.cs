@@ -6,6 +6,7 @@ using CacheService.Feed.Postgres;
 using CacheService.Health;
 using CacheService.Postgres;
 using CacheService.Reading;
+using CacheService.Reloading;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
@@ -33,6 +34,7 @@ internal static class ServiceApp
         builder.AddHealth();
         builder.AddReading();
         builder.AddAuditing();
+        builder.AddReloading();
         builder.AddWatching();
         builder.AddSecurity();
         builder.AddGrpcApi();

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using CacheService.Auditing;
 using CacheService.Postgres;
 using CacheService.Reading;
+using CacheService.Reloading;
 using CacheService.Watching;
 using Grpc.Core;
 using Npgsql;
@@ -21,7 +22,7 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
         {
             case ReadRefusedException refused:
                 return new Status(CodeOf(refused.Refusal), refused.Message);
-            case AuditUnavailableException:
+            case AuditUnavailableException or ReloadUnavailableException:
                 return new Status(StatusCode.Unavailable, error.Message);
             case TooManySubscriptionsException:
                 return new Status(StatusCode.ResourceExhausted, error.Message);
@@ -50,7 +51,7 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
     {
         ReadRefusal.BadRequest => StatusCode.InvalidArgument,
         ReadRefusal.NoSuchMessage => StatusCode.NotFound,
-        ReadRefusal.TextTooLong => StatusCode.ResourceExhausted,
+        ReadRefusal.TextTooLong or ReadRefusal.TooManyDatabaseReads or ReadRefusal.DatabaseReadTooLong => StatusCode.ResourceExhausted,
         ReadRefusal.TransactionInProgress => StatusCode.FailedPrecondition,
         ReadRefusal.TransactionNeverAssigned => StatusCode.OutOfRange,
         _ => StatusCode.Unavailable,

@@ -9,12 +9,9 @@ namespace CacheService.Auditing;
 /// <summary>What an audit asks the database for a range of messages: the counts from the tables, and what was recorded since. Holds up no writer.</summary>
 internal sealed class RecountReader(NpgsqlConnection connection)
 {
-    // Index scans, of a few thousand messages of many: the plans are made with statistics that may be of an empty table. JIT costs more than it gives.
-    private const string Settings = "set local enable_seqscan = off; set local jit = off; set local statement_timeout = '5s'";
+    private const string Settings = $"{ActivitySums.Settings}; set local statement_timeout = '5s'";
 
-    // The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot.
-    // Who waits for the locks holds up nobody; but it need not be long.
-    private const string BeginSql = $"set transaction read only; {Settings}; set local lock_timeout = '1s'; lock table tweet.message, tweet.activity in access share mode";
+    private const string BeginSql = $"set transaction read only; {Settings}; set local lock_timeout = '1s'; {ActivitySums.LockSql}";
 
     private const string IsIndexedSql =
         """
@@ -31,28 +28,16 @@ internal sealed class RecountReader(NpgsqlConnection connection)
 
     // Ids and labels may be of several types. The activity of messages that do not exist is nobody's, and there may be much of it: before the first and after
     // the last message it is not even read.
-    private const string RecountColumns = "m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)";
-
-    private static readonly string CountedColumns = $"messageid, {ActivitySums.Columns("action::text")}";
-
     private static readonly string RecountSql =
         $"""
-        select {RecountColumns}
+        select m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)
           from tweet.message m
-          left join (select {CountedColumns}
+          left join (select messageid, {ActivitySums.Columns("action::text")}
                        from tweet.activity
                       where messageid between (select messageid from tweet.message where messageid between $1 and $2 order by messageid limit 1)
                                           and (select messageid from tweet.message where messageid between $1 and $2 order by messageid desc limit 1)
                       group by messageid) a using (messageid)
          where m.messageid between $1 and $2
-        """;
-
-    private static readonly string RecountSomeSql =
-        $"""
-        select {RecountColumns}
-          from tweet.message m
-          left join (select {CountedColumns} from tweet.activity where messageid = any ($1) group by messageid) a using (messageid)
-         where m.messageid = any ($1)
         """;
 
     // What is visible in the later snapshot (xmax $3, in progress $4) and not in the earlier one ($1, $2).
@@ -110,7 +95,7 @@ internal sealed class RecountReader(NpgsqlConnection connection)
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         await ExecuteAsync(BeginSql, cancellationToken);
         var (snapshot, isOurs) = await ReadSnapshotAsync(consumer, cancellationToken);
-        await using var recount = new NpgsqlCommand(RecountSomeSql, connection);
+        await using var recount = new NpgsqlCommand(ActivitySums.OfMessagesSql, connection);
         recount.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = messageIds });
         return new RangeRecount(snapshot, isOurs, last, await CountAsync(recount, transaction, timeout, last, cancellationToken));
     }

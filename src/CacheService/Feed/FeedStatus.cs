@@ -66,7 +66,10 @@ internal sealed class FeedStatus
     public bool IsCycling => _progress.IsCycling;
 
     /// <summary>The age of a version: an upper bound on how long ago the database may have begun to differ from it.</summary>
-    public TimeSpan AgeOf(CountsVersion version) => _time.GetElapsedTime(version.TakenAt);
+    public TimeSpan AgeOf(CountsVersion version) => AgeOf(version.TakenAt);
+
+    /// <summary>The age of what was read at a snapshot that was taken after a <see cref="TimeProvider"/> timestamp.</summary>
+    public TimeSpan AgeOf(long takenAt) => _time.GetElapsedTime(takenAt);
 
     /// <summary>The condition under which a version is served.</summary>
     public FeedCondition ConditionOf(CountsVersion? version)

@@ -3,6 +3,30 @@ namespace CacheService.Postgres;
 /// <summary>How the rows of <c>tweet.activity</c> add up to counts, in SQL.</summary>
 internal static class ActivitySums
 {
+    /// <summary>
+    /// The counts of the messages $1, an array of bigint, that exist: their ids, retweets and likes. Ids and labels may be of several types. The activity of messages
+    /// that do not exist is nobody's.
+    /// </summary>
+    public static readonly string OfMessagesSql =
+        $"""
+        select m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)
+          from tweet.message m
+          left join (select messageid, {Columns("action::text")} from tweet.activity where messageid = any ($1) group by messageid) a using (messageid)
+         where m.messageid = any ($1)
+        """;
+
+    /// <summary>
+    /// For transactions that sum the activity of some messages. Index scans, of a few messages of many: the plans are made with statistics that may be of an empty
+    /// table. JIT costs more than it gives.
+    /// </summary>
+    public const string Settings = "set local enable_seqscan = off; set local jit = off";
+
+    /// <summary>
+    /// The locks come before the snapshot, which the first query takes: a TRUNCATE in between would show its tables empty to that snapshot. Who waits for the locks holds
+    /// up nobody.
+    /// </summary>
+    public const string LockSql = "lock table tweet.message, tweet.activity in access share mode";
+
     /// <summary>The columns <c>rts</c> and <c>favs</c> of the rows of a group.</summary>
     /// <param name="action">The action; <c>action::text</c> where its labels may be of another type than <c>tweet.action_t</c>, or be others.</param>
     public static string Columns(string action = "action") =>

@@ -15,7 +15,7 @@ internal sealed class DatabaseOptions
     private const int FewConnections = 6;
 
     /// <summary>The most connections to the database at a time.</summary>
-    [Description("The most connections to the database at a time: 3 for the counts (one of them while loading), 2 for the lease (1 of 6), half of the others for authors and texts (GetMessage, which waits for one), half for care and audits. With several hosts one more to each, for moments.")]
+    [Description("The most connections to the database at a time: 3 for the counts (one of them while loading), 2 for the lease (1 of 6), half of the others for authors and texts (GetMessage, which waits for one) and all but one of these for reads that go round the cache too, half for care and audits. With several hosts one more to each, for moments.")]
     [Range(FewConnections, 1_000)]
     public int MaxConnections { get; set; } = 12;
 
@@ -24,6 +24,9 @@ internal sealed class DatabaseOptions
 
     /// <summary>Those that read authors and texts.</summary>
     internal int TextConnections => (MaxConnections - Singles - LeaseConnections) / 2;
+
+    /// <summary>Those of <see cref="TextConnections"/> that reads which go round the cache may use: the authors and texts keep one to themselves, if there are two.</summary>
+    internal int TableReads => Math.Max(1, TextConnections - 1);
 
     /// <summary>Those for all other short statements.</summary>
     internal int OtherConnections => MaxConnections - Singles - LeaseConnections - TextConnections;

@@ -130,29 +130,12 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
     public Task<T> RunForLeaseAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken) => RunAsync(pools => pools.Lease, statements, cancellationToken);
 
     /// <summary>Reads from the application's tables, which others may have locked for long. Waits for a connection for as long as it may.</summary>
-    public async Task<T> ReadTextsAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            using var slot = await _texts.TakeAsync(cancellationToken);
-            NpgsqlConnection connection;
-            try
-            {
-                connection = await Pools.Texts.OpenConnectionAsync(cancellationToken);
-            }
-            catch (PostgresException e) when (HasNoRoom(e))
-            {
-                ReportNoRoom(e);
-                slot.HasNoRoom = true;
-                continue;
-            }
+    public Task<T> ReadTextsAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken) =>
+        ReadTextsAsync(IsolationLevel.ReadCommitted, statements, cancellationToken);
 
-            await using (connection)
-            {
-                return await RunAsync(connection, statements, cancellationToken);
-            }
-        }
-    }
+    /// <summary>As <see cref="ReadTextsAsync{T}(Func{NpgsqlConnection, Task{T}}, CancellationToken)"/>; all statements see the snapshot that the first query takes.</summary>
+    public Task<T> ReadTextsAtOneSnapshotAsync<T>(Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken) =>
+        ReadTextsAsync(IsolationLevel.RepeatableRead, statements, cancellationToken);
 
     /// <summary>Opens a connection that only listens. Without keep-alive it would not notice a half-open connection.</summary>
     public Task<NpgsqlConnection> OpenListenerAsync(CancellationToken cancellationToken) =>
@@ -205,15 +188,39 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
     /// <summary>Whether the server had no connection left for this role, this database, or at all.</summary>
     public static bool HasNoRoom(PostgresException error) => error.SqlState == PostgresErrorCodes.TooManyConnections;
 
+    private async Task<T> ReadTextsAsync<T>(IsolationLevel isolation, Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            using var slot = await _texts.TakeAsync(cancellationToken);
+            NpgsqlConnection connection;
+            try
+            {
+                connection = await Pools.Texts.OpenConnectionAsync(cancellationToken);
+            }
+            catch (PostgresException e) when (HasNoRoom(e))
+            {
+                ReportNoRoom(e);
+                slot.HasNoRoom = true;
+                continue;
+            }
+
+            await using (connection)
+            {
+                return await RunAsync(connection, isolation, statements, cancellationToken);
+            }
+        }
+    }
+
     private async Task<T> RunAsync<T>(Func<ConnectionPools, NpgsqlDataSource> pool, Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
     {
         await using var connection = await OpenPooledAsync(pool, cancellationToken);
-        return await RunAsync(connection, statements, cancellationToken);
+        return await RunAsync(connection, IsolationLevel.ReadCommitted, statements, cancellationToken);
     }
 
-    private async Task<T> RunAsync<T>(NpgsqlConnection connection, Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
+    private async Task<T> RunAsync<T>(NpgsqlConnection connection, IsolationLevel isolation, Func<NpgsqlConnection, Task<T>> statements, CancellationToken cancellationToken)
     {
-        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(isolation, cancellationToken);
         if (_sharesSessions)
         {
             await using var settings = new NpgsqlCommand(SessionSettings.ForOneTransaction, connection);

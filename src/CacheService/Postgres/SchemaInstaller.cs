@@ -50,7 +50,8 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('function', 'execute', 'twcache.renew(text, pg_snapshot, integer)'),
                   ('function', 'execute', 'twcache.trim(integer)'),
                   ('function', 'execute', 'twcache.install_triggers()'),
-                  ('function', 'execute', 'twcache.problems()')
+                  ('function', 'execute', 'twcache.problems()'),
+                  ('function', 'execute', 'twcache.reload()')
                ) as need (kind, privilege, name)
          where case need.kind
                    when 'schema'   then has_schema_privilege((select oid from pg_namespace where nspname = need.name), need.privilege)

@@ -113,4 +113,5 @@ internal sealed record MessageReading(long MessageId, MessageText Text, MessageC
 /// <param name="Requirement">What it asks for; null: nothing.</param>
 /// <param name="Deadline">When its caller gives up, in UTC; or <see cref="ReadDeadline.None"/>.</param>
 /// <param name="Cancelled">Its caller gave up.</param>
-internal readonly record struct ReadTerms(ReadRequirement? Requirement, DateTime Deadline, CancellationToken Cancelled);
+/// <param name="FromDatabase">Whether it goes round the cache, and is for <see cref="DatabaseReader"/>.</param>
+internal readonly record struct ReadTerms(ReadRequirement? Requirement, DateTime Deadline, CancellationToken Cancelled, bool FromDatabase = false);

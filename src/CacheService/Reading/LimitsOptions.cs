@@ -25,8 +25,8 @@ internal sealed class LimitsOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
     public TimeSpan TopCountsExpiration { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a read with a requirement waits at most, whatever its deadline.</summary>
-    [Description("How long a read with a requirement waits at most, whatever its deadline.")]
+    /// <summary>How long a read with a requirement, or one that goes round the cache, waits at most, whatever its deadline.</summary>
+    [Description("How long a read with a requirement, or one that goes round the cache, waits at most, whatever its deadline.")]
     [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
     public TimeSpan MaxReadWait { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -69,6 +69,16 @@ internal sealed class LimitsOptions
     [Description("The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.")]
     [Range(0, 1_000_000)]
     public int CallsPerSecond { get; set; }
+
+    /// <summary>The most reads a second, of all callers together, that go round the cache (source = READ_SOURCE_DATABASE). 0: none is allowed.</summary>
+    [Description("The most reads a second, of all callers together, that go round the cache (source = READ_SOURCE_DATABASE). 0: none is allowed.")]
+    [Range(0, 1_000_000)]
+    public int DatabaseReadsPerSecond { get; set; } = 50;
+
+    /// <summary>The most message ids in one read that goes round the cache.</summary>
+    [Description("The most message ids in one read that goes round the cache: the activity of each is summed by the database.")]
+    [Range(1, 10_000)]
+    public int MaxIdsPerDatabaseRead { get; set; } = 100;
 
     /// <summary>A connection whose client answers no HTTP/2 ping for so long is ended.</summary>
     [Description("A connection whose client answers no HTTP/2 ping for so long is ended.")]

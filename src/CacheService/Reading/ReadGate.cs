@@ -36,7 +36,7 @@ internal sealed class ReadGate(CountsStore store, FeedStatus status, DrainReques
             {
                 if (!inProgress)
                 {
-                    await RequireAssignedAsync(xid, limited.Token);
+                    await transactions.RequireAssignedAsync(xid, limited.Token);
                     inProgress = true;
                 }
 
@@ -46,7 +46,7 @@ internal sealed class ReadGate(CountsStore store, FeedStatus status, DrainReques
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw inProgress && status.Condition.State == FeedState.Live ? InProgress(requirement) : Unavailable(limit);
+            throw inProgress && status.Condition.State == FeedState.Live ? ReadRefusedException.InProgress(((ReadRequirement.AtLeastXid)requirement).Xid) : Unavailable(limit);
         }
     }
 
@@ -65,20 +65,6 @@ internal sealed class ReadGate(CountsStore store, FeedStatus status, DrainReques
         {
         }
     }
-
-    private async Task RequireAssignedAsync(ulong xid, CancellationToken cancellationToken)
-    {
-        if (!await transactions.IsAssignedAsync(xid, cancellationToken))
-        {
-            throw new ReadRefusedException(
-                ReadRefusal.TransactionNeverAssigned,
-                $"the database has not assigned transaction id {xid}; take it from `select pg_current_xact_id()` within the writing transaction");
-        }
-    }
-
-    private static ReadRefusedException InProgress(ReadRequirement requirement) => new(
-        ReadRefusal.TransactionInProgress,
-        $"transaction {((ReadRequirement.AtLeastXid)requirement).Xid} is still in progress; commit it before you read, or allow more time");
 
     private ReadRefusedException Unavailable(TimeSpan limit)
     {

@@ -12,6 +12,10 @@ internal sealed class ReadRefusedException(ReadRefusal refusal, string message) 
     /// <summary>There is no such message.</summary>
     public static ReadRefusedException NoSuchMessage(long messageId) => new(ReadRefusal.NoSuchMessage, $"there is no message {messageId}");
 
+    /// <summary>The transaction that a read is to include has not ended in time.</summary>
+    public static ReadRefusedException InProgress(ulong xid) =>
+        new(ReadRefusal.TransactionInProgress, $"transaction {xid} is still in progress; commit it before you read, or allow more time");
+
     /// <summary>A read before the first load.</summary>
     /// <param name="detail">What the feed is doing.</param>
     public static ReadRefusedException NotLoaded(string detail) => new(ReadRefusal.NotLoaded, $"{detail}; try again in a moment");
@@ -40,4 +44,13 @@ internal enum ReadRefusal
 
     /// <summary>The database has not assigned that transaction id.</summary>
     TransactionNeverAssigned,
+
+    /// <summary>There are as many reads that go round the cache as there may be.</summary>
+    TooManyDatabaseReads,
+
+    /// <summary>The database works on a read for longer than it may.</summary>
+    DatabaseReadTooLong,
+
+    /// <summary>The database was not to be had for a read that goes round the cache.</summary>
+    DatabaseUnavailable,
 }

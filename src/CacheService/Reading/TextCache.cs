@@ -1,4 +1,3 @@
-using System.Text;
 using CacheService.Concurrency;
 using CacheService.Postgres;
 using Microsoft.Extensions.Options;
@@ -9,29 +8,6 @@ namespace CacheService.Reading;
 /// <summary>Authors and texts of messages, read from the database when asked for and kept for a while. A changed text shows when its entry expires. Thread-safe.</summary>
 internal sealed class TextCache(PostgresConnections connections, IOptions<LimitsOptions> limits) : IDisposable
 {
-    // Whoever's tables these are, the columns may be null, of related types, or without a foreign key. Text comes as bytes: a database whose encoding is SQL_ASCII
-    // may hold what is none, and the server refuses to send that as text. Times are finite, and those of the calendar that answers are written in.
-    private static string Sql(string time) =>
-        $"""
-        select octet_length(u.uname::text), octet_length(m.message::text),
-               case when octet_length(u.uname::text) <= $2 then convert_to(u.uname::text, e.name) end,
-               case when octet_length(m.message::text) <= $2 then convert_to(m.message::text, e.name) end,
-               {time}
-          from (select case when getdatabaseencoding() = 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end) as e (name)
-         cross join tweet.message m
-          left join tweet.users u on u.userid = m.userid
-         where m.messageid = $1
-        """;
-
-    private const string TimeSql =
-        """
-        case when m.datetime::timestamptz >= '0001-01-01 00:00:00+00' and m.datetime::timestamptz < '10000-01-01 00:00:00+00'
-                   then (extract(epoch from m.datetime::timestamptz) * 1000000)::bigint end
-        """;
-
-    private static readonly string WithTime = Sql(TimeSql);
-    private static readonly string WithoutTime = Sql("null::bigint");
-
     private readonly SingleFlightCache<long, MessageText?> _cache = new(limits.Value.CachedMessages, limits.Value.MessageExpiration);
 
     /// <summary>A message's text; null if there is no such message.</summary>
@@ -46,42 +22,14 @@ internal sealed class TextCache(PostgresConnections connections, IOptions<Limits
     {
         try
         {
-            return await connections.ReadTextsAsync(connection => ReadAsync(connection, WithTime, messageId, cancellationToken), cancellationToken);
+            return await connections.ReadTextsAsync(connection => ReadAsync(connection, withTime: true), cancellationToken);
         }
-        catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DatetimeFieldOverflow or PostgresErrorCodes.CannotCoerce)
+        catch (PostgresException e) when (MessageTexts.IsAboutTime(e))
         {
-            // A date that is no time, or a column that is no date: what can be had is had.
-            return await connections.ReadTextsAsync(connection => ReadAsync(connection, WithoutTime, messageId, cancellationToken), cancellationToken);
+            return await connections.ReadTextsAsync(connection => ReadAsync(connection, withTime: false), cancellationToken);
         }
+
+        Task<MessageText?> ReadAsync(NpgsqlConnection connection, bool withTime) =>
+            MessageTexts.ReadAsync(connection, messageId, limits.Value.MaxTextBytes, withTime, cancellationToken);
     }
-
-    private async Task<MessageText?> ReadAsync(NpgsqlConnection connection, string sql, long messageId, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = messageId });
-        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limits.Value.MaxTextBytes });
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
-        {
-            return null;
-        }
-
-        var bytes = (reader[0] as int? ?? 0L) + (reader[1] as int? ?? 0L);
-        if (bytes > limits.Value.MaxTextBytes)
-        {
-            throw new ReadRefusedException(
-                ReadRefusal.TextTooLong, $"author and text of message {messageId} have {bytes} bytes, more than Limits:MaxTextBytes = {limits.Value.MaxTextBytes}: read them from the database");
-        }
-
-        return new MessageText(Text(reader, 2), Text(reader, 3), reader[4] as long?);
-    }
-
-    // Bytes that are no UTF-8 show as U+FFFD.
-    private static string Text(NpgsqlDataReader reader, int column) => reader[column] is byte[] bytes ? Encoding.UTF8.GetString(bytes) : "";
 }
-
-/// <summary>What a message says, who wrote it, and when.</summary>
-/// <param name="Author">Empty where there is none.</param>
-/// <param name="Text">Empty where there is none.</param>
-/// <param name="PostedAt">In microseconds since 1970, UTC; null where there is no time, or none between the years 1 and 9999.</param>
-internal sealed record MessageText(string Author, string Text, long? PostedAt);

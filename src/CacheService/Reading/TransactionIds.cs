@@ -9,6 +9,18 @@ internal interface ITransactionIds
 {
     /// <summary>Whether it has given that id to a transaction which it still remembers, as it does every one that is in progress.</summary>
     Task<bool> IsAssignedAsync(ulong xid, CancellationToken cancellationToken);
+
+    /// <summary>Refuses a read that is to include a transaction which there is not.</summary>
+    /// <exception cref="ReadRefusedException">The database has not assigned that id.</exception>
+    async Task RequireAssignedAsync(ulong xid, CancellationToken cancellationToken)
+    {
+        if (!await IsAssignedAsync(xid, cancellationToken))
+        {
+            throw new ReadRefusedException(
+                ReadRefusal.TransactionNeverAssigned,
+                $"the database has not assigned transaction id {xid}; take it from `select pg_current_xact_id()` within the writing transaction");
+        }
+    }
 }
 
 /// <summary>Asks the server.</summary>

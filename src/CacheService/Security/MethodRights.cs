@@ -16,6 +16,7 @@ internal static class MethodRights
         [$"{Counts}/GetStatus"] = Rights.Read,
         [$"{Counts}/WatchCounts"] = Rights.Watch,
         [$"{Counts}/AuditNow"] = Rights.Admin,
+        [$"{Counts}/ReloadNow"] = Rights.Admin,
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = Rights.Read,
         ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = Rights.Read,
         // Who balances load has no key, and learns nothing but whether to send calls here.

@@ -3,6 +3,7 @@ using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;
+using CacheService.Reloading;
 using Google.Protobuf.WellKnownTypes;
 using TweetCounts.V1;
 
@@ -29,14 +30,49 @@ internal sealed class Replies(FeedStatus status)
         Revision = counts.Revision,
     };
 
-    public GetMessageResponse Message(MessageReading message) => new()
+    public GetMessageResponse Message(MessageReading message)
     {
-        MessageId = message.MessageId,
-        Author = message.Text.Author,
-        Text = message.Text.Text,
-        PostedAt = message.Text.PostedAt is { } microseconds ? Timestamp.FromDateTime(DateTime.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond)) : null,
-        Counts = Counts(message.MessageId, message.Counts),
-        Freshness = Freshness(message.Version),
+        var response = Message(message.MessageId, message.Text, message.Counts);
+        response.Freshness = Freshness(message.Version);
+        return response;
+    }
+
+    public GetMessageResponse Message(long messageId, MessageText text, DatabaseReading reading)
+    {
+        var message = Message(messageId, text, reading.Counts[messageId]);
+        message.Freshness = Freshness(reading);
+        return message;
+    }
+
+    public GetCountsResponse One(DatabaseReading reading)
+    {
+        var messageId = reading.MessageIds[0];
+        return new GetCountsResponse { Counts = Counts(messageId, reading.Counts[messageId]), Freshness = Freshness(reading) };
+    }
+
+    public BatchGetCountsResponse Batch(DatabaseReading reading)
+    {
+        var response = new BatchGetCountsResponse { Freshness = Freshness(reading) };
+        foreach (var messageId in reading.MessageIds)
+        {
+            if (reading.Counts.TryGetValue(messageId, out var counts))
+            {
+                response.Counts.Add(Counts(messageId, counts));
+            }
+            else
+            {
+                response.MissingMessageIds.Add(messageId);
+            }
+        }
+
+        return response;
+    }
+
+    public ReloadNowResponse Reload(ReloadResult result) => new()
+    {
+        Messages = result.Version.Messages,
+        Duration = Duration.FromTimeSpan(result.Duration),
+        Freshness = Freshness(result.Version),
     };
 
     public AuditNowResponse Audit(AuditResult result) => new()
@@ -50,6 +86,22 @@ internal sealed class Replies(FeedStatus status)
         Uncompared = result.Uncompared,
         FirstUncompared = { result.FirstUncompared },
         Freshness = Freshness(result.Version),
+    };
+
+    private Freshness Freshness(DatabaseReading reading) => new()
+    {
+        Age = Duration.FromTimeSpan(status.AgeOf(reading.TakenAt)),
+        State = FeedStates.Of(status.Condition.State),
+        Source = ReadSource.Database,
+    };
+
+    private static GetMessageResponse Message(long messageId, MessageText text, MessageCounts counts) => new()
+    {
+        MessageId = messageId,
+        Author = text.Author,
+        Text = text.Text,
+        PostedAt = text.PostedAt is { } microseconds ? Timestamp.FromDateTime(DateTime.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond)) : null,
+        Counts = Counts(messageId, counts),
     };
 
     private static TweetCounts.V1.AuditDifference Difference(Auditing.AuditDifference difference) => new()

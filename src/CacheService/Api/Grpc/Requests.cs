@@ -18,8 +18,11 @@ internal static class Requests
     };
 
     /// <summary>What a read asks for. Of the call nothing is looked at for a read that asks for nothing: it would have to be made.</summary>
-    public static ReadTerms Terms(ReadOptions? options, ServerCallContext call) =>
-        Requirement(options) is { } requirement ? new ReadTerms(requirement, call.Deadline, call.CancellationToken) : default;
+    public static ReadTerms Terms(ReadOptions? options, ServerCallContext call)
+    {
+        var (requirement, fromDatabase) = (Requirement(options), IsFromDatabase(options));
+        return requirement is null && !fromDatabase ? default : new ReadTerms(requirement, call.Deadline, call.CancellationToken, fromDatabase);
+    }
 
     /// <summary>The messages of a subscription; null for all of them.</summary>
     public static long[]? WatchedIds(WatchCountsRequest request, int most) => (request.All, request.MessageIds.Count) switch
@@ -48,6 +51,13 @@ internal static class Requests
         ReadOptions.RequirementOneofCase.MaxAge => new ReadRequirement.MaxAge(MaxAge(options.MaxAge)),
         ReadOptions.RequirementOneofCase.AtLeastXid => new ReadRequirement.AtLeastXid(ReadChecks.Xid(options.AtLeastXid)),
         _ => options.Strong ? new ReadRequirement.Strong() : null,
+    };
+
+    private static bool IsFromDatabase(ReadOptions? options) => options?.Source switch
+    {
+        null or ReadSource.Unspecified or ReadSource.Cache => false,
+        ReadSource.Database => true,
+        _ => throw Invalid($"source is {(int)options.Source}; use READ_SOURCE_CACHE or READ_SOURCE_DATABASE"),
     };
 
     private static TimeSpan MaxAge(Duration duration) => Within(duration, "max_age", TimeSpan.Zero, TimeSpan.MaxValue);

@@ -3,6 +3,7 @@ using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;
+using CacheService.Reloading;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -11,17 +12,26 @@ namespace CacheService.Api.Grpc;
 
 /// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
-    CountsReader reader, CountsStore store, FeedStatus status, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, Auditor auditor)
+    CountsReader reader, DatabaseReader databaseReader, CountsStore store, FeedStatus status, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, Auditor auditor,
+    Reloader reloader)
 {
     public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
     {
         var terms = Requests.Terms(request.Read, context);
-        return terms.Requirement is null ? Task.FromResult(encodedReplies.Counts(reader.Read(request.MessageId))) : GetCountsAsync(request.MessageId, terms);
+        return terms is { Requirement: null, FromDatabase: false }
+            ? Task.FromResult(encodedReplies.Counts(reader.Read(request.MessageId)))
+            : GetCountsAsync(request.MessageId, terms);
     }
 
     public async Task<EncodedReply> BatchGetCounts(BatchGetCountsRequest request, ServerCallContext context)
     {
-        using var reading = await reader.ReadManyAsync(request.MessageIds, Requests.Terms(request.Read, context));
+        var terms = Requests.Terms(request.Read, context);
+        if (terms.FromDatabase)
+        {
+            return EncodedReply.Of(replies.Batch(await databaseReader.ReadManyAsync(request.MessageIds, terms)));
+        }
+
+        using var reading = await reader.ReadManyAsync(request.MessageIds, terms);
         return encodedReplies.Batch(reading);
     }
 
@@ -38,8 +48,17 @@ internal sealed class TweetCountsGrpcService(
         };
     }
 
-    public async Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context) =>
-        replies.Message(await reader.ReadMessageAsync(request.MessageId, Requests.Terms(request.Read, context), context.CancellationToken));
+    public async Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context)
+    {
+        var terms = Requests.Terms(request.Read, context);
+        if (terms.FromDatabase)
+        {
+            var (text, reading) = await databaseReader.ReadMessageAsync(request.MessageId, terms);
+            return replies.Message(request.MessageId, text, reading);
+        }
+
+        return replies.Message(await reader.ReadMessageAsync(request.MessageId, terms, context.CancellationToken));
+    }
 
     public Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context)
     {
@@ -73,5 +92,10 @@ internal sealed class TweetCountsGrpcService(
     public async Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) =>
         replies.Audit(await auditor.AuditNowAsync(context.CancellationToken));
 
-    private async Task<EncodedReply> GetCountsAsync(long messageId, ReadTerms terms) => encodedReplies.Counts(await reader.ReadAsync(messageId, terms));
+    public async Task<ReloadNowResponse> ReloadNow(ReloadNowRequest request, ServerCallContext context) =>
+        replies.Reload(await reloader.ReloadNowAsync(Callers.NameOf(context), context.Deadline, context.CancellationToken));
+
+    private async Task<EncodedReply> GetCountsAsync(long messageId, ReadTerms terms) => terms.FromDatabase
+        ? EncodedReply.Of(replies.One(await databaseReader.ReadAsync(messageId, terms)))
+        : encodedReplies.Counts(await reader.ReadAsync(messageId, terms));
 }

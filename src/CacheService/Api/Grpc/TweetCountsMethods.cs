@@ -23,6 +23,7 @@ internal sealed class TweetCountsMethods : IServiceMethodProvider<TweetCountsGrp
         Add<GetMessageRequest, GetMessageResponse>("GetMessage", Messages<GetMessageResponse>(), static (service, request, call) => service.GetMessage(request, call));
         Add<GetStatusRequest, GetStatusResponse>("GetStatus", Messages<GetStatusResponse>(), static (service, request, call) => service.GetStatus(request, call));
         Add<AuditNowRequest, AuditNowResponse>("AuditNow", Messages<AuditNowResponse>(), static (service, request, call) => service.AuditNow(request, call));
+        Add<ReloadNowRequest, ReloadNowResponse>("ReloadNow", Messages<ReloadNowResponse>(), static (service, request, call) => service.ReloadNow(request, call));
         context.AddServerStreamingMethod(
             Method(MethodType.ServerStreaming, "WatchCounts", Messages<WatchCountsRequest>(), Messages<WatchCountsResponse>()), Metadata,
             static (service, request, stream, call) => service.WatchCounts(request, stream, call));

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Google.Protobuf;
 using Grpc.Core;
 
 namespace CacheService.Api.Grpc.Serialization;
@@ -13,6 +14,15 @@ internal sealed class EncodedReply(byte[] pooled, int length)
     public static Marshaller<EncodedReply> Marshaller { get; } = Marshallers.Create<EncodedReply>(
         static (reply, context) => reply.Send(context),
         static _ => throw new NotSupportedException("Replies are only sent."));
+
+    /// <summary>A message that was made as such, where that does not matter.</summary>
+    public static EncodedReply Of(IMessage message)
+    {
+        var length = message.CalculateSize();
+        var memory = ArrayPool<byte>.Shared.Rent(length);
+        message.WriteTo(memory.AsSpan(0, length));
+        return new EncodedReply(memory, length);
+    }
 
     /// <summary>The encoded message, until it has been sent.</summary>
     public ReadOnlySpan<byte> Bytes => pooled.AsSpan(0, length);
