@@ -103,6 +103,16 @@ public sealed class TweetCountsClient : IDisposable
         Wire.Of(await CallAsync((reads, call) => reads.AuditNowAsync(new AuditNowRequest(), call), cancellationToken, timeout).ConfigureAwait(false));
 
     /// <summary>
+    /// Has all servers' caches load all counts afresh from the database, for whoever distrusts the counts, and waits until one, of several servers the next in turn, is
+    /// LIVE again; the others follow by themselves. It is asked for once: a failure is not tried again.
+    /// </summary>
+    /// <param name="timeout">How long to wait at most; the load goes on nevertheless. Null: <see cref="TweetCountsClientOptions.DefaultDeadline"/>.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="RpcException">UNAVAILABLE: the database cannot be asked, or the server was not LIVE in time. Others: see <see cref="TweetCountsClient"/>.</exception>
+    public async Task<ReloadAnswer> ReloadNowAsync(TimeSpan? timeout = null, CancellationToken cancellationToken = default) =>
+        Wire.Of(await CallAsync((reads, call) => reads.ReloadNowAsync(new ReloadNowRequest(), call), cancellationToken, timeout, attempts: 1).ConfigureAwait(false));
+
+    /// <summary>
     /// Watches counts: the current ones, then what changes, until it is cancelled. It connects again by itself and goes on where it was;
     /// see <see cref="WatchUpdate"/>. Of changes that come faster than the caller takes them only the latest is told.
     /// </summary>
@@ -158,7 +168,7 @@ public sealed class TweetCountsClient : IDisposable
     }
 
     // Tries again by itself: a channel that is told to allocates a sixth more for each call, tried again or not.
-    private async Task<TResponse> CallAsync<TResponse>(Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null)
+    private async Task<TResponse> CallAsync<TResponse>(Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null, int attempts = MostAttempts)
     {
         var deadline = _time.GetUtcNow().UtcDateTime + (timeout ?? _options.DefaultDeadline);
         var options = new CallOptions(deadline: deadline, cancellationToken: cancellationToken);
@@ -182,7 +192,7 @@ public sealed class TweetCountsClient : IDisposable
                     ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
                     throw;
                 }
-                catch (RpcException e) when (attempt < MostAttempts && pauses.After(e) is { } next && _time.GetUtcNow().UtcDateTime + next < deadline)
+                catch (RpcException e) when (attempt < attempts && pauses.After(e) is { } next && _time.GetUtcNow().UtcDateTime + next < deadline)
                 {
                     pause = next;
                 }

@@ -20,6 +20,7 @@ internal static class Program
         new WatchCommand(terminal, time),
         new StatusCommand(terminal, time),
         new AuditCommand(terminal, time),
+        new ReloadCommand(terminal, time),
         new NewApiKeyCommand(terminal),
 
         // its database

@@ -21,7 +21,10 @@ internal static class Wire
 
     public static Freshness Of(TweetCounts.V1.Freshness? freshness) => freshness is null
         ? new Freshness("", 0, null, FeedState.Unknown)
-        : new Freshness(freshness.Epoch, freshness.Revision, freshness.Age?.ToTimeSpan(), Of(freshness.State));
+        : new Freshness(freshness.Epoch, freshness.Revision, freshness.Age?.ToTimeSpan(), Of(freshness.State))
+        {
+            Source = freshness.Source == TweetCounts.V1.ReadSource.Database ? ReadSource.Database : ReadSource.Cache,
+        };
 
     public static FeedState Of(TweetCounts.V1.FeedState state) => state switch
     {
@@ -68,18 +71,29 @@ internal static class Wire
         Freshness = Of(audit.Freshness),
     };
 
+    public static ReloadAnswer Of(ReloadNowResponse reload) => new(reload.Messages, reload.Duration?.ToTimeSpan() ?? TimeSpan.Zero, Of(reload.Freshness));
+
     public static TweetMessage Of(GetMessageResponse message) => new(
         message.MessageId, message.Author, message.Text, message.PostedAt?.ToDateTimeOffset(), Of(message.Counts ?? new Counts()), Of(message.Freshness));
 
     private static AuditedCounts? Of(TweetCounts.V1.AuditedCounts? counts) => counts is null ? null : new AuditedCounts(counts.Retweets, counts.Likes);
 
-    public static ReadOptions? To(ReadRequirement? requirement) => requirement switch
+    public static ReadOptions? To(ReadRequirement? requirement)
     {
-        ReadRequirement.StrongRead => new ReadOptions { Strong = true },
-        ReadRequirement.MaxAgeRead read => new ReadOptions { MaxAge = read.Age.ToDuration() },
-        ReadRequirement.AtLeastXidRead read => new ReadOptions { AtLeastXid = read.TransactionId },
-        _ => null,
-    };
+        ReadOptions? options = requirement switch
+        {
+            ReadRequirement.StrongRead => new ReadOptions { Strong = true },
+            ReadRequirement.MaxAgeRead read => new ReadOptions { MaxAge = read.Age.ToDuration() },
+            ReadRequirement.AtLeastXidRead read => new ReadOptions { AtLeastXid = read.TransactionId },
+            _ => null,
+        };
+        if (requirement?.GoesRoundTheCache == true)
+        {
+            options!.Source = TweetCounts.V1.ReadSource.Database;
+        }
+
+        return options;
+    }
 
     public static TweetCounts.V1.TopOrder To(TopOrder order) => order switch
     {

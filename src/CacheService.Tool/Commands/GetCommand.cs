@@ -35,6 +35,7 @@ internal sealed class GetCommand : ToolCommand
         new("tweetcounts get 1 2 3", "The counts as the service has them."),
         new("tweetcounts get 1 --strong", "The counts with everything committed before now."),
         new("tweetcounts get 1 --at-least-xid 7351", "The counts with that transaction: read your own write."),
+        new("tweetcounts get 1 --from-database", "The counts that the tables have, whatever the service has in its cache."),
         new("tweetcounts get $(seq 100) --json | jq '.counts[].likes'", "For other programs."),
     ];
 

@@ -3,7 +3,7 @@ using CacheService.Client;
 
 namespace CacheService.Tool.Commands;
 
-/// <summary>What an answer must include: one of --strong, --max-age and --at-least-xid, or nothing.</summary>
+/// <summary>What an answer must include: one of --strong, --max-age and --at-least-xid, or nothing; and whether it is to come from the cache.</summary>
 internal sealed class RequirementOptions
 {
     private readonly Option<bool> _strong = new("--strong") { Description = "Include everything committed before now." };
@@ -14,11 +14,17 @@ internal sealed class RequirementOptions
         Description = "Include this transaction: what select pg_current_xact_id() says in it.",
     };
 
+    private readonly Option<bool> _fromDatabase = new("--from-database")
+    {
+        Description = "Go round the cache, to the database's tables, with everything committed before now. The service allows few such reads.",
+    };
+
     public void AddTo(Command command)
     {
         command.Add(_strong);
         command.Add(_maxAge);
         command.Add(_atLeastXid);
+        command.Add(_fromDatabase);
         command.Validators.Add(result =>
         {
             Option[] options = [_strong, _maxAge, _atLeastXid];
@@ -29,6 +35,9 @@ internal sealed class RequirementOptions
 
     public ReadRequirement? Read(ParseResult arguments)
     {
+        // The tables are as --strong and --max-age want them.
+        if (arguments.GetValue(_fromDatabase))
+            return arguments.GetValue(_atLeastXid) is { } transaction ? ReadRequirement.AtLeastXidFromDatabase(transaction) : ReadRequirement.FromDatabase;
         if (arguments.GetValue(_strong))
             return ReadRequirement.Strong;
         if (arguments.GetValue(_maxAge) is { } age)

@@ -23,5 +23,6 @@ internal static class JsonOutput
         freshness.Revision,
         AgeSeconds = freshness.Age?.TotalSeconds,
         State = FeedStates.Name(freshness.State),
+        Source = freshness.Source == ReadSource.Database ? "DATABASE" : "CACHE",
     };
 }

@@ -83,13 +83,14 @@ internal sealed partial class Reloader(
     private async Task<ReloadResult> ReloadAsync(CancellationToken stopping)
     {
         var (started, epoch) = (time.GetTimestamp(), store.Version?.Epoch);
-        await connections.RunAsync(
-            async connection =>
-            {
-                await using var reload = new NpgsqlCommand("select twcache.reload()", connection);
-                return await reload.ExecuteScalarAsync(stopping);
-            },
-            stopping);
+        try
+        {
+            await connections.RunAsync(connection => RenewIdentityAsync(connection, stopping), stopping);
+        }
+        catch (ObjectDisposedException) when (!stopping.IsCancellationRequested)
+        {
+            throw new ReloadUnavailableException("the service goes over to another primary, and loads from there; try again in a moment");
+        }
 
         while (!await requests.NextDrainAsync().WaitAsync(stopping))
         {
@@ -106,6 +107,12 @@ internal sealed partial class Reloader(
         return result;
     }
 
+    private static async Task<Guid> RenewIdentityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var reload = new NpgsqlCommand("select twcache.reload()", connection);
+        return (Guid)(await reload.ExecuteScalarAsync(cancellationToken))!;
+    }
+
     [LoggerMessage(EventId = 1030, EventName = "ReloadAsked", Level = LogLevel.Warning, Message = "All caches of the database are to load all counts afresh, because {Caller} asks for it.")]
     private static partial void LogAsked(ILogger logger, string caller);
 
@@ -115,7 +122,7 @@ internal sealed partial class Reloader(
 
 /// <summary>A load on request has ended.</summary>
 /// <param name="Version">What the store held then.</param>
-/// <param name="Duration">How long it took, from the request to LIVE.</param>
+/// <param name="Duration">How long it took, from its beginning to LIVE.</param>
 internal sealed record ReloadResult(CountsVersion Version, TimeSpan Duration);
 
 /// <summary>The cache was not LIVE in time after a reload; the message says why.</summary>

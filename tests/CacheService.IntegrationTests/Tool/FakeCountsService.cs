@@ -22,6 +22,10 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
 
     public AuditNowResponse Audit { get; set; } = new();
 
+    public ReloadNowResponse Reload { get; set; } = new();
+
+    public int Reloads { get; private set; }
+
     public override Task<BatchGetCountsResponse> BatchGetCounts(BatchGetCountsRequest request, ServerCallContext context)
     {
         BatchRequest = request;
@@ -42,6 +46,12 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(Status);
 
     public override Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) => Answer(Audit);
+
+    public override Task<ReloadNowResponse> ReloadNow(ReloadNowRequest request, ServerCallContext context)
+    {
+        Reloads++;
+        return Answer(Reload);
+    }
 
     private Task<T> Answer<T>(T answer) => Failure is null ? Task.FromResult(answer) : throw Failure;
 }

@@ -59,6 +59,7 @@ public sealed class GetTests
         Assert.That(json["missing"]![0]!.GetValue<long>(), Is.EqualTo(9));
         Assert.That(json["freshness"]!["ageSeconds"]!.GetValue<double>(), Is.EqualTo(0.003));
         Assert.That(json["freshness"]!["state"]!.GetValue<string>(), Is.EqualTo("LIVE"));
+        Assert.That(json["freshness"]!["source"]!.GetValue<string>(), Is.EqualTo("CACHE"));
     }
 
     [Test]
@@ -84,6 +85,24 @@ public sealed class GetTests
 
         await _server.RunAsync("get", "1", "--at-least-xid", "18446744073709551615");
         Assert.That(_server.Service.BatchRequest!.Read, Is.EqualTo(new ReadOptions { AtLeastXid = ulong.MaxValue }));
+    }
+
+    [Test]
+    public async Task Get_FromDatabase_AsksForThatAndSaysSo()
+    {
+        _server.Service.Batch.Freshness = new Freshness { Age = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(3)), State = FeedState.Stale, Source = ReadSource.Database };
+
+        var run = await _server.RunAsync("get", "3", "--from-database");
+        Assert.That(_server.Service.BatchRequest!.Read, Is.EqualTo(new ReadOptions { Strong = true, Source = ReadSource.Database }));
+        Assert.That(run.Error, Is.EqualTo("from the database, age 3 ms; the cache is STALE"));
+        Assert.That((await _server.RunAtTerminalAsync("get", "3", "--from-database")).Output, Does.Contain("from the database, age 3 ms; the cache is STALE"));
+
+        await _server.RunAsync("get", "3", "--from-database", "--max-age", "1s");
+        Assert.That(_server.Service.BatchRequest!.Read, Is.EqualTo(new ReadOptions { Strong = true, Source = ReadSource.Database }));
+
+        var json = JsonNode.Parse((await _server.RunAsync("get", "3", "--from-database", "--at-least-xid", "77", "--json")).Output)!;
+        Assert.That(_server.Service.BatchRequest!.Read, Is.EqualTo(new ReadOptions { AtLeastXid = 77, Source = ReadSource.Database }));
+        Assert.That(json["freshness"]!["source"]!.GetValue<string>(), Is.EqualTo("DATABASE"));
     }
 
     [TestCase("get")]
