@@ -345,7 +345,7 @@ internal sealed class DatabaseReadTests
     private static async Task AssertFailsAsync(Task call, StatusCode code, string words)
     {
         var error = (await Assert.ThrowsAsync<RpcException>(async () => await call))!;
-        Assert.That((error.StatusCode, error.Status.Detail), Is.EqualTo((code, error.Status.Detail)));
+        Assert.That(error.StatusCode, Is.EqualTo(code), error.Status.Detail);
         Assert.That(error.Status.Detail, Does.Contain(words));
     }
 }

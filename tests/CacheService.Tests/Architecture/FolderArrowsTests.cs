@@ -9,8 +9,8 @@ internal sealed class FolderArrowsTests
     /// </summary>
     private static readonly Dictionary<string, string> Allowed = new()
     {
-        ["Api"] = "Auditing Postgres Reading Watching",
-        ["Api.Grpc"] = "Api Api.Grpc.Serialization Auditing Concurrency Counts Feed Health Health.Protocol Reading Security Watching",
+        ["Api"] = "Auditing Postgres Reading Reloading Watching",
+        ["Api.Grpc"] = "Api Api.Grpc.Serialization Auditing Concurrency Counts Feed Health Health.Protocol Reading Reloading Security Watching",
         ["Api.Grpc.Serialization"] = "Counts Feed Reading",
         ["Api.Http"] = "Feed",
         ["Auditing"] = "Concurrency Counts Feed Postgres Settings",
@@ -19,6 +19,7 @@ internal sealed class FolderArrowsTests
         ["Health"] = "Feed Health.Protocol Shutdown",
         ["Postgres"] = "Postgres.Addresses Postgres.Embedded Settings",
         ["Reading"] = "Concurrency Counts Feed Postgres Settings",
+        ["Reloading"] = "Counts Feed Postgres Reading",
         ["Security"] = "Reading Settings",
         ["Shutdown"] = "Postgres Settings",
         ["Watching"] = "Concurrency Counts Settings",
