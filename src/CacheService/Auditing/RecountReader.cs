@@ -40,6 +40,8 @@ internal sealed class RecountReader(NpgsqlConnection connection)
          where m.messageid between $1 and $2
         """;
 
+    private static readonly string RecountSomeSql = ActivitySums.OfMessages("action::text");
+
     // What is visible in the later snapshot (xmax $3, in progress $4) and not in the earlier one ($1, $2).
     private const string RecordedSql =
         """
@@ -95,7 +97,7 @@ internal sealed class RecountReader(NpgsqlConnection connection)
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         await ExecuteAsync(BeginSql, cancellationToken);
         var (snapshot, isOurs) = await ReadSnapshotAsync(consumer, cancellationToken);
-        await using var recount = new NpgsqlCommand(ActivitySums.OfMessagesSql, connection);
+        await using var recount = new NpgsqlCommand(RecountSomeSql, connection);
         recount.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = messageIds });
         return new RangeRecount(snapshot, isOurs, last, await CountAsync(recount, transaction, timeout, last, cancellationToken));
     }

@@ -4,18 +4,6 @@ namespace CacheService.Postgres;
 internal static class ActivitySums
 {
     /// <summary>
-    /// The counts of the messages $1, an array of bigint, that exist: their ids, retweets and likes. Ids and labels may be of several types. The activity of messages
-    /// that do not exist is nobody's.
-    /// </summary>
-    public static readonly string OfMessagesSql =
-        $"""
-        select m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)
-          from tweet.message m
-          left join (select messageid, {Columns("action::text")} from tweet.activity where messageid = any ($1) group by messageid) a using (messageid)
-         where m.messageid = any ($1)
-        """;
-
-    /// <summary>
     /// For transactions that sum the activity of some messages. Index scans, of a few messages of many: the plans are made with statistics that may be of an empty
     /// table. JIT costs more than it gives.
     /// </summary>
@@ -26,6 +14,19 @@ internal static class ActivitySums
     /// up nobody.
     /// </summary>
     public const string LockSql = "lock table tweet.message, tweet.activity in access share mode";
+
+    /// <summary>
+    /// A query for the counts of the messages $1, an array of bigint, that exist: their ids, retweets and likes. Ids may be of several types. The activity of messages
+    /// that do not exist is nobody's.
+    /// </summary>
+    /// <param name="action">As for <see cref="Columns"/>.</param>
+    public static string OfMessages(string action = "action") =>
+        $"""
+        select m.messageid::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0)
+          from tweet.message m
+          left join (select messageid, {Columns(action)} from tweet.activity where messageid = any ($1) group by messageid) a using (messageid)
+         where m.messageid = any ($1)
+        """;
 
     /// <summary>The columns <c>rts</c> and <c>favs</c> of the rows of a group.</summary>
     /// <param name="action">The action; <c>action::text</c> where its labels may be of another type than <c>tweet.action_t</c>, or be others.</param>

@@ -128,6 +128,8 @@ internal sealed class DatabaseReader(
 
         async Task<(bool IsRead, T? Result)> AttemptAsync(NpgsqlConnection connection)
         {
+            // Its first statement asks for locks. Whoever has waited for a transaction until now, still does.
+            obstacle = obstacle == Obstacle.Transaction ? obstacle : Obstacle.Locks;
             var reading = await counts.ReadAsync(connection, () => obstacle = Obstacle.Work, limited.Token);
             return reading is null ? (false, default) : (true, await readOn(connection, reading, limited.Token));
         }
@@ -146,7 +148,7 @@ internal sealed class DatabaseReader(
                 $"the database did not sum the activity of these messages {within}; ask for fewer at a time, allow more time (a deadline, Limits:MaxReadWait), or read the cache, without source"),
             Obstacle.Locks => new ReadRefusedException(
                 ReadRefusal.DatabaseUnavailable,
-                $"other transactions hold locks on the tables (see pg_locks), and did not end {within}; try again, or read the cache, without source"),
+                $"the tables were not to be had {within}: other transactions hold locks on them (see pg_locks); try again, or read the cache, without source"),
             Obstacle.Transaction => ReadRefusedException.InProgress(xid!.Value),
             _ => new ReadRefusedException(ReadRefusal.DatabaseUnavailable, $"the database was not to be had {within}; try again, or read the cache, without source"),
         };

@@ -17,6 +17,9 @@ internal sealed class TableCounts(long[] messageIds, ulong? xid, TimeSpan timeou
     // A standby lags behind, and would make the age a lie.
     private const string SnapshotSql = "select pg_current_snapshot()::text, pg_is_in_recovery()";
 
+    // By the labels themselves, and not by their names as text: where one is missing or has been renamed, this fails, and does not count as if there were none.
+    private static readonly string CountSql = ActivitySums.OfMessages();
+
     // Locks are asked for more briefly than the server waits before it looks for deadlocks, because this has one table's while it waits for the other's.
     private string BeginSql =>
         $"set transaction read only; {ActivitySums.Settings}; set local lock_timeout = '500ms'; set local statement_timeout = {(long)(timeout + Slack).TotalMilliseconds}; {ActivitySums.LockSql}";
@@ -41,7 +44,7 @@ internal sealed class TableCounts(long[] messageIds, ulong? xid, TimeSpan timeou
         }
 
         counting();
-        await using var command = Command(ActivitySums.OfMessagesSql, connection);
+        await using var command = Command(CountSql, connection);
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = messageIds });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var counts = new Dictionary<long, MessageCounts>();

@@ -109,6 +109,7 @@ internal sealed class ForeignSchemaTests
         Assert.That(trial.Service.Log.Count("CountsLoaded"), Is.EqualTo(loads), "nothing of this makes it load afresh");
         var message = await trial.Service.Client.GetMessageAsync(new TweetCounts.V1.GetMessageRequest { MessageId = 2 });
         Assert.That((message.Author, message.Text), Is.EqualTo(("Puck", "message 2")));
+        await trial.Service.AssertReadsOfTheTablesEqualViewAsync(database);
         await trial.FinishAsync();
     }
 

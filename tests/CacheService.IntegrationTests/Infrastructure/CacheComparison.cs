@@ -50,6 +50,18 @@ internal static class CacheComparison
         Assert.That(missing, Has.Count.EqualTo(highest - expected.Count), $"ids without a message {when}");
     }
 
+    /// <summary>Asserts that reads that go round the cache equal the view, of some messages and of one with its text. Nobody may write meanwhile.</summary>
+    public static async Task AssertReadsOfTheTablesEqualViewAsync(this RunningService service, ITestDatabase database)
+    {
+        const int Some = 100;
+        var fromDatabase = new ReadOptions { Source = ReadSource.Database };
+        var expected = (await database.ReadViewAsync()).OrderBy(entry => entry.Key).Take(Some).Select(entry => (entry.Key, entry.Value)).ToList();
+        var batch = await service.Client.BatchGetCountsAsync(new BatchGetCountsRequest { MessageIds = { expected.Select(entry => entry.Key) }, Read = fromDatabase });
+        Assert.That(batch.Counts.Select(counts => (counts.MessageId, (counts.Retweets, counts.Likes))), Is.EqualTo(expected));
+        var message = await service.Client.GetMessageAsync(new GetMessageRequest { MessageId = expected[0].Key, Read = fromDatabase });
+        Assert.That((message.Counts.Retweets, message.Counts.Likes), Is.EqualTo(expected[0].Value));
+    }
+
     private static string Describe(Dictionary<long, (long, long)> counts, long messageId) =>
         counts.TryGetValue(messageId, out var found) ? found.ToString() : "nothing";
 }

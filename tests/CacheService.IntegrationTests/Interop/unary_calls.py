@@ -120,6 +120,33 @@ def requirements():
             check(f"{method}: {read.WhichOneof('requirement')}", values(call(read)), (6, 6, 1))
 
 
+def round_the_cache():
+    from_database = api.ReadOptions(source=api.READ_SOURCE_DATABASE)
+    # The cache never hears of this one.
+    sql("begin")
+    sql("insert into tweet.activity (messageid, action) values (8, 'fav')")
+    sql("delete from twcache.change where xid = pg_current_xact_id()")
+    sql("commit")
+    check("GetCounts: the cache is wrong", values(get_counts(8, strong=True).counts), (8, 8, 0))
+    for method, call in {
+        "GetCounts": lambda: service.GetCounts(api.GetCountsRequest(message_id=8, read=from_database), timeout=PATIENCE),
+        "GetMessage": lambda: service.GetMessage(api.GetMessageRequest(message_id=8, read=from_database), timeout=PATIENCE),
+    }.items():
+        reply = call()
+        check(f"{method}: counts from the database", values(reply.counts), (8, 8, 1))
+        check(f"{method}: where they are from", (reply.freshness.source, reply.freshness.epoch, reply.freshness.revision), (api.READ_SOURCE_DATABASE, "", 0))
+    reply = service.BatchGetCounts(api.BatchGetCountsRequest(message_ids=[999, 8, 3], read=from_database), timeout=PATIENCE)
+    check("BatchGetCounts: counts from the database", [values(c) for c in reply.counts], [(8, 8, 1), (3, 3, 100)])
+    check("BatchGetCounts: missing in the database", (list(reply.missing_message_ids), reply.freshness.source), ([999], api.READ_SOURCE_DATABASE))
+    check("GetCounts: of the cache no source is told", get_counts(3).freshness.source, api.READ_SOURCE_UNSPECIFIED)
+    check_error("GetCounts: unknown source", lambda: get_counts(3, source=7), INVALID, "READ_SOURCE_DATABASE")
+
+    reply = service.ReloadNow(api.ReloadNowRequest(), timeout=PATIENCE)
+    check("ReloadNow: messages and state", (reply.messages, reply.freshness.state), (20, api.FEED_STATE_LIVE))
+    check_that("ReloadNow: duration", 0 < reply.duration.ToMilliseconds() < 60_000, reply.duration, "below a minute")
+    check("GetCounts: after the reload", values(get_counts(8).counts), (8, 8, 1))
+
+
 def errors():
     check_error("GetCounts: unknown message", lambda: get_counts(999), grpc.StatusCode.NOT_FOUND, "there is no message 999")
     check_error("GetMessage: unknown message", lambda: get_message(999), grpc.StatusCode.NOT_FOUND, "there is no message 999")
@@ -148,5 +175,6 @@ def errors():
 
 answers()
 requirements()
+round_the_cache()
 errors()
 finish()
