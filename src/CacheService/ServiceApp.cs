@@ -6,6 +6,7 @@ using CacheService.Feed.Postgres;
 using CacheService.Health;
 using CacheService.Postgres;
 using CacheService.Reading;
+using CacheService.Rollup;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
@@ -30,6 +31,7 @@ internal static class ServiceApp
         builder.AddCounts();
         builder.AddFeed();
         builder.AddPostgresFeed();
+        builder.AddRollup();
         builder.AddHealth();
         builder.AddReading();
         builder.AddAuditing();

@@ -43,6 +43,9 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('table',    'select',  'twcache.definition'),
                   ('table',    'select',  'twcache.counted_table'),
                   ('table',    'select',  'twcache.trigger_form'),
+                  ('table',    'select',  'twcache.baseline'),
+                  ('table',    'select',  'twcache.rollup'),
+                  ('table',    'select',  'twcache.counters_now'),
                   ('sequence', 'select',  'twcache.lapse'),
                   ('sequence', 'select',  'twcache.lease'),
                   ('function', 'execute', 'twcache.register(text, text, integer)'),
@@ -50,7 +53,13 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('function', 'execute', 'twcache.renew(text, pg_snapshot, integer)'),
                   ('function', 'execute', 'twcache.trim(integer)'),
                   ('function', 'execute', 'twcache.install_triggers()'),
-                  ('function', 'execute', 'twcache.problems()')
+                  ('function', 'execute', 'twcache.problems()'),
+                  ('function', 'execute', 'twcache.footprint(oid[], oid[], boolean)'),
+                  ('function', 'execute', 'twcache.changes_since(pg_snapshot)'),
+                  ('function', 'execute', 'twcache.earlier_transaction(xid8)'),
+                  ('function', 'execute', 'twcache.rollup_problem(boolean)'),
+                  ('function', 'execute', 'twcache.roll_up(integer)'),
+                  ('function', 'execute', 'twcache.drop_rollup()')
                ) as need (kind, privilege, name)
          where case need.kind
                    when 'schema'   then has_schema_privilege((select oid from pg_namespace where nspname = need.name), need.privilege)

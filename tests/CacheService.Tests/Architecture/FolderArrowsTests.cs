@@ -10,15 +10,16 @@ internal sealed class FolderArrowsTests
     private static readonly Dictionary<string, string> Allowed = new()
     {
         ["Api"] = "Auditing Postgres Reading Watching",
-        ["Api.Grpc"] = "Api Api.Grpc.Serialization Auditing Concurrency Counts Feed Health Health.Protocol Reading Security Watching",
+        ["Api.Grpc"] = "Api Api.Grpc.Serialization Auditing Concurrency Counts Feed Health Health.Protocol Reading Rollup Security Watching",
         ["Api.Grpc.Serialization"] = "Counts Feed Reading",
         ["Api.Http"] = "Feed",
         ["Auditing"] = "Concurrency Counts Feed Postgres Settings",
         ["Feed"] = "Concurrency Counts Postgres Settings",
-        ["Feed.Postgres"] = "Counts Feed Postgres",
+        ["Feed.Postgres"] = "Counts Feed Postgres Rollup",
         ["Health"] = "Feed Health.Protocol Shutdown",
         ["Postgres"] = "Postgres.Addresses Postgres.Embedded Settings",
         ["Reading"] = "Concurrency Counts Feed Postgres Settings",
+        ["Rollup"] = "Feed Postgres Settings",
         ["Security"] = "Reading Settings",
         ["Shutdown"] = "Postgres Settings",
         ["Watching"] = "Concurrency Counts Settings",

@@ -3,6 +3,7 @@ using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;
+using CacheService.Rollup;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -11,7 +12,7 @@ namespace CacheService.Api.Grpc;
 
 /// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
-    CountsReader reader, CountsStore store, FeedStatus status, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, Auditor auditor)
+    CountsReader reader, CountsStore store, FeedStatus status, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, Auditor auditor, RollupStatus rollup)
 {
     public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
     {
@@ -67,6 +68,8 @@ internal sealed class TweetCountsGrpcService(
             AuditDifferences = (ulong)audits.Differences,
             LastAuditAt = audits.LastEndedAt is { } endedAt ? Timestamp.FromDateTimeOffset(endedAt) : null,
             LastAuditDuration = audits.LastEndedAt is null ? null : Duration.FromTimeSpan(audits.LastDuration),
+            RollupAge = rollup.Age is { } age ? Duration.FromTimeSpan(age) : null,
+            RollupDetail = rollup.Detail,
         });
     }
 
