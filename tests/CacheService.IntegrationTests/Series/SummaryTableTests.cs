@@ -90,6 +90,35 @@ internal sealed class SummaryTableTests : SeriesFixture
         Assert.That(await CountsAsync(message), Is.EqualTo((rts, favs)));
     }
 
+    [Test]
+    public async Task Activity_WhereTheSummaryTableIsMissing_IsAborted()
+    {
+        await using var article = await Article.CreateAsync(Database, Article.Upsert);
+        var message = await PostAsync();
+        await Database.ExecuteAsync("drop table article.counters");
+
+        var aborted = await Assert.ThrowsAsync<PostgresException>(() => Database.ExecuteAsync($"insert into tweet.activity (messageid, action) values ({message}, 'rt')"));
+
+        Assert.That(aborted!.SqlState, Is.EqualTo(PostgresErrorCodes.UndefinedTable));
+        Assert.That(await CountsAsync(message), Is.EqualTo((0L, 0L)));
+    }
+
+    [TestCase("sequence twcache.lapse")]
+    [TestCase("table twcache.change_identity")]
+    [TestCase("table twcache.consumer")]
+    [TestCase("table twcache.mutex")]
+    public async Task Activity_WherePlumbingIsMissing_GoesOn(string plumbing)
+    {
+        var message = await PostAsync();
+        await using var writer = await Database.OpenAsync();
+        await writer.ExecuteAsync($"begin; drop {plumbing}");
+
+        await writer.ExecuteAsync($"insert into tweet.activity (messageid, action) values ({message}, 'rt')");
+
+        await writer.ExecuteAsync("rollback");
+        Assert.That(await CountsAsync(message), Is.EqualTo((0L, 0L)));
+    }
+
     /// <summary>One retweets and holds its transaction open; the others retweet the same message; the one commits.</summary>
     /// <param name="messageId">The message.</param>
     /// <param name="waits">Whether the others must wait for the one; else they must not.</param>
