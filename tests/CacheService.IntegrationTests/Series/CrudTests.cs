@@ -15,7 +15,7 @@ internal sealed class CrudTests : SeriesFixture
     [TestCase("message", "messageid bigint, userid bigint, datetime timestamp with time zone, message text, location point, lang text, url text")]
     public async Task Table_HasTheColumnsOfTheArticle(string table, string columns)
     {
-        Assert.That(await ReadColumnsAsync(Database, table), Is.EqualTo(columns));
+        Assert.That(await ReadColumnsAsync(table), Does.StartWith(columns));
     }
 
     [Test]
@@ -171,13 +171,6 @@ internal sealed class CrudTests : SeriesFixture
         Assert.That(await CountsAsync(message), Is.EqualTo((0L, 1L)));
         await old.ExecuteAsync("commit");
     }
-
-    /// <summary>A table's columns and their types, in their order.</summary>
-    internal static Task<string> ReadColumnsAsync(ITestDatabase database, string table) => database.QueryAsync<string>(
-        $"""
-        select string_agg(attname || ' ' || format_type(atttypid, null), ', ' order by attnum)
-          from pg_attribute where attrelid = 'tweet.{table}'::regclass and attnum > 0 and not attisdropped
-        """);
 
     private Task<IReadOnlyList<string>> ReadFollowersAsync() => ReadPairsAsync(
         "select f.uname, u.uname from tweet.follower join tweet.users f on f.userid = follower join tweet.users u on u.userid = following");

@@ -47,6 +47,13 @@ internal abstract class SeriesFixture
         return (counts.Retweets, counts.Likes);
     }
 
+    /// <summary>A table's columns and their types, in their order.</summary>
+    protected Task<string> ReadColumnsAsync(string table) => Database.QueryAsync<string>(
+        $"""
+        select string_agg(attname || ' ' || format_type(atttypid, null), ', ' order by attnum)
+          from pg_attribute where attrelid = 'tweet.{table}'::regclass and attnum > 0 and not attisdropped
+        """);
+
     /// <summary>Waits until sessions wait for locks that others hold.</summary>
     protected Task WaitForBlockedAsync(params IReadOnlyCollection<NpgsqlConnection> sessions)
     {

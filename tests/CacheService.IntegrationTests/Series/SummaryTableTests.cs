@@ -111,7 +111,7 @@ internal sealed class SummaryTableTests : SeriesFixture
     {
         var message = await PostAsync();
         await using var writer = await Database.OpenAsync();
-        await writer.ExecuteAsync($"begin; drop {plumbing}");
+        await writer.ExecuteAsync($"begin; drop {plumbing} cascade");
 
         await writer.ExecuteAsync($"insert into tweet.activity (messageid, action) values ({message}, 'rt')");
 
