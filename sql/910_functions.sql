@@ -1,7 +1,7 @@
 -- What a cache calls: register, renew, trim; and reload, for whoever distrusts the counts.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('910_functions.sql', 2);
+select twcache.start_file('910_functions.sql', 3);
 
 -- Extends the lease to at least lease_seconds from now, an hour at most. Where it had lapsed,
 -- writers may have gone unrecorded, and that is counted: no consumer registered
@@ -132,8 +132,8 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
     select recorded, proven_until, identity from twcache.register(consumer_name, '', lease_seconds)
 $$;
 
--- Drops consumers whose time is over, then deletes up to max_rows changes that
--- every consumer has passed. Answers how many it deleted; 0 also where another
+-- Drops consumers whose time is over, and a rollup that is not kept or lacks changes, then deletes
+-- up to max_rows changes that every consumer and the rollup have passed. Answers how many it deleted; 0 also where another
 -- session is trimming.
 -- It looks between the xids that some consumer has seen in progress, and not at them:
 -- the rows of an open bulk insert may be millions. It begins where nothing is left
@@ -152,16 +152,23 @@ begin
     end if;
     delete from twcache.consumer
      where name in (select name from twcache.consumer where expires_at < clock_timestamp() for update skip locked);
+    delete from twcache.rollup
+     where singleton in (select singleton from twcache.rollup
+                          where keep_until < clock_timestamp() or lapse <> (select last_value from twcache.lapse)
+                            for update skip locked);
     -- Before what is deleted is looked for: a consumer may go on meanwhile, past what is not looked at.
-    select (min(pg_snapshot_xmin(snapshot))::text::numeric - 1)::text::xid8 into open_from from twcache.consumer;
-    with bound as (
-        select xid from (select min(pg_snapshot_xmax(snapshot)) as xid from twcache.consumer) as passed where xid is not null
+    select (min(pg_snapshot_xmin(snapshot))::text::numeric - 1)::text::xid8 into open_from
+      from (select snapshot from twcache.consumer union all select snapshot from twcache.rollup) as kept;
+    with kept as materialized (
+        select snapshot from twcache.consumer union all select snapshot from twcache.rollup
+    ), bound as (
+        select xid from (select min(pg_snapshot_xmax(snapshot)) as xid from kept) as passed where xid is not null
          union
-        select pg_snapshot_xip(snapshot) from twcache.consumer
+        select pg_snapshot_xip(snapshot) from kept
     ), gap as (
         select coalesce(lag(xid) over (order by xid), begin_after) as above, xid as below
           from bound
-         where xid <= (select min(pg_snapshot_xmax(snapshot)) from twcache.consumer)
+         where xid <= (select min(pg_snapshot_xmax(snapshot)) from kept)
     )
     delete from twcache.change
      where ctid = any (array(
@@ -177,14 +184,16 @@ end
 $$;
 
 -- Has every cache load all counts afresh, from the tables: it finds another identity by its
--- next drain, registers, and loads. Answers the new identity.
+-- next drain, registers, and loads. What was rolled up goes, so that no load starts from there; before the
+-- identity, because a rollup that is at work holds its row, and then asks for the identity. Answers the new identity.
 create or replace function twcache.reload() returns uuid
 language sql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+    delete from twcache.rollup;
     insert into twcache.change_identity (id) values (gen_random_uuid())
         on conflict (singleton) do update set id = excluded.id
     returning id
 $$;
 
 revoke execute on all functions in schema twcache from public;
-select twcache.finish_file('910_functions.sql', 2);
+select twcache.finish_file('910_functions.sql', 3);
 commit;

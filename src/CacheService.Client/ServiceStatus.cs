@@ -59,4 +59,10 @@ public sealed record ServiceStatus
 
     /// <summary>How long it took; null before the first.</summary>
     public required TimeSpan? LastAuditDuration { get; init; }
+
+    /// <summary>How old the counts are that were written back to the database; null: there are none to be trusted.</summary>
+    public required TimeSpan? RollupAge { get; init; }
+
+    /// <summary>Why they are not written back, in words; empty: nothing keeps them from it.</summary>
+    public required string RollupDetail { get; init; }
 }

@@ -7,6 +7,7 @@ using CacheService.Health;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Reloading;
+using CacheService.Rollup;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
@@ -31,6 +32,7 @@ internal static class ServiceApp
         builder.AddCounts();
         builder.AddFeed();
         builder.AddPostgresFeed();
+        builder.AddRollup();
         builder.AddHealth();
         builder.AddReading();
         builder.AddAuditing();

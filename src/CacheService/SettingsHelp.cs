@@ -7,6 +7,7 @@ using CacheService.Feed;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
 using CacheService.Reading;
+using CacheService.Rollup;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
@@ -23,6 +24,7 @@ internal static class SettingsHelp
         (DatabaseOptions.Section, typeof(DatabaseOptions)),
         (FeedOptions.Section, typeof(FeedOptions)),
         (AuditOptions.Section, typeof(AuditOptions)),
+        (RollupOptions.Section, typeof(RollupOptions)),
         (SubscriptionOptions.Section, typeof(SubscriptionOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (SecurityOptions.Section, typeof(SecurityOptions)),

@@ -56,6 +56,8 @@ internal static class Wire
         AuditDifferences = status.AuditDifferences,
         LastAuditAt = status.LastAuditAt?.ToDateTimeOffset(),
         LastAuditDuration = status.LastAuditDuration?.ToTimeSpan(),
+        RollupAge = status.RollupAge?.ToTimeSpan(),
+        RollupDetail = status.RollupDetail,
     };
 
     public static AuditAnswer Of(AuditNowResponse audit) => new()

@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace CacheService.Tool.Cast;
 
-/// <summary>Adds the users and messages of a cast that are not there yet.</summary>
+/// <summary>Adds the users, messages and followers of a cast that are not there yet.</summary>
 internal sealed class CastLoader(NpgsqlConnection connection)
 {
     // The condition keeps a second run from using up ids; the conflict clause is for another run at the same time.
@@ -27,8 +27,17 @@ internal sealed class CastLoader(NpgsqlConnection connection)
          order by c.place
         """;
 
-    /// <summary>Returns how many users and messages were added, in one transaction.</summary>
-    public async Task<(int Users, int Messages)> LoadAsync(IReadOnlyList<CastMember> cast, CancellationToken cancellation)
+    private const string AddFollowers = """
+        insert into tweet.follower (follower, following)
+        select f.userid, u.userid
+          from unnest($1::text[], $2::text[]) as c (follower, following)
+          join tweet.users f on f.uname = c.follower
+          join tweet.users u on u.uname = c.following
+            on conflict do nothing
+        """;
+
+    /// <summary>Adds them in one transaction.</summary>
+    public async Task<CastLoad> LoadAsync(IReadOnlyList<CastMember> cast, CancellationToken cancellation)
     {
         string[] unames = [.. cast.Select(c => c.Uname)];
         var messages = cast.SelectMany(c => c.Messages, (c, message) => (c.Uname, message)).ToList();
@@ -37,8 +46,18 @@ internal sealed class CastLoader(NpgsqlConnection connection)
         var users = await RunAsync(AddUsers, cancellation, unames, [.. cast.Select(c => c.Nickname)], [.. cast.Select(c => c.Bio)]);
         await RunAsync(LockUsers, cancellation, unames);
         var added = await RunAsync(AddMessages, cancellation, [.. messages.Select(m => m.Uname)], [.. messages.Select(m => m.message)]);
+        var followers = await AddFollowersAsync(Following.Of(cast), cancellation);
         await transaction.CommitAsync(cancellation);
-        return (users, added);
+        return new CastLoad(users, added, followers);
+    }
+
+    // Tables of somebody's own may have no followers: the service does not need them.
+    private async Task<int?> AddFollowersAsync(IReadOnlyList<Following> followings, CancellationToken cancellation)
+    {
+        await using var command = new NpgsqlCommand("select to_regclass('tweet.follower') is not null", connection);
+        return (bool)(await command.ExecuteScalarAsync(cancellation))!
+            ? await RunAsync(AddFollowers, cancellation, [.. followings.Select(f => f.Follower)], [.. followings.Select(f => f.Followed)])
+            : null;
     }
 
     private async Task<int> RunAsync(string sql, CancellationToken cancellation, params string[][] arrays)

@@ -10,7 +10,7 @@ internal sealed class LoadCastCommand : ToolCommand
     private readonly DatabaseOptions _database = new();
 
     public LoadCastCommand(Terminal terminal)
-        : base("load-cast", "Add the 29 users of the article series, with a few messages each. Run again, it adds nothing.", terminal)
+        : base("load-cast", "Add the 29 users of the article series, with a few messages each, and who follows whom. Run again, it adds nothing.", terminal)
     {
         _terminal = terminal;
         _database.AddTo(this);
@@ -26,10 +26,13 @@ internal sealed class LoadCastCommand : ToolCommand
     {
         var cast = CastFile.Read();
         await using var connection = await _database.Locate(arguments).OpenAsync(stop);
-        var (users, messages) = await new CastLoader(connection).LoadAsync(cast, stop);
-        _terminal.Print(users + messages > 0
-            ? $"{users} users and {messages} messages added"
-            : $"nothing to add: the {cast.Count} users and their {cast.Sum(c => c.Messages.Count)} messages are there");
+        var added = await new CastLoader(connection).LoadAsync(cast, stop);
+        _terminal.Print(added is { Users: 0, Messages: 0, Followers: 0 or null }
+            ? $"nothing to add: {Describe("the ", cast.Count, cast.Sum(c => c.Messages.Count), added.Followers is null ? null : Following.Of(cast).Count)} are there"
+            : $"{Describe("", added.Users, added.Messages, added.Followers)} added");
         return ExitCode.Success;
     }
+
+    private static string Describe(string article, int users, int messages, int? followers) =>
+        followers is null ? $"{article}{users} users and {messages} messages" : $"{article}{users} users, {messages} messages and {followers} followers";
 }

@@ -55,6 +55,7 @@ internal sealed class StatusCommand : ToolCommand
         ("audits", status.Audits.ToString("N0", CultureInfo.InvariantCulture)),
         ("audit differences", status.AuditDifferences.ToString("N0", CultureInfo.InvariantCulture)),
         ("last audit", DescribeLastAudit(status)),
+        ("written back", DescribeRollup(status)),
         ("PostgreSQL", status.ServerVersion),
         ("uptime", status.Uptime is { } uptime ? Durations.Format(uptime) : "unknown"),
     ];
@@ -62,6 +63,9 @@ internal sealed class StatusCommand : ToolCommand
     private static string DescribeLastAudit(ServiceStatus status) => (status.LastAuditAt, status.LastAuditDuration) is ({ } endedAt, { } duration)
         ? $"{endedAt:u}, took {Durations.Format(duration)}"
         : "none yet";
+
+    private static string DescribeRollup(ServiceStatus status) => (status.RollupAge is { } age ? $"{Durations.Format(age)} ago" : "no")
+        + (status.RollupDetail.Length > 0 ? $": {PlainText.OneLine(status.RollupDetail)}" : "");
 
     private void PrintGrid(ServiceStatus status)
     {
@@ -101,5 +105,7 @@ internal sealed class StatusCommand : ToolCommand
         status.AuditDifferences,
         status.LastAuditAt,
         LastAuditSeconds = status.LastAuditDuration?.TotalSeconds,
+        RollupAgeSeconds = status.RollupAge?.TotalSeconds,
+        status.RollupDetail,
     });
 }

@@ -73,6 +73,12 @@ internal sealed partial class AuditRun(
             LogUncompared(logger, uncompared, options.Value.MaxMessageTime, string.Join(", ", firstUncompared.Take(LoggedKeys)), Remedy(isIndexed));
         }
 
+        if (differences > 0)
+        {
+            // What was written back may be as wrong as the counts were.
+            await RetryAsync(() => connections.RunAsync(DropRollupAsync, cancellationToken), cancellationToken);
+        }
+
         return new AuditResult
         {
             Messages = messages,
@@ -85,6 +91,12 @@ internal sealed partial class AuditRun(
             TriggersWarning = triggersWarning,
             Version = store.Version!,
         };
+    }
+
+    private static async Task<int> DropRollupAsync(NpgsqlConnection connection)
+    {
+        await using var command = new NpgsqlCommand("select twcache.drop_rollup()", connection);
+        return await command.ExecuteNonQueryAsync();
     }
 
     private async Task<string> CheckTriggersAsync(CancellationToken cancellationToken)

@@ -14,7 +14,7 @@ internal sealed record DrainResult
     /// <summary>The snapshot that the changes lead to.</summary>
     public required PgSnapshot Snapshot { get; init; }
 
-    /// <summary>The change log's identity; null: it was emptied by a crash.</summary>
+    /// <summary>The change log's identity; null: the server has crashed.</summary>
     public required Guid? Identity { get; init; }
 
     /// <summary>How many renewals had been sent when the drain had ended.</summary>

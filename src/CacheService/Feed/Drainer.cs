@@ -58,7 +58,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
             Interlocked.Increment(ref _drains);
             if (registration.FindGap(drain, before.Snapshot) is { } gap)
             {
-                return Reload(gap, registerAfresh: true);
+                return new DrainOutcome(false, false, new ReloadReason(gap, RegisterAfresh: true));
             }
 
             if (drain.Truncated)
@@ -101,7 +101,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
         }
     }
 
-    private static DrainOutcome Reload(string why, bool registerAfresh = false) => new(false, false, new ReloadReason(why, registerAfresh));
+    private static DrainOutcome Reload(string why, bool registerAfresh = false) => new(false, false, new ReloadReason(why, registerAfresh, DistrustsRollup: true));
 
     private static string? FindDrift(Baseline baseline, DrainResult drain) =>
         (drain.Baseline is { } now ? baseline.DescribeChangeTo(now) : null)

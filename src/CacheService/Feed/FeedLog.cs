@@ -6,8 +6,12 @@ namespace CacheService.Feed;
 internal static partial class FeedLog
 {
     [LoggerMessage(EventId = 1001, EventName = "CountsLoaded", Level = LogLevel.Information,
-        Message = "Loaded the counts of {Messages} messages in {Seconds:F2} s, at snapshot {Snapshot}.")]
-    public static partial void Loaded(ILogger logger, long messages, double seconds, PgSnapshot snapshot);
+        Message = "Loaded the counts of {Messages} messages in {Seconds:F2} s, at snapshot {Snapshot}: counted all activity, because {Reason}.")]
+    public static partial void Loaded(ILogger logger, long messages, double seconds, PgSnapshot snapshot, string reason);
+
+    [LoggerMessage(EventId = 1007, EventName = "CountsLoadedFromRollup", Level = LogLevel.Information,
+        Message = "Loaded the counts of {Messages} messages in {Seconds:F2} s, at snapshot {Snapshot}: what was written back, and the changes since.")]
+    public static partial void LoadedFromRollup(ILogger logger, long messages, double seconds, PgSnapshot snapshot);
 
     [LoggerMessage(EventId = 1002, EventName = "Reloading", Level = LogLevel.Warning,
         Message = "Loading all counts afresh, because {Reason}.")]

@@ -14,7 +14,7 @@ namespace CacheService.Feed;
 /// <param name="Files">The files of all tables and of the change log: another file is another content.</param>
 /// <param name="Message">What <c>tweet.message</c> names.</param>
 /// <param name="Activity">What <c>tweet.activity</c> names.</param>
-/// <param name="ChangeLog">What <c>twcache.change</c> names.</param>
+/// <param name="ChangeLog">What <c>twcache.change</c> names, and whether it has rules or triggers, or had some until the last vacuum.</param>
 internal readonly record struct Footprint(long Triggers, long Functions, long Readings, long Children, long Files, long Message, long Activity, long ChangeLog)
 {
     /// <summary>Whether anything differs that both look at.</summary>
@@ -26,7 +26,7 @@ internal readonly record struct Footprint(long Triggers, long Functions, long Re
         if ((Message, Activity, ChangeLog) != (now.Message, now.Activity, now.ChangeLog))
         {
             var name = Message != now.Message ? "tweet.message" : Activity != now.Activity ? "tweet.activity" : "twcache.change";
-            return $"{name} is another table than before, or gone";
+            return $"{name} is another table than before, or gone{(Message == now.Message && Activity == now.Activity ? ", or has or had rules or triggers" : "")}";
         }
 
         return Children != now.Children ? "partitions or children of tweet.activity or tweet.message came or went"

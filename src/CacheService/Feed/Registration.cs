@@ -48,6 +48,9 @@ internal sealed class Registration
     /// <summary>Whether the changes of every running transaction are recorded, those before this one's call included.</summary>
     public bool IsEverythingRecorded { get; private set; }
 
+    /// <summary>The counts were taken from what was written back, which proves <see cref="IsEverythingRecorded"/>.</summary>
+    public void NoteEverythingIsRecorded() => IsEverythingRecorded = true;
+
     /// <summary>Waits until <see cref="IsEverythingRecorded"/>.</summary>
     /// <param name="waiting">Told what it waits for, now and then.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
@@ -79,7 +82,7 @@ internal sealed class Registration
     /// <param name="since">What it went on from.</param>
     public string? FindGap(DrainResult drain, PgSnapshot since) => drain switch
     {
-        { Identity: null } => "the change log was emptied by a crash of the server",
+        { Identity: null } => "the server has crashed, or another was promoted, and may have lost what was counted",
         { Identity: var identity } when identity != Identity => "the change log has a new identity",
         { Renewal: < 0 } => "the change log has no consumer of this name any more, or its lease has lapsed",
         { Renewal: var renewal } when renewal < drain.Proven.Renewal || renewal > drain.SentRenewals => "the database was put back to an earlier state",

@@ -3,4 +3,5 @@ namespace CacheService.Feed;
 /// <summary>Why all counts must be loaded afresh.</summary>
 /// <param name="Why">In words.</param>
 /// <param name="RegisterAfresh">Whether changes may have gone unrecorded, so that registering comes first.</param>
-internal sealed record ReloadReason(string Why, bool RegisterAfresh);
+/// <param name="DistrustsRollup">Whether what was written back to the database may be as wrong as the counts are.</param>
+internal sealed record ReloadReason(string Why, bool RegisterAfresh, bool DistrustsRollup = false);

@@ -60,7 +60,7 @@ internal sealed class SessionFollower(
             var reload = await loop.RunAsync(session.Changes, registration, _catchUpTimeout, cancellationToken);
             FeedLog.Reload(logger, reload.Why);
             progress.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {reload.Why}", isForEverybody: true);
-            synchronizer.Invalidate(reload.RegisterAfresh);
+            await synchronizer.InvalidateAsync(reload, cancellationToken);
             if (reload.RegisterAfresh)
             {
                 if (loop.Applied == applied)

@@ -38,6 +38,16 @@ internal sealed class Synchronizer(
         }
     }
 
+    /// <summary>All counts must be loaded afresh, for a reason.</summary>
+    public async Task InvalidateAsync(ReloadReason reason, CancellationToken cancellationToken)
+    {
+        Invalidate(reason.RegisterAfresh);
+        if (reason.DistrustsRollup)
+        {
+            await loader.DropRollupAsync(cancellationToken);
+        }
+    }
+
     /// <summary>Registers and loads as far as that is needed.</summary>
     /// <param name="session">The session.</param>
     /// <param name="isFresh">Whether the schema was looked at just now, when the session began.</param>
@@ -79,7 +89,7 @@ internal sealed class Synchronizer(
 
             if (_isLoaded)
             {
-                FeedLog.Reload(logger, "the change log has no consumer of this name any more: it was emptied by a crash of the server, or put back to an earlier state");
+                FeedLog.Reload(logger, "the change log has no consumer of this name any more: the server has crashed, or was put back to an earlier state");
                 Invalidate(registersAfresh: true);
             }
         }
@@ -88,12 +98,13 @@ internal sealed class Synchronizer(
     /// <returns>False: something has changed that must be looked at first.</returns>
     private async Task<bool> LoadAsync(Registration registration, CancellationToken cancellationToken)
     {
-        if (!registration.IsEverythingRecorded)
+        var whyCount = await loader.WhyCountAsync(cancellationToken);
+        if (whyCount is not null && !registration.IsEverythingRecorded)
         {
             await registration.WaitForEarlierTransactionsAsync(WaitFor, cancellationToken);
         }
 
-        progress.BecomeNotLive(FeedState.Syncing, "loading all counts");
+        progress.BecomeNotLive(FeedState.Syncing, whyCount is null ? "loading the counts that were written back" : "counting all activity");
         progress.BeginStep(_options.LoadTimeout);
         if (!await registration.BeginLoadAsync(cancellationToken))
         {
@@ -102,7 +113,7 @@ internal sealed class Synchronizer(
         }
 
         var started = time.GetTimestamp();
-        if (await loader.LoadAsync(registration, cancellationToken) is { } whyNot)
+        if (await loader.LoadAsync(registration, counts: whyCount is not null, cancellationToken) is { } whyNot)
         {
             WaitFor($"loading again, because {whyNot.Why}");
             if (whyNot.RegisterAfresh)
@@ -118,7 +129,15 @@ internal sealed class Synchronizer(
         (_isLoaded, _trustsOthers) = (true, true);
         var version = store.Version!;
         var seconds = time.GetElapsedTime(started).TotalSeconds;
-        FeedLog.Loaded(logger, version.Messages, seconds, version.Snapshot);
+        if (whyCount is null)
+        {
+            registration.NoteEverythingIsRecorded();
+            FeedLog.LoadedFromRollup(logger, version.Messages, seconds, version.Snapshot);
+        }
+        else
+        {
+            FeedLog.Loaded(logger, version.Messages, seconds, version.Snapshot, whyCount);
+        }
 
         // Other caches may now rely on this one, and the log may be trimmed up to here.
         if (!await registration.RenewAsync(version.Snapshot.ToString(), cancellationToken))
@@ -138,6 +157,7 @@ internal sealed class Synchronizer(
         {
             // No cache that starts meanwhile may rely on what was recorded for this one.
             await registration.HaltAsync(cancellationToken);
+            await loader.DropRollupAsync(cancellationToken);
         }
     }
 

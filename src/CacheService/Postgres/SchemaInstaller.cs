@@ -43,6 +43,9 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('table',    'select',  'twcache.definition'),
                   ('table',    'select',  'twcache.counted_table'),
                   ('table',    'select',  'twcache.trigger_form'),
+                  ('table',    'select',  'twcache.baseline'),
+                  ('table',    'select',  'twcache.rollup'),
+                  ('table',    'select',  'twcache.counters_now'),
                   ('sequence', 'select',  'twcache.lapse'),
                   ('sequence', 'select',  'twcache.lease'),
                   ('function', 'execute', 'twcache.register(text, text, integer)'),
@@ -51,6 +54,12 @@ internal sealed partial class SchemaInstaller(ILogger<SchemaInstaller> logger)
                   ('function', 'execute', 'twcache.trim(integer)'),
                   ('function', 'execute', 'twcache.install_triggers()'),
                   ('function', 'execute', 'twcache.problems()'),
+                  ('function', 'execute', 'twcache.footprint(oid[], oid[], boolean)'),
+                  ('function', 'execute', 'twcache.changes_since(pg_snapshot)'),
+                  ('function', 'execute', 'twcache.earlier_transaction(xid8)'),
+                  ('function', 'execute', 'twcache.rollup_problem(boolean)'),
+                  ('function', 'execute', 'twcache.roll_up(integer)'),
+                  ('function', 'execute', 'twcache.drop_rollup()'),
                   ('function', 'execute', 'twcache.reload()')
                ) as need (kind, privilege, name)
          where case need.kind

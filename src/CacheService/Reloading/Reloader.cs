@@ -18,6 +18,8 @@ internal sealed partial class Reloader(
     PostgresConnections connections, CountsStore store, DrainRequests requests, FeedStatus status, IOptions<FeedOptions> options, IHostApplicationLifetime lifetime,
     TimeProvider time, ILogger<Reloader> logger)
 {
+    private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(100);
+
     private readonly Lock _asking = new();
 
     /// <summary>The reload that is under way, or the last one.</summary>
@@ -83,15 +85,7 @@ internal sealed partial class Reloader(
     private async Task<ReloadResult> ReloadAsync(CancellationToken stopping)
     {
         var (started, epoch) = (time.GetTimestamp(), store.Version?.Epoch);
-        try
-        {
-            await connections.RunAsync(connection => RenewIdentityAsync(connection, stopping), stopping);
-        }
-        catch (ObjectDisposedException) when (!stopping.IsCancellationRequested)
-        {
-            throw new ReloadUnavailableException("the service goes over to another primary, and loads from there; try again in a moment");
-        }
-
+        await TellDatabaseAsync(stopping);
         while (!await requests.NextDrainAsync().WaitAsync(stopping))
         {
         }
@@ -107,8 +101,32 @@ internal sealed partial class Reloader(
         return result;
     }
 
+    private async Task TellDatabaseAsync(CancellationToken stopping)
+    {
+        while (true)
+        {
+            try
+            {
+                await connections.RunAsync(connection => RenewIdentityAsync(connection, stopping), stopping);
+                return;
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+            {
+                // The counts are being written back, which may take as long as a load.
+                await Task.Delay(LockPause, time, stopping);
+            }
+            catch (ObjectDisposedException) when (!stopping.IsCancellationRequested)
+            {
+                throw new ReloadUnavailableException("the service goes over to another primary, and loads from there; try again in a moment");
+            }
+        }
+    }
+
     private static async Task<Guid> RenewIdentityAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
+        // After a crash what was written back must be as gone as it was said to be.
+        await using var settings = new NpgsqlCommand("set local synchronous_commit = local", connection);
+        await settings.ExecuteNonQueryAsync(cancellationToken);
         await using var reload = new NpgsqlCommand("select twcache.reload()", connection);
         return (Guid)(await reload.ExecuteScalarAsync(cancellationToken))!;
     }

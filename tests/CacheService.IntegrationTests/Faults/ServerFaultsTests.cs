@@ -38,7 +38,7 @@ internal sealed class ServerFaultsTests
         await run.EndFaultAsync();
         await run.FinishAsync();
         Assert.That(run.Checker.States.Reloads, Is.EqualTo(1), "recovery empties the change log");
-        Assert.That(run.Service.HasLogged("emptied by a crash"), run.Service.LogText);
+        Assert.That(run.Service.HasLogged("the server has crashed"), run.Service.LogText);
     }
 
     [Test]

@@ -93,7 +93,7 @@ internal sealed class RegistrationTests
     }
 
     [TestCase("update twcache.change_identity set id = gen_random_uuid()", "new identity", TestName = "Reload_AfterAChangedIdentity_IsExact")]
-    [TestCase("truncate twcache.change_identity, twcache.change, twcache.consumer", "emptied", TestName = "Reload_AfterACrashEmptiedTheLog_IsExact")]
+    [TestCase("truncate twcache.change_identity, twcache.consumer", "has crashed", TestName = "Reload_AfterACrashEmptiedTheBooks_IsExact")]
     [TestCase("delete from twcache.consumer", "no consumer", TestName = "Reload_AfterALostConsumerRow_IsExact")]
     [TestCase("truncate tweet.activity", "truncated", TestName = "Reload_AfterTruncate_IsExact")]
     [TestCase("truncate tweet.message cascade", "truncated", TestName = "Reload_AfterCascadedTruncate_IsExact")]

@@ -22,9 +22,9 @@ internal sealed class ReusedTransactionIdsTests
         await using var proxy = new SwallowingProxy(server.Port);
         var throughProxy = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString;
 
-        // Nothing but the read itself finds out that the connection is dead.
+        // Nothing but the read itself finds out that the connection is dead; and nothing that the service commits saves what is to be lost.
         await using var service = await RunningService.StartAsync(
-            throughProxy, "--Feed:StaleAfter=00:01:00", "--Feed:HeartbeatInterval=00:00:10", "--Feed:DrainTimeout=00:00:10");
+            throughProxy, "--Feed:StaleAfter=00:01:00", "--Feed:HeartbeatInterval=00:00:10", "--Feed:DrainTimeout=00:00:10", "--Rollup:Interval=0");
         await server.AddMessagesAsync(1);
         await server.ExecuteAsync("alter system set wal_writer_delay = '10s'");
         await server.ExecuteAsync("select pg_reload_conf()");

@@ -71,6 +71,8 @@ internal sealed class RunningService : IAsyncDisposable
                 $"--ConnectionStrings:Postgres={connectionString}",
                 "--Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:0",
                 "--Kestrel:Endpoints:Http:Url=http://127.0.0.1:0",
+                // So often that loads start from it in all tests.
+                "--Rollup:Interval=00:00:00.3",
                 .. settings,
             ],
             builder => builder.Logging.ClearProviders().AddProvider(log));

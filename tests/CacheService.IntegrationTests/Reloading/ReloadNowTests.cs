@@ -62,6 +62,27 @@ internal sealed class ReloadNowTests
         await other.AssertEqualsViewAsync(_database);
     }
 
+    /// <summary>A cache starts from what was written back, and would start from a mistake as well.</summary>
+    [Test]
+    public async Task Reload_WhereWhatWasWrittenBackIsWrong_ReadsTheTables()
+    {
+        await using var service = await StartAsync("--Rollup:Interval=00:00:00.100");
+        await Wait.UntilAsync(() => _database.QueryAsync<bool>("select exists (select from twcache.rollup where counted)"), RunningService.Patience, "the counts are written back");
+        await Wait.UntilAsync(() => _database.QueryAsync<bool>("select count(*) = 10 from twcache.counters"), RunningService.Patience, "and those of all messages");
+        await _database.ExecuteAsync("update twcache.counters set rts = rts + 7");
+        await using var misled = await RunningService.StartAsync(_database.ConnectionString, "--Audit:Interval=0", "--Rollup:Interval=0");
+        Assert.That(await RetweetsAsync(misled), Is.EqualTo(7));
+
+        await service.Client.ReloadNowAsync(new ReloadNowRequest());
+
+        await service.AssertEqualsViewAsync(_database);
+        await Wait.UntilAsync(async () => await RetweetsAsync(misled) == 0, RunningService.Patience, "the other has loaded from the tables too");
+        await Wait.UntilAsync(
+            () => _database.QueryAsync<bool>("select exists (select from twcache.rollup where counted) and (select count(*) = 10 and sum(rts) = 0 from twcache.counters)"),
+            RunningService.Patience,
+            "what is written back is right again");
+    }
+
     [Test]
     public async Task Reload_OfManyAtOnce_IsShared()
     {

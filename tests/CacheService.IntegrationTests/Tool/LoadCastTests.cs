@@ -6,7 +6,7 @@ namespace CacheService.IntegrationTests.Tool;
 [Parallelizable(ParallelScope.Self)]
 public sealed class LoadCastTests
 {
-    private const string Rows = "select (select count(*) from tweet.users) * 1000 + (select count(*) from tweet.message)";
+    private const string Rows = "select (select count(*) from tweet.users) * 1000000 + (select count(*) from tweet.message) * 1000 + (select count(*) from tweet.follower)";
 
     private TweetDatabase _database = null!;
 
@@ -22,9 +22,9 @@ public sealed class LoadCastTests
         var first = await RunAsync();
         var second = await RunAsync();
 
-        Assert.That(first, Is.EqualTo(new ToolRun(0, "29 users and 68 messages added" + Environment.NewLine, "")));
-        Assert.That(second, Is.EqualTo(new ToolRun(0, "nothing to add: the 29 users and their 68 messages are there" + Environment.NewLine, "")));
-        Assert.That(await _database.NumberAsync(Rows), Is.EqualTo(29_068));
+        Assert.That(first, Is.EqualTo(new ToolRun(0, "29 users, 68 messages and 14 followers added" + Environment.NewLine, "")));
+        Assert.That(second, Is.EqualTo(new ToolRun(0, "nothing to add: the 29 users, 68 messages and 14 followers are there" + Environment.NewLine, "")));
+        Assert.That(await _database.NumberAsync(Rows), Is.EqualTo(29_068_014));
         Assert.That(await _database.NumberAsync("select nextval(pg_get_serial_sequence('tweet.users', 'userid'))"), Is.EqualTo(30), "no id used up");
     }
 
@@ -34,7 +34,7 @@ public sealed class LoadCastTests
         var runs = await Task.WhenAll(RunAsync(), RunAsync());
 
         Assert.That(runs.Select(run => run.ExitCode), Is.All.Zero);
-        Assert.That(await _database.NumberAsync(Rows), Is.EqualTo(29_068));
+        Assert.That(await _database.NumberAsync(Rows), Is.EqualTo(29_068_014));
     }
 
     [Test]
@@ -44,8 +44,26 @@ public sealed class LoadCastTests
 
         var run = await RunAsync();
 
-        Assert.That(run.Output.Trim(), Is.EqualTo("28 users and 68 messages added"));
+        Assert.That(run.Output.Trim(), Is.EqualTo("28 users, 68 messages and 14 followers added"));
         Assert.That((await _database.ColumnAsync("select bio from tweet.users where uname = 'Puck'")).Single(), Is.EqualTo("mine"));
+    }
+
+    [Test]
+    public async Task LoadCast_FollowerIsGone_AddsTheOne()
+    {
+        await RunAsync();
+        await _database.ExecuteAsync("delete from tweet.follower where follower = (select userid from tweet.users where uname = 'Helena')");
+
+        Assert.That((await RunAsync()).Output.Trim(), Is.EqualTo("0 users, 0 messages and 1 followers added"));
+    }
+
+    [Test]
+    public async Task LoadCast_TablesWithoutFollowers_AddsTheRest()
+    {
+        await _database.ExecuteAsync("drop table tweet.follower");
+
+        Assert.That((await RunAsync()).Output.Trim(), Is.EqualTo("29 users and 68 messages added"));
+        Assert.That((await RunAsync()).Output.Trim(), Is.EqualTo("nothing to add: the 29 users and 68 messages are there"));
     }
 
     [Test]

@@ -4,6 +4,7 @@ using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;
 using CacheService.Reloading;
+using CacheService.Rollup;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -13,7 +14,7 @@ namespace CacheService.Api.Grpc;
 /// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
     CountsReader reader, DatabaseReader databaseReader, CountsStore store, FeedStatus status, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, Auditor auditor,
-    Reloader reloader)
+    Reloader reloader, RollupStatus rollup)
 {
     public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
     {
@@ -86,6 +87,8 @@ internal sealed class TweetCountsGrpcService(
             AuditDifferences = (ulong)audits.Differences,
             LastAuditAt = audits.LastEndedAt is { } endedAt ? Timestamp.FromDateTimeOffset(endedAt) : null,
             LastAuditDuration = audits.LastEndedAt is null ? null : Duration.FromTimeSpan(audits.LastDuration),
+            RollupAge = rollup.Age is { } age ? Duration.FromTimeSpan(age) : null,
+            RollupDetail = rollup.Detail,
         });
     }
 

@@ -6,39 +6,26 @@ namespace CacheService.Feed.Postgres;
 internal static class BaselineReader
 {
     /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; all tables that are counted; the two that they are children or partitions of; and whether a trigger of ours fires, but not always. Of the service's own tables it reads none.</summary>
-    private const string ProblemsSql = $"{TablesSql} select array_to_string(twcache.problems(), '; '), ids, array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid], exists (select from twcache.present_trigger where enabled = 'O') from tables";
-
-    private const string TablesSql =
+    private const string ProblemsSql =
         """
         with recursive tree (id) as (
             select unnest(array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid])
             union
             select inhrelid from tree join pg_inherits on inhparent = id
-        ), tables (ids) as (
-            select coalesce(array_agg(id order by id) filter (where id is not null), array[]::oid[]) from tree
         )
+        select array_to_string(twcache.problems(), '; '),
+               (select coalesce(array_agg(id order by id) filter (where id is not null), array[]::oid[]) from tree),
+               array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid],
+               exists (select from twcache.present_trigger where enabled = 'O')
         """;
 
     /// <summary>Reads the baseline, in one row.</summary>
     public static string Sql { get; } =
         $"""
-        {TablesSql}, functions (ids) as (
-            select array(select objid from pg_depend join pg_proc on oid = objid
-                          where refclassid = 'pg_namespace'::regclass and refobjid = to_regnamespace('twcache')::oid and classid = 'pg_proc'::regclass
-                            and (prorettype = 'trigger'::regtype or proname ~ '^(is|as|key|tells)_') order by objid)
-        )
-        select tables.ids, (select system_identifier from pg_control_system()),
-               (select oid::bigint from pg_database where datname = current_database()),
-               (select string_agg(format('%s:%s', relname, oid), ' ' order by relname) from pg_class
-                 where relnamespace = to_regnamespace('twcache')::oid and relname in ('change_identity', 'consumer', 'lease', 'lapse')),
-               functions.ids,
-               (select string_agg(format('%s:%s:%s:%s', attrelid, attname, atttypid, xmin), ' ' order by attrelid, attnum) from pg_attribute
-                 where attrelid in (to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid) and attname in ('messageid', 'action') and not attisdropped),
-               (select string_agg(format('%s:%s:%s', enumlabel, oid, xmin), ' ' order by oid) from pg_enum
-                 where enumtypid in (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action')),
+        select tables, server, database, books, functions, concat_ws(' ', columns, labels),
                exists (select from twcache.change where xid >= (pg_snapshot_xmax(pg_current_snapshot())::text::numeric + {FarAhead})::text::xid8),
-               twcache.problems(), array[{FootprintSql.Numbers("tables.ids", "functions.ids", "true")}]
-          from tables, functions
+               twcache.problems(), footprint
+          from twcache.baseline
         """;
 
     /// <summary>Transactions that are so far ahead run on no server.</summary>
@@ -77,13 +64,17 @@ internal static class BaselineReader
         Tables = row.GetFieldValue<uint[]>(0),
         Server = row.GetInt64(1),
         Database = row.GetInt64(2),
-        Books = TextOf(row, 3),
+        Books = row.GetString(3),
         Functions = row.GetFieldValue<uint[]>(4),
-        Columns = $"{TextOf(row, 5)} {TextOf(row, 6)}",
-        HasRowsFromAhead = row.GetBoolean(7),
-        Problems = row.GetFieldValue<string[]>(8),
-        Footprint = FootprintSql.Read(row.GetFieldValue<long[]>(9)),
+        Columns = row.GetString(5),
+        HasRowsFromAhead = row.GetBoolean(6),
+        Problems = row.GetFieldValue<string[]>(7),
+        Footprint = ReadFootprint(row, 8),
     };
 
-    private static string TextOf(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? "" : row.GetString(column);
+    /// <summary>Reads what <c>twcache.footprint</c> answers.</summary>
+    public static Footprint ReadFootprint(NpgsqlDataReader row, int column) =>
+        row.GetFieldValue<long[]>(column) is [var triggers, var functions, var readings, var children, var files, var message, var activity, var changeLog]
+            ? new Footprint(triggers, functions, readings, children, files, message, activity, changeLog)
+            : throw new InvalidOperationException("twcache.footprint is not the one that sql/905_baseline.sql makes.");
 }

@@ -13,23 +13,18 @@ namespace CacheService.Feed.Postgres;
 /// </summary>
 internal sealed class ChangeLogReader : IChangeSource, IDisposable
 {
-    // One statement, so one MVCC snapshot: the one it reports. What is visible now and was not in the earlier snapshot is what has happened since: transactions from its
-    // xmax on, and those that were in progress and have ended. Rows of transactions that are still open are not even looked at, because there may be millions.
-    // A transaction's rows are not older than it is: where they are, a restore brought them. And rows of a table that is not counted are of one that came and went.
-    // The row with a snapshot is the one that says what the changes stand on.
-    private static readonly string DrainSql =
-        $"""
+    // One statement, so one MVCC snapshot: the one it reports. A transaction's rows are not older than it is: where they are, a restore brought them. And
+    // rows of a table that is not counted are of one that came and went. The row with a snapshot is the one that says what the changes stand on.
+    private const string DrainSql =
+        """
         select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, null::bool, pg_current_snapshot()::text,
-               array[c.consumers, c.renewal, (select last_value from twcache.lease), {FootprintSql.Numbers("$4", "$5", "$7")}],
+               array[c.consumers, c.renewal, (select last_value from twcache.lease)], case when $5 then twcache.footprint($3, $4, $6) end,
                (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8
-          from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $3 and lapse = (select last_value from twcache.lapse)), -1) as renewal
+          from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $2 and lapse = (select last_value from twcache.lapse)), -1) as renewal
                   from twcache.consumer) as c
         union all
-        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(xid_of_row)), bool_or(relid <> all ($6)), null, null, null, null
-          from (select messageid, rts, favs, born, xid, xmin as xid_of_row, relid from twcache.change where xid >= $1 and xid < pg_snapshot_xmax(pg_current_snapshot())
-                union all
-                select messageid, rts, favs, born, xid, xmin, relid from twcache.change
-                 where xid = any (array(select ended from unnest($2) as ended where pg_visible_in_snapshot(ended, pg_current_snapshot())))) as since
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(row_xid)), bool_or(relid <> all ($3)), null, null, null, null, null
+          from twcache.changes_since($1::pg_snapshot)
          group by messageid
         """;
 
@@ -172,12 +167,10 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
         batch.Timeout = (int)timeout.TotalSeconds;
         var steps = order.Steps;
         var parameters = batch.BatchCommands[steps.IndexOf(DrainStep.ReadChanges)].Parameters;
-        parameters[0].Value = since.Xmax;
-        parameters[1].Value = since.InProgress;
-        parameters[2].Value = registration.Consumer;
         var baseline = registration.Baseline;
-        (parameters[3].Value, parameters[4].Value) = depth == DrainDepth.Changes ? ([], []) : (baseline.Tables, baseline.Functions);
-        (parameters[5].Value, parameters[6].Value) = (baseline.Tables, depth >= DrainDepth.Readings);
+        (parameters[0].Value, parameters[1].Value) = (since.ToString(), registration.Consumer);
+        (parameters[2].Value, parameters[3].Value) = (baseline.Tables, baseline.Functions);
+        (parameters[4].Value, parameters[5].Value) = (depth >= DrainDepth.Footprint, depth >= DrainDepth.Readings);
 
         // Before the drain's snapshot is taken: what was proven by now, the snapshot must show.
         var proven = registration.Proven;
@@ -244,12 +237,11 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
                 {
                     Parameters =
                     {
-                        new NpgsqlParameter<ulong> { NpgsqlDbType = NpgsqlDbType.Xid8 },
-                        new NpgsqlParameter<ulong[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 },
+                        new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
                         new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
                         new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
                         new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
-                        new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
+                        new NpgsqlParameter<bool> { NpgsqlDbType = NpgsqlDbType.Boolean },
                         new NpgsqlParameter<bool> { NpgsqlDbType = NpgsqlDbType.Boolean },
                     },
                 },
@@ -266,7 +258,7 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
 
     private static DrainResult Read(NpgsqlDataReader reader, long startedAt, Proof proven, bool looks)
     {
-        const int Consumers = 0, Renewal = 1, Lease = 2, FirstOfFootprint = 3;
+        const int Consumers = 0, Renewal = 1, Lease = 2;
         var changes = new List<CountChange>();
         var (truncated, hasStrangeRows, hasRowsOfOthers) = (false, false, false);
         DrainResult? drain = null;
@@ -283,9 +275,9 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
                     Consumers = state[Consumers],
                     Renewal = state[Renewal],
                     Lease = state[Lease],
-                    Footprint = looks ? FootprintSql.Read(state.AsSpan(FirstOfFootprint)) : null,
-                    Identity = reader.IsDBNull(8) ? null : reader.GetGuid(8),
-                    ServerTime = reader.GetDouble(9),
+                    Footprint = looks ? BaselineReader.ReadFootprint(reader, 8) : null,
+                    Identity = reader.IsDBNull(9) ? null : reader.GetGuid(9),
+                    ServerTime = reader.GetDouble(10),
                     Changes = changes,
                 };
             }

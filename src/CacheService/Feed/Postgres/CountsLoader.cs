@@ -1,12 +1,13 @@
 using CacheService.Counts;
 using CacheService.Postgres;
+using CacheService.Rollup;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace CacheService.Feed.Postgres;
 
 /// <summary>Loads over a connection of its own.</summary>
-internal sealed class CountsLoader(PostgresConnections connections, CountsStore store, IOptions<FeedOptions> options, TimeProvider time) : ICountsLoader
+internal sealed class CountsLoader(PostgresConnections connections, CountsStore store, IOptions<FeedOptions> options, IOptions<RollupOptions> rollup, TimeProvider time) : ICountsLoader
 {
     /// <summary>From here on a load leaves behind more memory than it is good to keep.</summary>
     private const int ManyMessages = 100_000;
@@ -15,7 +16,7 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
 
     // Messages; and activity on messages that do not exist, or not yet, which no foreign key keeps out for sure: it does not bind children, nor who writes
     // under session_replication_role = replica.
-    private static readonly string CopySql =
+    private static readonly string CountSql =
         $"""
         copy (
             select coalesce(m.messageid, a.messageid)::bigint, coalesce(a.rts, 0), coalesce(a.favs, 0), m.messageid is null
@@ -26,6 +27,12 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
                           where messageid is not null
                           group by messageid) a using (messageid)
         ) to stdout (format binary)
+        """;
+
+    // What was written back, and the changes since that this snapshot shows: the counts as of this snapshot.
+    private const string RolledUpSql =
+        """
+        copy (select messageid, rts, favs, born = 0 from twcache.counters_now where (born, rts, favs) <> (0, 0, 0)) to stdout (format binary)
         """;
 
     // The partitions as they are now, and not in the snapshot. Those that were read are locked, and cannot have gone since.
@@ -41,10 +48,32 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
                exists (select from twcache.consumer where name = $1 and renewal >= $2 and lapse = (select last_value from twcache.lapse))
         """;
 
+    private const string WhyCountSql =
+        """
+        select coalesce(
+            twcache.rollup_problem(is_thorough => true),
+            (select 'more than ' || $1 || ' changes are pending'
+              where $1 < (select count(*) from (select from twcache.rollup r, twcache.changes_since(r.snapshot) limit $1::bigint + 1) as pending)))
+        """;
+
     private readonly FeedOptions _options = options.Value;
 
     /// <inheritdoc/>
-    public async Task<ReloadReason?> LoadAsync(Registration registration, CancellationToken cancellationToken)
+    public async Task<string?> WhyCountAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
+        return await WhyCountAsync(connection, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task DropRollupAsync(CancellationToken cancellationToken)
+    {
+        await using var command = connections.Pool.CreateCommand("select twcache.drop_rollup()");
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<ReloadReason?> LoadAsync(Registration registration, bool counts, CancellationToken cancellationToken)
     {
         await using var connection = await connections.OpenLoaderAsync(_options.LoadTimeout, cancellationToken);
 
@@ -66,10 +95,16 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
             return new ReloadReason(change, RegisterAfresh: false);
         }
 
+        // In the same snapshot as the copy.
+        if (!counts && await WhyCountAsync(connection, cancellationToken) is { } whyCount)
+        {
+            return new ReloadReason(whyCount, RegisterAfresh: false);
+        }
+
         var load = store.BeginLoad(keepsOrphans: true);
         // Nothing to await, on a thread of its own: each of millions of rows is a read, which costs much less that way.
         await Task.Factory.StartNew(
-            () => Copy(connection, new CopiedCounts(load), _options.LoadTimeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => Copy(connection, counts ? CountSql : RolledUpSql, new CopiedCounts(load), _options.LoadTimeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         if (await HasNewPartitionsAsync(connection, registration.Baseline.Tables, cancellationToken))
         {
             return new ReloadReason("a partition came while the counts were read", RegisterAfresh: false);
@@ -84,6 +119,13 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
         }
 
         return null;
+    }
+
+    private async Task<string?> WhyCountAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(WhyCountSql, connection);
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = rollup.Value.MaxPendingRows });
+        return await command.ExecuteScalarAsync(cancellationToken) as string;
     }
 
     private static async Task<PgSnapshot?> ReadSnapshotAsync(NpgsqlConnection connection, Registration registration, CancellationToken cancellationToken)
@@ -103,9 +145,9 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
         return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private static void Copy(NpgsqlConnection connection, CopiedCounts counts, TimeSpan timeout, CancellationToken cancellationToken)
+    private static void Copy(NpgsqlConnection connection, string sql, CopiedCounts counts, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        using var copy = connection.BeginRawBinaryCopy(CopySql);
+        using var copy = connection.BeginRawBinaryCopy(sql);
         using var cancelling = cancellationToken.Register(copy.Cancel);
         // The query works for as long as the tables are large before its first row comes.
         copy.ReadTimeout = (int)timeout.TotalMilliseconds;

@@ -8,8 +8,11 @@ namespace CacheService.IntegrationTests.Feed.RandomTransactions;
 internal static class TransactionRunner
 {
     /// <summary>Runs transactions one after the other on a connection.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="transactions">The transactions.</param>
+    /// <param name="look">Called at the end of each, within it.</param>
     /// <returns>How many committed.</returns>
-    public static async Task<int> RunAsync(NpgsqlConnection connection, IEnumerable<RandomTransaction> transactions)
+    public static async Task<int> RunAsync(NpgsqlConnection connection, IEnumerable<RandomTransaction> transactions, Func<RandomTransaction, Task>? look = null)
     {
         var committed = 0;
         foreach (var transaction in transactions)
@@ -22,6 +25,7 @@ internal static class TransactionRunner
                     await RunStepAsync(connection, step);
                 }
 
+                await (look?.Invoke(transaction) ?? Task.CompletedTask);
                 await connection.ExecuteAsync(transaction.Commits ? "commit" : "rollback");
                 committed += transaction.Commits ? 1 : 0;
             }

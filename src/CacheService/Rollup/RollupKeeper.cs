@@ -1,0 +1,135 @@
+using CacheService.Feed;
+using CacheService.Postgres;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace CacheService.Rollup;
+
+/// <summary>
+/// Has the database write the counts back (<c>twcache.roll_up()</c>), at intervals and when much is pending. Of several caches on a database the ringer does; where
+/// none is, whoever finds that it was not done.
+/// </summary>
+internal sealed partial class RollupKeeper(
+    PostgresConnections connections, FeedStatus feed, RollupStatus status, IOptions<RollupOptions> options, IOptions<FeedOptions> feedOptions, TimeProvider time, ILogger<RollupKeeper> logger)
+    : BackgroundService
+{
+    /// <summary>So many changes are rolled up before it is time, because whoever reads current counts by SQL looks at all of them.</summary>
+    private const int ManyPending = 100_000;
+
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    // The age at the server's own clock, because it is no other clock's to tell.
+    private static readonly string StateSql =
+        $"""
+        select r.counted, extract(epoch from clock_timestamp() - r.rolled_at)::float8,
+               (select count(*) from (select from twcache.changes_since(r.snapshot) limit {ManyPending}) as pending)
+          from twcache.rollup r
+        """;
+
+    private readonly RollupOptions _options = options.Value;
+    private string _detail = "";
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (_options.Interval == TimeSpan.Zero)
+        {
+            status.Note(null, "switched off (Rollup:Interval is 0)");
+            return;
+        }
+
+        using var timer = new PeriodicTimer(LookInterval < _options.Interval ? LookInterval : _options.Interval, time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stoppingToken))
+            {
+                if (feed.IsServing)
+                {
+                    await LookAsync(stoppingToken);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The service stops.
+        }
+    }
+
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await IsDueAsync(cancellationToken))
+            {
+                await RollUpAsync(cancellationToken);
+            }
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The counts do not depend on it, and the next look tries again.
+            Tell(DatabaseErrors.Describe(e));
+        }
+    }
+
+    private async Task<bool> IsDueAsync(CancellationToken cancellationToken)
+    {
+        await using var command = connections.Pool.CreateCommand(StateSql);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken) || !reader.GetBoolean(0))
+        {
+            status.Note(null, _detail);
+            return true;
+        }
+
+        var age = TimeSpan.FromSeconds(Math.Max(0, reader.GetDouble(1)));
+        status.Note(time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency), _detail);
+        return age >= (feed.IsRinger ? _options.Interval : 2 * _options.Interval) || (feed.IsRinger && reader.GetInt64(2) >= ManyPending);
+    }
+
+    private async Task RollUpAsync(CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        var timeout = feedOptions.Value.LoadTimeout;
+        var (counted, changed, detail) = await connections.RunAsync(
+            async connection =>
+            {
+                // It may have to count all activity.
+                await using var patience = new NpgsqlCommand($"set local statement_timeout = '{timeout.TotalMilliseconds:F0}'", connection);
+                await patience.ExecuteNonQueryAsync(cancellationToken);
+                await using var rollUp = new NpgsqlCommand("select counted, changed, coalesce(detail, '') from twcache.roll_up($1)", connection) { CommandTimeout = (int)timeout.TotalSeconds };
+                rollUp.Parameters.Add(new NpgsqlParameter<int> { TypedValue = (int)_options.KeepFor.TotalSeconds });
+                await using var reader = await rollUp.ExecuteReaderAsync(cancellationToken);
+                await reader.ReadAsync(cancellationToken);
+                return (reader.GetBoolean(0), reader.GetInt64(1), reader.GetString(2));
+            },
+            cancellationToken);
+        if (counted)
+        {
+            var seconds = time.GetElapsedTime(started).TotalSeconds;
+            LogRolledUp(logger, changed, seconds);
+            status.Note(started, "");
+            _detail = "";
+        }
+        else
+        {
+            Tell(detail);
+        }
+    }
+
+    private void Tell(string detail)
+    {
+        status.Note(null, detail);
+        if (detail != _detail)
+        {
+            _detail = detail;
+            LogNotRolledUp(logger, detail);
+        }
+    }
+
+    [LoggerMessage(EventId = 7001, EventName = "RolledUp", Level = LogLevel.Debug,
+        Message = "Wrote back the counts of {Messages} messages in {Seconds:F2} s.")]
+    private static partial void LogRolledUp(ILogger logger, long messages, double seconds);
+
+    [LoggerMessage(EventId = 7002, EventName = "NotRolledUp", Level = LogLevel.Information,
+        Message = "The counts are not written back: {Reason}.")]
+    private static partial void LogNotRolledUp(ILogger logger, string reason);
+}
