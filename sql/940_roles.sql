@@ -43,7 +43,7 @@ begin
         'grant usage on schema twcache to twcache_sql_reader',
         'grant select on twcache.current_counts, twcache.change to twcache_sql_reader',
         'grant execute on function twcache.require_rollup(), twcache.changes_since(pg_snapshot) to twcache_sql_reader',
-        'grant execute on function twcache.counts_of(bigint), twcache.counts_of(bigint[]) to twcache_sql_reader']
+        'grant execute on function twcache.counts_of(bigint), twcache.counts_of_many(bigint[]) to twcache_sql_reader']
     loop
         if exists (select from pg_roles where rolname = substring(statement from '\w+$')) then
             begin
