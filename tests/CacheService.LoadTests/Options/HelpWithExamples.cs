@@ -20,6 +20,8 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
               Two parts, with 64 callers only, five rounds of three seconds.
           ./run.sh loadtest --parts startup --load-sizes 10000000
               Loading 10 million messages.
+          ./run.sh loadtest --parts series
+              The benchmarks of the article series "PostgreSQL Concurrency", beside what the articles printed.
 
         Nothing is left running. h2load (Debian: nghttp2-client), etcd (etcd-server) and pgbench (postgresql-contrib or postgresql) are used
         where they are; a comparison that lacks its program is reported as not run.
