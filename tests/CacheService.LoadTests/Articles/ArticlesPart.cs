@@ -18,8 +18,8 @@ internal sealed class ArticlesPart : ILoadPart
     {
         result.Notes.Add("As in the article series \"PostgreSQL Concurrency\": so many workers at once, each of which opens a connection, within the measured time, and retweets the same message so many "
             + "times, a transaction each. Each candidate has a database of its own. After each run its total is checked, and the cache is compared with the view.");
-        result.Notes.Add("\"printed\": what the articles say, and in brackets its ratio to their update. The absolute numbers do not compare, because theirs are of another machine and another client, do not "
-            + "say whether the server waited for its disk (fsync), and contain, as these do, the opening of the connections, which is not what is compared; the ratios come nearer to it.");
+        result.Notes.Add("\"printed\": what the articles say, and in brackets its ratio to their update. The absolute numbers do not compare, because theirs are of another machine and another client, "
+            + "they do not say whether their server waited for its disk (fsync), and opening the connections is part of the measured time; the ratios come nearer to it.");
         context.Progress.Show("making a database for each candidate");
         await using var runs = await CheckedRuns.StartAsync(context, result, cancellationToken);
 
