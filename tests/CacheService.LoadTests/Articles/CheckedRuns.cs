@@ -10,9 +10,6 @@ namespace CacheService.LoadTests.Articles;
 /// <summary>Runs of the articles' benchmark, each of which is followed by a look at whether all was counted.</summary>
 internal sealed class CheckedRuns : IAsyncDisposable
 {
-    /// <summary>Its detail with the retweets that were refused.</summary>
-    public const string Errors = "errors";
-
     private const long MessageId = 1;
 
     private static readonly TimeSpan LongestDelivery = TimeSpan.FromMinutes(1);
@@ -50,7 +47,7 @@ internal sealed class CheckedRuns : IAsyncDisposable
     public Task TidyAsync(CancellationToken cancellationToken) => _databases.TidyAsync(cancellationToken);
 
     /// <summary>Retweets a second.</summary>
-    /// <exception cref="LoadTestException">A contender other than the cache has not counted what was done. What the cache has wrong goes into the result.</exception>
+    /// <exception cref="LoadTestException">The database has not counted what was done. What the cache has wrong goes into the result.</exception>
     public async Task<RoundResult> RunAsync(Contender contender, RetweetWorkers workers, string scenario, CancellationToken cancellationToken)
     {
         var database = _databases[contender.Writer];
@@ -77,7 +74,7 @@ internal sealed class CheckedRuns : IAsyncDisposable
         {
             ["seconds"] = outcome.Elapsed.TotalSeconds,
             ["seconds until connected"] = outcome.Connected.TotalSeconds,
-            [Errors] = outcome.Errors,
+            ["errors"] = outcome.Errors,
         });
 
         Task<long> CountedAsync() => database.QueryAsync<long>(string.Format(CultureInfo.InvariantCulture, contender.CountedSql, MessageId), cancellationToken);
@@ -90,7 +87,7 @@ internal sealed class CheckedRuns : IAsyncDisposable
         await _databases.DisposeAsync();
     }
 
-    // They come after their commits: to somebody, or to nobody if the trigger does not work.
+    // They arrive some time after their commits; never, where the trigger does not work.
     private async Task LetNotificationsArriveAsync(long wanted, CancellationToken cancellationToken)
     {
         for (var start = Stopwatch.GetTimestamp(); _listener.Received != wanted; await Task.Delay(DeliveryPoll, cancellationToken))
