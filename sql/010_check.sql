@@ -25,7 +25,7 @@ declare
     known_files constant jsonb := '{
         "001_schema_files.sql": 1, "002_tweet.sql": 1, "003_change_log.sql": 1, "004_consumers.sql": 1, "005_triggers.sql": 1, "006_roles.sql": 1,
         "010_check.sql": 2, "020_application.sql": 1, "030_change_log.sql": 1, "040_rollup.sql": 1,
-        "905_baseline.sql": 1, "910_functions.sql": 2, "915_changes.sql": 1, "920_triggers.sql": 1, "930_view.sql": 1, "932_rollup.sql": 1, "935_problems.sql": 2,
+        "905_baseline.sql": 1, "910_functions.sql": 2, "915_changes.sql": 1, "920_triggers.sql": 2, "930_view.sql": 1, "932_rollup.sql": 1, "935_problems.sql": 2,
         "940_roles.sql": 2}';
     message  oid;
     activity oid;
