@@ -49,7 +49,25 @@ begin
 end
 $$;
 
+-- The epoch second until which a cache is known to live, so that it is worth while to ring for it. The lease may reach farther, for the rollup.
+do $$
+begin
+    if to_regclass('twcache.listening') is null then
+        create sequence twcache.listening minvalue 0 start 0;
+    end if;
+end
+$$;
+
 insert into twcache.mutex (name) values ('rollup') on conflict do nothing;
+
+-- Of trim: the transactions up to passed that were open, and may leave something to delete.
+do $$
+begin
+    if not exists (select from pg_attribute where attrelid = 'twcache.mutex'::regclass and attname = 'in_progress' and not attisdropped) then
+        alter table twcache.mutex add column in_progress xid8[] not null default '{}';
+    end if;
+end
+$$;
 
 select twcache.finish_file('040_rollup.sql', 1);
 commit;

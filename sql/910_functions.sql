@@ -1,7 +1,7 @@
 -- What a cache calls: register, renew, trim; and reload, for whoever distrusts the counts.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('910_functions.sql', 3);
+select twcache.start_file('910_functions.sql', 2);
 
 -- Extends the lease to at least lease_seconds from now, an hour at most. Where it had lapsed,
 -- writers may have gone unrecorded, and that is counted: no consumer registered
@@ -42,6 +42,19 @@ begin
 end
 $$;
 
+-- Extends the lease for a consumer, which writers may ring for as long.
+create or replace function twcache.extend_consumers_lease(lease_seconds int) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+declare
+    longest constant int := 3600;
+    now_at  bigint;
+begin
+    perform twcache.extend_lease(lease_seconds);
+    now_at := ceil(extract(epoch from clock_timestamp()));
+    perform setval('twcache.listening', greatest(least(last_value, now_at + longest), now_at + least(greatest(coalesce(lease_seconds, 1), 1), longest))) from twcache.listening;
+end
+$$;
+
 -- How long a consumer is kept without a renewal.
 create or replace function twcache.expiry(lease_seconds int) returns timestamptz
 language sql volatile set search_path = pg_catalog, pg_temp as $$
@@ -62,14 +75,14 @@ create or replace function twcache.register(consumer_name text, consumer_instanc
     out recorded bool, out proven_until bigint, out identity uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
 begin
-    perform twcache.extend_lease(lease_seconds);
+    perform twcache.extend_consumers_lease(lease_seconds);
     -- Rows of transactions that this server has not begun: a dump brought them. Nobody can count them right.
     delete from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot());
     delete from twcache.consumer where pg_snapshot_xmax(snapshot) > pg_snapshot_xmax(pg_current_snapshot());
     -- The triggers' plans in all sessions are made anew, because a label of an action that has come back, or is another, changes none.
     execute format('grant select on twcache.change to %I', current_user);
     -- A dump may have brought rows of long ago, too.
-    update twcache.mutex set passed = '0' where name = 'trim' and passed <> '0';
+    update twcache.mutex set passed = '0', in_progress = '{}' where name = 'trim' and passed <> '0';
     recorded := exists (select from twcache.consumer where loaded and name <> consumer_name and lapse = (select last_value from twcache.lapse));
     delete from twcache.consumer where instance = consumer_instance and instance <> '';
     insert into twcache.consumer (name, instance, snapshot, loaded, lapse, seen_at, expires_at)
@@ -95,7 +108,7 @@ create or replace function twcache.renew(consumer_name text, renewal_number bigi
 returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
 begin
-    perform twcache.extend_lease(lease_seconds);
+    perform twcache.extend_consumers_lease(lease_seconds);
     update twcache.consumer
        set snapshot = case when is_waiting then pg_current_snapshot() else coalesce(reached, snapshot) end,
            loaded = is_waiting is not true and (loaded or reached is not null),
@@ -114,7 +127,7 @@ $$;
 create or replace function twcache.renew(consumer_name text, reached pg_snapshot, lease_seconds int) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
 begin
-    perform twcache.extend_lease(lease_seconds);
+    perform twcache.extend_consumers_lease(lease_seconds);
     update twcache.consumer
        set snapshot = coalesce(reached, snapshot), loaded = loaded or reached is not null,
            seen_at = clock_timestamp(), expires_at = twcache.expiry(lease_seconds)
@@ -133,19 +146,23 @@ language sql security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Drops consumers whose time is over, and a rollup that is not kept or lacks changes, then deletes
--- up to max_rows changes that every consumer and the rollup have passed. Answers how many it deleted; 0 also where another
--- session is trimming.
--- It looks between the xids that some consumer has seen in progress, and not at them:
--- the rows of an open bulk insert may be millions. It begins where nothing is left
--- below, because the index keeps what is deleted until no snapshot needs it.
+-- up to max_rows changes that every consumer and the rollup have passed. Answers how many it
+-- deleted; 0 also where another session is trimming.
+-- It goes on where it ended, because the table and its index keep what is deleted until no snapshot
+-- needs it, which an open transaction can put off for long: up to twcache.mutex.passed nothing is
+-- left, but of the transactions in in_progress. Those it looks at one by one, once all have passed
+-- them, and not before: the rows of an open bulk insert may be millions.
 create or replace function twcache.trim(max_rows int) returns int
-language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off set enable_seqscan = off set jit = off as $$
 declare
-    begin_after xid8;
-    open_from   xid8;
-    deleted     int;
+    done    record;
+    reach   xid8;    -- what is below it, and not open in a snapshot that is kept, all have passed
+    still   xid8[];  -- open in one of them
+    last    xid8;
+    deleted int;
+    more    int;
 begin
-    select passed into begin_after from twcache.mutex where name = 'trim' for update skip locked;
+    select passed, in_progress into done from twcache.mutex where name = 'trim' for update skip locked;
     if not found then
         insert into twcache.mutex (name) values ('trim') on conflict do nothing;
         return 0;
@@ -156,28 +173,46 @@ begin
      where singleton in (select singleton from twcache.rollup
                           where keep_until < clock_timestamp() or lapse <> (select last_value from twcache.lapse)
                             for update skip locked);
-    -- Before what is deleted is looked for: a consumer may go on meanwhile, past what is not looked at.
-    select (min(pg_snapshot_xmin(snapshot))::text::numeric - 1)::text::xid8 into open_from
-      from (select snapshot from twcache.consumer union all select snapshot from twcache.rollup) as kept;
+
     with kept as materialized (
         select snapshot from twcache.consumer union all select snapshot from twcache.rollup
-    ), bound as (
-        select xid from (select min(pg_snapshot_xmax(snapshot)) as xid from kept) as passed where xid is not null
-         union
-        select pg_snapshot_xip(snapshot) from kept
-    ), gap as (
-        select coalesce(lag(xid) over (order by xid), begin_after) as above, xid as below
-          from bound
-         where xid <= (select min(pg_snapshot_xmax(snapshot)) from kept)
     )
+    select (select pg_snapshot_xmax(snapshot) from kept order by 1 limit 1), array(select pg_snapshot_xip(snapshot) from kept) into reach, still;
+    if reach is null then
+        return 0;
+    end if;
+
     delete from twcache.change
      where ctid = any (array(
-        select c.ctid
-          from gap, lateral (select ctid from twcache.change where xid > gap.above and xid < gap.below order by xid limit max_rows) as c
+        select ctid from twcache.change
+         where xid = any (array(select ended from unnest(done.in_progress) as ended where ended < reach and ended <> all (still)))
          limit max_rows));
     get diagnostics deleted = row_count;
-    if deleted < max_rows then
-        update twcache.mutex set passed = open_from where name = 'trim' and open_from > passed;
+    if deleted = max_rows then
+        return deleted;
+    end if;
+
+    -- Between those that are open, upwards.
+    with bound as (
+        select xid from unnest(still || reach) as open_or_end (xid) where xid > done.passed and xid <= reach
+    ), gap as (
+        select coalesce(lag(xid) over (order by xid), done.passed) as above, xid as below from (select distinct xid from bound) as bound
+    ), gone as (
+        delete from twcache.change
+         where ctid = any (array(
+            select c.ctid
+              from gap, lateral (select ctid, xid from twcache.change where xid > gap.above and xid < gap.below order by xid limit max_rows - deleted) as c
+             order by c.xid
+             limit max_rows - deleted))
+        returning xid
+    )
+    select (select xid from gone order by xid desc limit 1), (select count(*) from gone) into last, more;
+    deleted := deleted + more;
+    -- Of the last transaction there may be more where this was not all.
+    reach := ((case when deleted < max_rows then reach else last end)::text::numeric - 1)::text::xid8;
+    if reach >= done.passed then
+        still := array(select distinct xid from unnest(still) as open_now (xid) where xid <= reach order by xid);
+        update twcache.mutex set passed = reach, in_progress = still where name = 'trim' and (passed <> reach or in_progress <> still);
     end if;
     return deleted;
 end
@@ -195,5 +230,5 @@ language sql security definer set search_path = pg_catalog, pg_temp set row_secu
 $$;
 
 revoke execute on all functions in schema twcache from public;
-select twcache.finish_file('910_functions.sql', 3);
+select twcache.finish_file('910_functions.sql', 2);
 commit;

@@ -4,7 +4,8 @@
 -- between is seen. Last it rings: a cache that sleeps holds ASLEEP exclusively, so
 -- that the shared lock cannot be had and the notification goes out at commit. Where
 -- the lock can be had, the cache is awake, drains again, and cannot fall asleep
--- before this transaction has ended.
+-- before this transaction has ended. It rings for nobody who has not renewed its
+-- registration: a cache that stands still may hold ASLEEP for long.
 --
 -- No trigger may make the application's statement fail, whatever has become of its table. A column
 -- that is missing is found in the one-row table beside it instead ("missing", which the planner
@@ -21,7 +22,7 @@
 -- database that sets it needs room for its largest statement.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('920_triggers.sql', 1);
+select twcache.start_file('920_triggers.sql', 2);
 
 create or replace function twcache.is_key(smallint) returns bool language sql immutable as 'select true';
 create or replace function twcache.is_key(int)      returns bool language sql immutable as 'select true';
@@ -95,7 +96,8 @@ begin
                 end if;
             end if;
         end if;
-        if not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
+        if not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2)
+                and pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.listening')) then
             perform pg_catalog.pg_notify('twcache', '');
         end if;
     end if;
@@ -120,7 +122,7 @@ begin
                    lateral (select messageid, action from old_rows) as r) as o
      where messageid is not null or not known
      group by messageid, known;
-    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
     return null;
@@ -148,7 +150,7 @@ begin
              where messageid is not null or not known
              group by messageid, known) as net
      where rts <> 0 or favs <> 0 or not known;
-    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
     return null;
@@ -174,7 +176,8 @@ begin
              limit 1;
             get diagnostics written = row_count;
         end if;
-        if written operator(pg_catalog.>) 0 and not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2) then
+        if written operator(pg_catalog.>) 0 and not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2)
+                and pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.listening')) then
             perform pg_catalog.pg_notify('twcache', '');
         end if;
     end if;
@@ -194,7 +197,7 @@ begin
               from (select null::boolean as messageid) as missing, lateral (select messageid from old_rows) as r) as o
      where messageid is not null or not known
      group by messageid, known;
-    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
     return null;
@@ -208,7 +211,7 @@ begin
         return null;
     end if;
     insert into twcache.change (everything) values (true);
-    if not pg_try_advisory_xact_lock_shared(1951, 2) then
+    if not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
     return null;
@@ -271,7 +274,7 @@ begin
              where messageid is not null or not known
              group by messageid, known) as net
      where rts <> 0 or favs <> 0 or not known;
-    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
     return null;
@@ -299,7 +302,7 @@ begin
     select twcache.key_of(r), case when twcache.key_of(r) is null then 0 else sign end, twcache.key_of(r) is null, tg_relid
       from (values (new_row, 1), (old_row, -1)) as v (r, sign)
      where r is not null and coalesce(jsonb_typeof(r -> 'messageid'), '') <> 'null';
-    if found and not pg_try_advisory_xact_lock_shared(1951, 2) then
+    if found and not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
     return null;
@@ -460,7 +463,7 @@ begin
     loop
         execute format('grant usage on schema twcache to %I', step.new_owner);
         execute format('grant insert on twcache.change to %I', step.new_owner);
-        execute format('grant select on twcache.lease to %I', step.new_owner);
+        execute format('grant select on twcache.lease, twcache.listening to %I', step.new_owner);
         execute format('grant execute on function twcache.is_key(smallint), twcache.is_key(int), twcache.is_key(bigint), twcache.is_key(anyelement),
                                                   twcache.as_key(smallint), twcache.as_key(int), twcache.as_key(bigint), twcache.as_key(anyelement),
                                                   twcache.is_action(anyelement), twcache.as_action(anyelement, text), twcache.key_of(jsonb), twcache.tells_actions(oid) to %I', step.new_owner);
@@ -469,5 +472,5 @@ begin
 end
 $$;
 
-select twcache.finish_file('920_triggers.sql', 1);
+select twcache.finish_file('920_triggers.sql', 2);
 commit;

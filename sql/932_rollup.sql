@@ -27,7 +27,7 @@ $$;
 -- Why the counters and the changes since do not add up to the counts; null: they do. For the statement that asks, and its snapshot.
 -- is_thorough: all that they stand on is looked at, and not only what is cheap.
 create or replace function twcache.rollup_problem(is_thorough bool) returns text
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set row_security = off set enable_seqscan = off set jit = off as $$
 declare
     r record;
 begin
@@ -61,7 +61,7 @@ $$;
 -- snapshot that it could store. For the same reason the stored snapshot says of this transaction that it is in
 -- progress, which pg_current_snapshot() does not: what it writes afterwards is a change like any other.
 create or replace function twcache.roll_up(keep_seconds int default 900, out counted bool, out changed bigint, out detail text)
-language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off set jit = off set lock_timeout = '2s' set work_mem = '64MB' as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off set jit = off set lock_timeout = '2s' set work_mem = '64MB' set plan_cache_mode = force_custom_plan as $$
 declare
     r            record;
     problem_list text[];
@@ -235,9 +235,10 @@ select coalesce(c.messageid, s.messageid) as messageid, coalesce(c.rts, 0) + coa
 create or replace view twcache.current_counts as
 select messageid, rts, favs from twcache.counters_now where born > 0 and (select twcache.require_rollup());
 
--- The same of the given messages, without those that do not exist; as cheap as reads by primary key and of what was not rolled up yet.
-create or replace function twcache.counts_of(messages bigint[]) returns table (messageid bigint, rts bigint, favs bigint)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+-- The same of the given messages, without those that do not exist. It reads them by primary key, what was not rolled up yet, and the footprint of
+-- what they stand on, however much activity there is.
+create or replace function twcache.counts_of_many(messages bigint[]) returns table (messageid bigint, rts bigint, favs bigint)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp set row_security = off set enable_seqscan = off set jit = off as $$
 begin
     perform twcache.require_rollup();
     return query
@@ -253,11 +254,11 @@ $$;
 -- The same of one message; no row where it does not exist.
 create or replace function twcache.counts_of(message bigint) returns table (rts bigint, favs bigint)
 language sql stable as $$
-    select rts, favs from twcache.counts_of(array[message])
+    select rts, favs from twcache.counts_of_many(array[message])
 $$;
 
 revoke execute on function twcache.earlier_transaction(xid8), twcache.rollup_problem(bool), twcache.roll_up(int), twcache.drop_rollup(), twcache.snapshot_without_own(),
-    twcache.require_rollup(), twcache.counts_of(bigint[]), twcache.counts_of(bigint) from public;
+    twcache.require_rollup(), twcache.counts_of_many(bigint[]), twcache.counts_of(bigint) from public;
 
 select twcache.finish_file('932_rollup.sql', 1);
 commit;

@@ -132,7 +132,7 @@ select format('%s(%s)', proname, oidvectortypes(proargtypes)), prosrc
   from pg_proc
  where pronamespace = 'twcache'::regnamespace
    and proname not in ('trim', 'problems', 'start_file', 'finish_file', 'reload',
-                       'earlier_transaction', 'rollup_problem', 'roll_up', 'drop_rollup', 'snapshot_without_own', 'require_rollup', 'counts_of');
+                       'earlier_transaction', 'rollup_problem', 'roll_up', 'drop_rollup', 'snapshot_without_own', 'require_rollup', 'counts_of', 'counts_of_many');
 
 select twcache.finish_file('935_problems.sql', 2);
 commit;

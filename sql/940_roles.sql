@@ -2,7 +2,7 @@
 -- whole cluster; whoever may not create them is told, and grants by hand.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('940_roles.sql', 3);
+select twcache.start_file('940_roles.sql', 2);
 
 do $$
 declare
@@ -43,7 +43,7 @@ begin
         'grant usage on schema twcache to twcache_sql_reader',
         'grant select on twcache.current_counts, twcache.change to twcache_sql_reader',
         'grant execute on function twcache.require_rollup(), twcache.changes_since(pg_snapshot) to twcache_sql_reader',
-        'grant execute on function twcache.counts_of(bigint), twcache.counts_of(bigint[]) to twcache_sql_reader']
+        'grant execute on function twcache.counts_of(bigint), twcache.counts_of_many(bigint[]) to twcache_sql_reader']
     loop
         if exists (select from pg_roles where rolname = substring(statement from '\w+$')) then
             begin
@@ -57,5 +57,5 @@ begin
 end
 $$;
 
-select twcache.finish_file('940_roles.sql', 3);
+select twcache.finish_file('940_roles.sql', 2);
 commit;

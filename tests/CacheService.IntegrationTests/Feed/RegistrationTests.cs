@@ -79,7 +79,7 @@ internal sealed class RegistrationTests
     public async Task Writers_AfterTheLeaseOfAStoppedCache_RecordNothing()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using (await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03"))
+        await using (await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03", "--Rollup:Interval=0"))
         {
             await database.AddMessagesAsync(1);
         }

@@ -26,11 +26,7 @@ internal sealed class MachineLag : IAsyncDisposable
     public TimeSpan Allow(TimeSpan bound) => bound + (Steps * Sorted()[^1]);
 
     /// <summary>The bound, in milliseconds, for the median of measured values.</summary>
-    public double AllowMedian(double milliseconds)
-    {
-        var sorted = Sorted();
-        return milliseconds + (Steps * sorted[sorted.Count / 2].TotalMilliseconds);
-    }
+    public double AllowMedian(double milliseconds) => milliseconds + (Steps * Sorted().Average(late => late.TotalMilliseconds));
 
     public async ValueTask DisposeAsync()
     {

@@ -13,6 +13,7 @@ internal sealed class LoadTestRunTests
 {
     private static readonly LoadTestOptions Tiny = new()
     {
+        Parts = PartNames.All,
         Round = TimeSpan.FromSeconds(0.05),
         Rounds = 1,
         Messages = 50,
@@ -24,6 +25,8 @@ internal sealed class LoadTestRunTests
         BulkRows = 500,
         Rates = [10, 200],
         LoadSizes = [2_000],
+        SeriesWorkers = 4,
+        SeriesRetweets = [5],
     };
 
     private string _folder = "";
@@ -62,10 +65,11 @@ internal sealed class LoadTestRunTests
         Assert.That(ReadPage(), Does.Contain("<svg").And.Contain("The cache equalled the view").And.Not.Contain("://"), "it needs no other file");
     }
 
-    [Test]
-    public async Task Run_WithAWrongCache_IsVoidInAllReports()
+    [TestCase(PartNames.Reads)]
+    [TestCase(PartNames.Series)]
+    public async Task Run_WithAWrongCache_IsVoidInAllReports(string part)
     {
-        var (exitCode, output) = await RunAsync(Tiny with { Parts = [PartNames.Reads], Callers = [1] }, database => database.ExecuteAsync(
+        var (exitCode, output) = await RunAsync(Tiny with { Parts = [part], Callers = [1] }, database => database.ExecuteAsync(
             // A change that the change log does not have.
             "begin; insert into tweet.activity (messageid, action) values (3, 'rt'); delete from twcache.change where xid = pg_current_xact_id(); commit", CancellationToken.None));
 

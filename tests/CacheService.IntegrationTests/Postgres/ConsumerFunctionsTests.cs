@@ -61,6 +61,38 @@ internal sealed class ConsumerFunctionsTests
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.EqualTo(1), "what a dump has brought goes as well");
     }
 
+    [Test]
+    public async Task Trim_WhileNothingMayBeVacuumed_DoesNotWalkAgainWhatIsDeleted([Values(true, false)] bool hasWritten)
+    {
+        const int Rounds = 6;
+        await using var database = await TestDatabase.CreateAsync();
+        await using var connection = await OpenAsync(database);
+        await using var open = await database.OpenAsync();
+        await connection.ExecuteAsync("select twcache.register('one', 'one', 3600)");
+        await open.ExecuteAsync(hasWritten ? "begin; insert into twcache.change (messageid) values (2)" : "begin isolation level repeatable read; select count(*) from twcache.change");
+        var blocks = new List<long>();
+        for (var round = 1; round <= Rounds; round++)
+        {
+            await connection.ExecuteAsync("insert into twcache.change (messageid) select 1 from generate_series(1, 20000)");
+            await connection.ExecuteAsync($"select twcache.renew('one', {round}, 0, pg_current_snapshot(), false, 3600)");
+            for (var left = 20_000; left > 0; left -= 5000)
+            {
+                Assert.That(await connection.QueryAsync<int>("select twcache.trim(5000)"), Is.EqualTo(5000));
+            }
+
+            await connection.QueryAsync<int>("select twcache.trim(5000)");
+            using var plan = System.Text.Json.JsonDocument.Parse(await connection.QueryAsync<string>("explain (analyze, buffers, format json) select twcache.trim(5000)"));
+            blocks.Add(plan.RootElement[0].GetProperty("Plan").GetProperty("Shared Hit Blocks").GetInt64());
+        }
+
+        await TestContext.Progress.WriteLineAsync($"blocks that an empty trim reads: {string.Join(", ", blocks)}");
+        Assert.That(blocks[^1], Is.LessThan(blocks[0] + 50), "what is deleted does not count");
+        await open.ExecuteAsync("commit");
+        await connection.ExecuteAsync($"select twcache.renew('one', {Rounds + 1}, 0, pg_current_snapshot(), false, 3600)");
+        Assert.That(await connection.QueryAsync<int>("select twcache.trim(5000)"), Is.EqualTo(hasWritten ? 1 : 0));
+        Assert.That(await connection.QueryAsync<long>("select count(*) from twcache.change"), Is.Zero);
+    }
+
     [TestCase(2_000_000_000, 3600)]
     [TestCase(-7, 1)]
     [TestCase(30, 30)]

@@ -7,6 +7,9 @@ namespace CacheService.LoadTests.Measuring;
 /// <param name="Series">One for each candidate.</param>
 internal sealed record Scenario(string Name, string Unit, string? Baseline, IReadOnlyList<Series> Series)
 {
+    /// <summary>What others have published of the same.</summary>
+    public IReadOnlyList<PublishedFigure> Published { get; init; } = [];
+
     /// <summary>Of the candidates to the baseline.</summary>
     public IReadOnlyDictionary<string, Spread> Ratios =>
         Series.Where(series => RatioToBaseline(series) is not null).ToDictionary(series => series.Candidate, series => RatioToBaseline(series)!);

@@ -11,7 +11,7 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
         """
         Examples:
           ./run.sh loadtest
-              Everything, in about thirteen minutes.
+              All parts but series, in about thirteen minutes.
           ./run.sh loadtest --quick
               Four minutes: whether it works; the figures are rough.
           ./run.sh loadtest --full
@@ -20,6 +20,8 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
               Two parts, with 64 callers only, five rounds of three seconds.
           ./run.sh loadtest --parts startup --load-sizes 10000000
               Loading 10 million messages.
+          ./run.sh loadtest --parts series
+              The benchmarks of the article series "PostgreSQL Concurrency", beside what the articles printed (four minutes; with --quick half a minute).
 
         Nothing is left running. h2load (Debian: nghttp2-client), etcd (etcd-server) and pgbench (postgresql-contrib or postgresql) are used
         where they are; a comparison that lacks its program is reported as not run.

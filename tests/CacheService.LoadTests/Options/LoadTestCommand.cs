@@ -14,6 +14,9 @@ internal sealed class LoadTestCommand : RootCommand
     private const int Failure = 1;
     private const int Interrupted = 130;
 
+    // The server takes 200 connections, and the others need theirs.
+    private const int MostWorkers = 150;
+
     private static readonly TimeSpan Notice = TimeSpan.FromMilliseconds(500);
 
     private readonly IAnsiConsole _console;
@@ -22,7 +25,7 @@ internal sealed class LoadTestCommand : RootCommand
     private readonly Option<string?> _parts = new("--parts")
     {
         HelpName = "NAME,…",
-        Description = $"Which parts, of {string.Join(", ", PartNames.All)}. Without it: all.",
+        Description = $"Which parts, of {string.Join(", ", PartNames.All)}. Without it: all but {string.Join(", ", PartNames.All.Except(PartNames.Usual))}; with --full: all.",
     };
     private readonly Option<double?> _round = NumberOption.Create("--round", 0.05, 600, $"Seconds that a candidate is measured before it is the next one's turn. [default: {Usual.Round.TotalSeconds}]");
     private readonly Option<int?> _rounds = NumberOption.Create("--rounds", 1, 100, $"How many rounds. [default: {Usual.Rounds}]");
@@ -35,13 +38,15 @@ internal sealed class LoadTestCommand : RootCommand
     private readonly Option<int?> _bulkRows = NumberOption.Create("--bulk-rows", 1, 10_000_000, $"Rows of the one large statement. [default: {Usual.BulkRows}]");
     private readonly Option<IReadOnlyList<int>?> _rates = NumberListOption.Create("--rates", 100_000, $"Transactions a second at which freshness is measured. [default: {Listed(Usual.Rates)}]");
     private readonly Option<IReadOnlyList<int>?> _loadSizes = NumberListOption.Create("--load-sizes", 100_000_000, $"Messages that are loaded at a start. [default: {Listed(Usual.LoadSizes)}]");
+    private readonly Option<int?> _seriesWorkers = NumberOption.Create("--series-workers", 1, MostWorkers, $"Workers of the articles' benchmarks, each with a connection. [default: {Usual.SeriesWorkers}]");
+    private readonly Option<IReadOnlyList<int>?> _seriesRetweets = NumberListOption.Create("--series-retweets", 100_000, $"Retweets of each of these workers. [default: {Listed(Usual.SeriesRetweets)}]");
     private readonly Option<string?> _output = new("--output") { HelpName = "FOLDER", Description = $"Where the JSON file and the page go. [default: {Usual.Output}]" };
 
     public LoadTestCommand(IAnsiConsole console)
         : base("Measures the cache against direct SQL: reads, writes, freshness, start and size.")
     {
         _console = console;
-        foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _loadSizes, _output])
+        foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _loadSizes, _seriesWorkers, _seriesRetweets, _output])
         {
             Add(option);
         }
@@ -88,6 +93,8 @@ internal sealed class LoadTestCommand : RootCommand
             BulkRows = arguments.GetValue(_bulkRows) ?? preset.BulkRows,
             Rates = arguments.GetValue(_rates) ?? preset.Rates,
             LoadSizes = arguments.GetValue(_loadSizes) ?? preset.LoadSizes,
+            SeriesWorkers = arguments.GetValue(_seriesWorkers) ?? preset.SeriesWorkers,
+            SeriesRetweets = arguments.GetValue(_seriesRetweets) ?? preset.SeriesRetweets,
             Output = arguments.GetValue(_output) ?? preset.Output,
         };
     }

@@ -15,11 +15,13 @@ internal sealed record LoadTestOptions
         Callers = [1, 64],
         Writers = [8, 32],
         LoadSizes = [100_000],
+        SeriesRetweets = [10],
     };
 
     /// <summary>Everything, in longer rounds.</summary>
     public static LoadTestOptions Full { get; } = new()
     {
+        Parts = PartNames.All,
         Round = TimeSpan.FromSeconds(3),
         Rounds = 5,
         ManyRowsMessages = 1_000,
@@ -27,7 +29,7 @@ internal sealed record LoadTestOptions
         LoadSizes = [100_000, 1_000_000, 10_000_000],
     };
 
-    public IReadOnlyList<string> Parts { get; init; } = PartNames.All;
+    public IReadOnlyList<string> Parts { get; init; } = PartNames.Usual;
 
     /// <summary>How long a candidate is measured before it is the next one's turn. pgbench counts in whole seconds, and gets at least one.</summary>
     public TimeSpan Round { get; init; } = TimeSpan.FromSeconds(1);
@@ -54,6 +56,12 @@ internal sealed record LoadTestOptions
     public IReadOnlyList<int> Rates { get; init; } = [10, 1_000, 5_000];
 
     public IReadOnlyList<int> LoadSizes { get; init; } = [100_000, 1_000_000];
+
+    /// <summary>Workers at once in the articles' benchmarks.</summary>
+    public int SeriesWorkers { get; init; } = 100;
+
+    /// <summary>Retweets of each worker there.</summary>
+    public IReadOnlyList<int> SeriesRetweets { get; init; } = [10, 50, 100];
 
     public string Output { get; init; } = "artifacts/loadtest";
 

@@ -9,5 +9,10 @@ internal static class PartNames
     public const string Freshness = "freshness";
     public const string Startup = "startup";
 
-    public static IReadOnlyList<string> All { get; } = [Reads, Rpc, Writes, Freshness, Startup];
+    public const string Series = "series";
+
+    /// <summary>What is measured where nobody says what.</summary>
+    public static IReadOnlyList<string> Usual { get; } = [Reads, Rpc, Writes, Freshness, Startup];
+
+    public static IReadOnlyList<string> All { get; } = [.. Usual, Series];
 }

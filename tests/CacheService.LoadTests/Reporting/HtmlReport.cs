@@ -74,7 +74,8 @@ internal static class HtmlReport
         AppendLines(html, "wrong", part.WrongAnswers);
         foreach (var scenario in part.Scenarios)
         {
-            html.Append(BarChart.Of(scenario)).Append("\n<details><summary>Figures</summary><div class=\"wide\">");
+            // What others have published is in the table only.
+            html.Append(BarChart.Of(scenario)).Append(CultureInfo.InvariantCulture, $"\n<details{(scenario.Published.Count > 0 ? " open" : "")}><summary>Figures</summary><div class=\"wide\">");
             AppendTable(html, scenario);
             html.Append("</div></details>\n");
         }
@@ -83,7 +84,7 @@ internal static class HtmlReport
     private static void AppendTable(StringBuilder html, Scenario scenario)
     {
         string[] details = [.. scenario.Series.SelectMany(series => series.Details.Keys).Distinct()];
-        AppendRow(html, "th", ["", scenario.Unit, "min", "max", scenario.Baseline is null ? "" : $"times {scenario.Baseline}", .. details], "<table>");
+        AppendRow(html, "th", ["", scenario.Unit, "min", "max", scenario.Baseline is null ? "" : $"times {scenario.Baseline}", .. scenario.Published.Count == 0 ? Array.Empty<string>() : ["printed"], .. details], "<table>");
         foreach (var series in scenario.Series)
         {
             var ratio = scenario.RatioToBaseline(series) is { } known ? $"{Figures.Short(known.Median)} ({Figures.Short(known.Min)} to {Figures.Short(known.Max)})" : "";
@@ -91,6 +92,7 @@ internal static class HtmlReport
                 html, "td",
                 [
                     series.Candidate, Figures.Short(series.Spread.Median), Figures.Short(series.Spread.Min), Figures.Short(series.Spread.Max), ratio,
+                    .. scenario.Published.Count == 0 ? Array.Empty<string>() : [Figures.Published(scenario, series)],
                     .. details.Select(detail => series.Details.TryGetValue(detail, out var value) ? Figures.Short(value) : ""),
                 ]);
         }

@@ -82,7 +82,7 @@ internal sealed class TerminalReport(IAnsiConsole console)
     private void Print(Scenario scenario)
     {
         string[] details = [.. scenario.Series.SelectMany(series => series.Details.Keys).Distinct()];
-        var table = NewTable([$"{scenario.Name}", scenario.Unit, "min", "max", .. scenario.Baseline is null ? Array.Empty<string>() : [$"times {scenario.Baseline}"], .. details]);
+        var table = NewTable([$"{scenario.Name}", scenario.Unit, "min", "max", .. scenario.Baseline is null ? Array.Empty<string>() : [$"times {scenario.Baseline}"], .. scenario.Published.Count == 0 ? Array.Empty<string>() : ["printed"], .. details]);
         foreach (var column in table.Columns.Skip(1))
         {
             column.RightAligned();
@@ -94,6 +94,11 @@ internal sealed class TerminalReport(IAnsiConsole console)
             if (scenario.Baseline is not null)
             {
                 cells.Add(scenario.RatioToBaseline(series) is { } ratio ? $"{Figures.Short(ratio.Median)} ({Figures.Short(ratio.Min)} to {Figures.Short(ratio.Max)})" : "");
+            }
+
+            if (scenario.Published.Count > 0)
+            {
+                cells.Add(Figures.Published(scenario, series));
             }
 
             cells.AddRange(details.Select(detail => series.Details.TryGetValue(detail, out var value) ? Figures.Short(value) : ""));

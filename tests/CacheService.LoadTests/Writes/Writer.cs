@@ -8,8 +8,8 @@ namespace CacheService.LoadTests.Writes;
 /// <param name="DatabaseName">Of its database.</param>
 /// <param name="SetUpSql">Makes its database from one that has the product's triggers; null: it needs nothing more.</param>
 /// <param name="OneSql">Counts one retweet of the message <c>:id</c>.</param>
-/// <param name="BulkSql">Counts as many retweets as <c>{0}</c> says in one statement, in turns of all messages, of which there are <c>{1}</c>.</param>
-internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql, string OneSql, string BulkSql)
+/// <param name="BulkSql">Null, or: counts as many retweets as <c>{0}</c> says in one statement, in turns of all messages, of which there are <c>{1}</c>.</param>
+internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql, string OneSql, string? BulkSql)
 {
     public const string NoTrigger = "no trigger";
     public const string Notify = "row trigger, JSON in NOTIFY";
@@ -33,6 +33,8 @@ internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql
         new(CacheRunning, "load_writes_cache", SetUpSql: null, InsertOne, InsertMany),
         new(NoCache, "load_writes_no_cache", SetUpSql: null, InsertOne, InsertMany),
     ];
+
+    public static Writer Find(string name) => All.Single(writer => writer.Name == name);
 
     public async Task<LoadDatabase> CreateDatabaseAsync(LoadTestServer server, LoadDatabase template, CancellationToken cancellationToken)
     {

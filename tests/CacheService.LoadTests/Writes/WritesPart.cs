@@ -28,10 +28,10 @@ internal sealed class WritesPart : ILoadPart
             + "before each scenario; no checkpoint falls into a round. pgbench connects anew for each round, and its first second is left out: new sessions read catalogs and compile "
             + "triggers, which a pool's sessions have long done. CPU: 1.00 is one processor all the time; the client's is pgbench's and, with NOTIFY, the listener's.");
         context.Progress.Show("making a database for each candidate");
-        await using var databases = await WritersDatabases.CreateAsync(context, cancellationToken);
-        await LetLeasePassAsync(databases[Find(Writer.NoCache)], context, cancellationToken);
-        await using var listener = await NotificationListener.StartAsync(databases[Find(Writer.Notify)], cancellationToken);
-        await using var service = await MeasuredService.StartAsync(databases[Find(Writer.CacheRunning)], [], cancellationToken);
+        await using var databases = await WritersDatabases.CreateAsync(context, Writer.All, cancellationToken);
+        await LetLeasePassAsync(databases[Writer.Find(Writer.NoCache)], context, cancellationToken);
+        await using var listener = await NotificationListener.StartAsync(databases[Writer.Find(Writer.Notify)], cancellationToken);
+        await using var service = await MeasuredService.StartAsync(databases[Writer.Find(Writer.CacheRunning)], [], cancellationToken);
 
         if (context.Programs.Pgbench is { } program)
         {
@@ -54,10 +54,8 @@ internal sealed class WritesPart : ILoadPart
         }
 
         context.Progress.Show("comparing the cache with the view");
-        await context.Comparison.CompareAsync("after the writes", databases[Find(Writer.CacheRunning)], service.Client, result, cancellationToken);
+        await context.Comparison.CompareAsync("after the writes", databases[Writer.Find(Writer.CacheRunning)], service.Client, result, cancellationToken);
     }
-
-    private static Writer Find(string name) => Writer.All.Single(writer => writer.Name == name);
 
     private static async Task RunSmallAsync(
         Pgbench pgbench, WritersDatabases databases, MeasuredService service, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
@@ -95,7 +93,7 @@ internal sealed class WritesPart : ILoadPart
     private static async Task<RoundResult> InsertManyAsync(Writer writer, LoadDatabase database, LoadTestOptions options, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
-        await database.ExecuteAsync(string.Format(CultureInfo.InvariantCulture, writer.BulkSql, options.BulkRows, options.Messages), cancellationToken);
+        await database.ExecuteAsync(string.Format(CultureInfo.InvariantCulture, writer.BulkSql!, options.BulkRows, options.Messages), cancellationToken);
         return new RoundResult(options.BulkRows / Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
