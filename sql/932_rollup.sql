@@ -61,7 +61,7 @@ $$;
 -- snapshot that it could store. For the same reason the stored snapshot says of this transaction that it is in
 -- progress, which pg_current_snapshot() does not: what it writes afterwards is a change like any other.
 create or replace function twcache.roll_up(keep_seconds int default 900, out counted bool, out changed bigint, out detail text)
-language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off set jit = off set lock_timeout = '2s' set work_mem = '64MB' set plan_cache_mode = force_custom_plan as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off set jit = off set lock_timeout = '2s' set work_mem = '64MB' set plan_cache_mode = force_custom_plan set enable_nestloop = on as $$
 declare
     r            record;
     problem_list text[];
@@ -140,6 +140,8 @@ begin
         if detail is null then
             -- Before the snapshot of the count: to that one, a table that is truncated in between would be empty.
             lock table tweet.message, tweet.activity in access share mode;
+            -- All of the counters against all of the messages: what the planner takes for few at the first time may be millions.
+            perform set_config('enable_nestloop', 'off', true);
             started := clock_timestamp();
             with fresh as materialized (
                 select coalesce(m.messageid, a.messageid) as messageid, coalesce(a.rts, 0) as rts, coalesce(a.favs, 0) as favs, coalesce(m.born, 0) as born
@@ -160,6 +162,7 @@ begin
                 insert into twcache.counters (messageid, rts, favs, born)
                 select messageid, rts, favs, born from fresh f
                  where (rts, favs, born) <> (0, 0, 0) and not exists (select from twcache.counters c where c.messageid = f.messageid)
+                 order by messageid
                 returning 1
             ), stamp as (
                 update twcache.rollup set snapshot = twcache.snapshot_without_own(), counted = true, rolled_at = started, wait_below = null
