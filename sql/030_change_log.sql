@@ -38,7 +38,7 @@ begin
 
     -- Names the log's generation. Missing or different: changes may be missing too,
     -- and every cache loads afresh. To make all caches load afresh by hand:
-    --   update twcache.change_identity set id = gen_random_uuid();
+    --   select twcache.reload();
     if to_regclass('twcache.change_identity') is null then
         create unlogged table twcache.change_identity (
             singleton bool primary key default true check (singleton),

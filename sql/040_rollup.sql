@@ -42,6 +42,7 @@ begin
             tables     oid[]       not null,       -- of it
             functions  oid[]       not null,
             footprint  bigint[]    not null,
+            files      oid[]       not null,       -- of the counters and of this table
             wait_below xid8,                       -- before it counts, transactions below this one must have ended; null: that is not known yet
             keep_until timestamptz not null        -- unless it is rolled up again, the log is not kept for it any longer
         );

@@ -10,19 +10,21 @@ select twcache.start_file('905_baseline.sql', 1);
 -- Transaction ids and oids only grow, so that of the same number of catalog rows no other has the same sum.
 create or replace function twcache.footprint(tables oid[], functions oid[], with_readings bool) returns bigint[]
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+    room constant numeric := 4611686018427387904;  -- the sums may be larger than a bigint
 begin
     return array[
-        coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_trigger where tgrelid = any (tables)), 0)::bigint,
-        coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_proc where oid = any (functions)), 0)::bigint,
-        case when with_readings then
+        coalesce((select mod(sum((oid::bigint << 20) + xmin::text::bigint), room) from pg_trigger where tgrelid = any (tables)), 0)::bigint,
+        coalesce((select mod(sum((oid::bigint << 20) + xmin::text::bigint), room) from pg_proc where oid = any (functions)), 0)::bigint,
+        case when with_readings then mod(
             coalesce((select sum((attrelid::bigint << 20) + (attnum << 10) + atttypid::bigint + xmin::text::bigint) from pg_attribute
                        where attrelid = any (tables) and attname in ('messageid', 'action') and not attisdropped), 0)
             + coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_enum
                          where enumtypid = (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action' and not attisdropped)), 0)
             + coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_rewrite where ev_class = to_regclass('tweet.message_with_counters')::oid), 0)
-            + coalesce((select sum((srsubid::bigint << 20) + xmin::text::bigint) from pg_subscription_rel where srrelid = any (tables)), 0)
+            + coalesce((select sum((srsubid::bigint << 20) + xmin::text::bigint) from pg_subscription_rel where srrelid = any (tables)), 0), room)
         else 0 end::bigint,
-        coalesce((select sum((inhrelid::bigint << 20) + xmin::text::bigint) from pg_inherits where inhparent = any (tables)), 0)::bigint,
+        coalesce((select mod(sum((inhrelid::bigint << 20) + xmin::text::bigint), room) from pg_inherits where inhparent = any (tables)), 0)::bigint,
         coalesce((select sum(pg_relation_filenode(id)::bigint) from unnest(tables || to_regclass('twcache.change')::oid) as file (id)), 0)::bigint,
         coalesce(to_regclass('tweet.message')::oid::bigint, 0), coalesce(to_regclass('tweet.activity')::oid::bigint, 0),
         coalesce((select oid::bigint + (relhasrules::int::bigint << 40) + (relhastriggers::int::bigint << 41) from pg_class where oid = to_regclass('twcache.change')::oid), 0)];

@@ -8,7 +8,7 @@ select twcache.start_file('910_functions.sql', 2);
 -- before may go on. The clock that decides is read after the lease is set: a
 -- writer that found the old lease lapsed read the clock before that. A lapse that
 -- is known before is counted before, since the lease stays set where this is
--- rolled back.
+-- rolled back. Lapses have the numbers of their microseconds, so that none comes again after a restore of a dump, which sets the sequence back.
 -- A lease that lies farther ahead than any that this function sets comes of a clock that was wrong,
 -- and is brought back, because writers would record for nobody until then. Who relies on
 -- the lease as it was is told by a lapse, which is counted before the lease is set.
@@ -31,12 +31,12 @@ begin
     now_at := extract(epoch from clock_timestamp());
     lapsed := now_at >= old_lease - 1 or old_lease > now_at + 2 * longest;
     if lapsed then
-        perform setval('twcache.lapse', last_value + 1) from twcache.lapse;
+        perform setval('twcache.lapse', greatest(last_value + 1, (1e6 * extract(epoch from clock_timestamp()))::bigint)) from twcache.lapse;
         old_lease := 0;
     end if;
     perform setval('twcache.lease', greatest(old_lease, ceil(extract(epoch from clock_timestamp()))::bigint + seconds));
     if not lapsed and extract(epoch from clock_timestamp()) >= old_lease then
-        perform setval('twcache.lapse', last_value + 1) from twcache.lapse;
+        perform setval('twcache.lapse', greatest(last_value + 1, (1e6 * extract(epoch from clock_timestamp()))::bigint)) from twcache.lapse;
     end if;
     insert into twcache.change_identity default values on conflict (singleton) do nothing;
 end

@@ -24,6 +24,32 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
      limit 1
 $$;
 
+-- The files of the counters and of the rollup's row: other ones are empty to older snapshots.
+create or replace function twcache.rollup_files() returns oid[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select array[pg_relation_filenode('twcache.counters'), pg_relation_filenode('twcache.rollup')]
+$$;
+
+-- What keeps the tables of the rollup from being what it needs, in words; null: nothing.
+create or replace function twcache.rollup_obstacle() returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select string_agg(format('%s %s', oid::regclass, case when relpersistence <> 'p' then 'does not survive a crash: alter table ' || oid::regclass || ' set logged'
+                                                          else 'has row security, which hides rows: alter table ' || oid::regclass || ' disable row level security' end), '; ')
+      from pg_class
+     where oid in ('twcache.change'::regclass, 'twcache.counters'::regclass, 'twcache.rollup'::regclass) and (relpersistence <> 'p' or relrowsecurity)
+$$;
+
+-- Whoever else writes to the counters, such as a restore of data, has the next rollup count afresh.
+create or replace function twcache.counters_changed() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
+begin
+    delete from twcache.rollup where written_by <> pg_current_xact_id();
+    return null;
+end
+$$;
+create or replace trigger twcache_counters_changed after insert or update or delete or truncate on twcache.counters for each statement execute function twcache.counters_changed();
+alter table twcache.counters enable always trigger twcache_counters_changed;
+
 -- Why the counters and the changes since do not add up to the counts; null: they do. For the statement that asks, and its snapshot.
 -- is_thorough: all that they stand on is looked at, and not only what is cheap.
 create or replace function twcache.rollup_problem(is_thorough bool) returns text
@@ -36,17 +62,23 @@ begin
         return 'nothing was rolled up yet';
     elsif r.written_by::xid <> r.row_xid then
         return 'a restore has brought the rollup here';
-    elsif r.lapse <> (select last_value from twcache.lapse) or extract(epoch from clock_timestamp()) >= (select last_value from twcache.lease) then
+    end if;
+    -- The lease first: who finds it over and extends it counts the lapse before.
+    if extract(epoch from clock_timestamp()) >= (select last_value - 1 from twcache.lease) then
+        return 'changes went unrecorded since the last rollup';
+    elsif r.lapse <> (select last_value from twcache.lapse) then
         return 'changes went unrecorded since the last rollup';
     elsif pg_snapshot_xmax(r.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) then
         return 'the server was put back to a state before the last rollup';
     elsif twcache.footprint(r.tables, r.functions, false) <> r.footprint[:2] || 0::bigint || r.footprint[4:]
+          or r.files <> twcache.rollup_files()
+          or exists (select from pg_subscription_rel where srrelid = any (r.tables))
           or is_thorough and r.baseline <> (select b::text from twcache.baseline b) then
         return 'the tables, their triggers, the database or the server are others than at the last rollup';
     elsif exists (select from twcache.changes_since(r.snapshot) where everything or relid <> all (r.tables) or age(xid::xid) < age(row_xid)) then
         return 'a table was truncated, restored, or came and went since the last rollup';
     end if;
-    return null;
+    return twcache.rollup_obstacle();
 end
 $$;
 
@@ -67,6 +99,7 @@ declare
     problem_list text[];
     b            twcache.baseline;
     lapse_now    bigint := (select last_value from twcache.lapse);
+    keep_for     int := least(greatest(coalesce(keep_seconds, 1), 1), 3600);
     started      timestamptz;
     most         bigint;
 begin
@@ -80,11 +113,12 @@ begin
     end if;
     perform from twcache.mutex where name = 'rollup' for update skip locked;
     if not found then
+        insert into twcache.mutex (name) values ('rollup') on conflict do nothing;
         detail := 'another session is rolling up';
         return;
     end if;
 
-    problem_list := twcache.problems();
+    problem_list := array_remove(twcache.problems() || twcache.rollup_obstacle(), null);
     if cardinality(problem_list) > 0 then
         delete from twcache.rollup;
         detail := array_to_string(problem_list, '; ');
@@ -94,8 +128,8 @@ begin
     select * into b from twcache.baseline;
     -- From here on nobody else changes or deletes the row.
     update twcache.rollup
-       set written_by = pg_current_xact_id(), keep_until = clock_timestamp() + make_interval(secs => keep_seconds)
-     where written_by::xid = xmin and baseline = b::text and pg_snapshot_xmax(snapshot) <= pg_snapshot_xmax(pg_current_snapshot())
+       set written_by = pg_current_xact_id(), keep_until = clock_timestamp() + make_interval(secs => keep_for)
+     where written_by::xid = xmin and baseline = b::text and files = twcache.rollup_files() and pg_snapshot_xmax(snapshot) <= pg_snapshot_xmax(pg_current_snapshot())
        and lapse = lapse_now and extract(epoch from clock_timestamp()) < (select last_value from twcache.lease)
     returning * into r;
 
@@ -137,7 +171,10 @@ begin
             update twcache.rollup set wait_below = r.wait_below;
         end if;
         detail := twcache.earlier_transaction(r.wait_below);
-        if detail is null then
+        if detail is not null then
+            -- The count is still to come: the log need not be kept from before.
+            update twcache.rollup set snapshot = pg_current_snapshot();
+        else
             -- Before the snapshot of the count: to that one, a table that is truncated in between would be empty.
             lock table tweet.message, tweet.activity in access share mode;
             -- All of the counters against all of the messages: what the planner takes for few at the first time may be millions.
@@ -171,12 +208,23 @@ begin
             if most > 1 then
                 raise exception 'tweet.message has a messageid more than once: the counts of such messages are not kept' using errcode = 'unique_violation';
             end if;
+            -- A partition that came before the count, and has not gone: the count has locked what it read.
+            if r.baseline <> (select now::text from twcache.baseline now) then
+                raise exception 'tables were changed while twcache.roll_up() counted: call it again' using errcode = 'serialization_failure';
+            end if;
             counted := true;
         end if;
     end if;
 
-    -- Last, because renewals wait for its lock. As long as the lease reaches, whoever is in the snapshot has recorded what it did.
-    perform twcache.extend_lease(keep_seconds);
+    -- The sequences keep what this sets, and the lock, for which renewals would wait until this transaction ends, goes with the block. As long
+    -- as the lease reaches, whoever is in the snapshot has recorded what it did.
+    begin
+        perform twcache.extend_lease(keep_for);
+        raise exception 'the lease is extended' using errcode = 'TC001';
+    exception
+        when sqlstate 'TC001' then
+            null;
+    end;
     if counted and lapse_now <> (select last_value from twcache.lapse) then
         raise exception 'the lease ran out while twcache.roll_up() was at work: call it again, with more keep_seconds' using errcode = 'query_canceled';
     end if;
@@ -184,9 +232,13 @@ begin
         -- Whoever began before may record changes otherwise than from now on, or not at all, and plans of before must be made anew.
         execute format('grant select on twcache.change to %I', current_user);
         delete from twcache.rollup;
-        insert into twcache.rollup (snapshot, counted, written_by, rolled_at, lapse, baseline, tables, functions, footprint, keep_until)
-        select pg_current_snapshot(), false, pg_current_xact_id(), clock_timestamp(), last_value, b::text, b.tables, b.functions, b.footprint, clock_timestamp() + make_interval(secs => keep_seconds)
+        insert into twcache.rollup (snapshot, counted, written_by, rolled_at, lapse, baseline, tables, functions, footprint, files, keep_until)
+        select pg_current_snapshot(), false, pg_current_xact_id(), clock_timestamp(), last_value, b::text, b.tables, b.functions, b.footprint, twcache.rollup_files(),
+               clock_timestamp() + make_interval(secs => keep_for)
           from twcache.lapse;
+    end if;
+    if exists (select from twcache.rollup where written_by::xid <> xmin) then
+        raise exception 'twcache.roll_up() cannot be called within a savepoint or an exception block' using errcode = 'invalid_transaction_state';
     end if;
     if not counted then
         detail := coalesce(detail, 'the next call counts all activity');
@@ -260,7 +312,7 @@ language sql stable as $$
     select rts, favs from twcache.counts_of_many(array[message])
 $$;
 
-revoke execute on function twcache.earlier_transaction(xid8), twcache.rollup_problem(bool), twcache.roll_up(int), twcache.drop_rollup(), twcache.snapshot_without_own(),
+revoke execute on function twcache.rollup_files(), twcache.rollup_obstacle(), twcache.counters_changed(), twcache.earlier_transaction(xid8), twcache.rollup_problem(bool), twcache.roll_up(int), twcache.drop_rollup(), twcache.snapshot_without_own(),
     twcache.require_rollup(), twcache.counts_of_many(bigint[]), twcache.counts_of(bigint) from public;
 
 select twcache.finish_file('932_rollup.sql', 1);

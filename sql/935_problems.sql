@@ -106,6 +106,13 @@ begin
         select format('function twcache.%s is not the one that sql/910_functions.sql and sql/920_triggers.sql make: run them and sql/935_problems.sql again', name)
           from function
          where not is_ours
+    ), powerless (words) as (
+        -- Roles: what a dump without privileges, or another owner, leaves behind. Whoever writes would fail.
+        select format('role %I, which owns trigger functions of schema twcache, lacks rights there: run sql/920_triggers.sql again, as the owner of the schema', o.rolname)
+          from (select distinct p.proowner from function f join pg_proc p on p.oid = f.oid where p.prorettype = 'trigger'::regtype) as p
+          join pg_roles o on o.oid = p.proowner
+         where not has_schema_privilege(o.oid, 'twcache', 'usage') or not has_table_privilege(o.oid, to_regclass('twcache.change')::oid, 'insert')
+            or not has_sequence_privilege(o.oid, to_regclass('twcache.lease')::oid, 'select')
     ), missing_plumbing (words) as (
         select format('%s is missing: run sql/030_change_log.sql', n.name)
           from unnest('{twcache.change,twcache.change_identity,twcache.consumer,twcache.lease,twcache.lapse,twcache.mutex}'::text[]) as n (name)
@@ -119,7 +126,7 @@ begin
       from (select words from missing_table union all select words from wrong_kind union all select words from detaching union all select words from subscribed
              union all select words from wrong_column union all select words from missing_label union all select words from wrong_trigger union all select words from strange_trigger
              union all select words from hidden union all select words from wrong_view union all select words from wrong_function union all select words from missing_plumbing
-             union all select words from meddled) as all_words;
+             union all select words from meddled union all select words from powerless) as all_words;
     return coalesce(found_ones, '{}');
 end
 $$;
@@ -132,7 +139,7 @@ select format('%s(%s)', proname, oidvectortypes(proargtypes)), prosrc
   from pg_proc
  where pronamespace = 'twcache'::regnamespace
    and proname not in ('trim', 'problems', 'start_file', 'finish_file', 'reload',
-                       'earlier_transaction', 'rollup_problem', 'roll_up', 'drop_rollup', 'snapshot_without_own', 'require_rollup', 'counts_of', 'counts_of_many');
+                       'earlier_transaction', 'rollup_files', 'rollup_obstacle', 'rollup_problem', 'roll_up', 'drop_rollup', 'counters_changed', 'snapshot_without_own', 'require_rollup', 'counts_of', 'counts_of_many');
 
 select twcache.finish_file('935_problems.sql', 2);
 commit;

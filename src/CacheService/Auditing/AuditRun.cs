@@ -50,6 +50,12 @@ internal sealed partial class AuditRun(
                 range = new RangeComparison(e.Last, 0, [], 0, size.Timeout);
             }
 
+            if (differences == 0 && range.Differences.Count > 0)
+            {
+                // What was written back may be as wrong as the counts were.
+                await RetryAsync(() => connections.RunAsync(DropRollupAsync, cancellationToken), cancellationToken);
+            }
+
             messages += range.Messages;
             differences += range.Differences.Count;
             repaired += range.Repaired;
@@ -71,12 +77,6 @@ internal sealed partial class AuditRun(
         if (uncompared > 0)
         {
             LogUncompared(logger, uncompared, options.Value.MaxMessageTime, string.Join(", ", firstUncompared.Take(LoggedKeys)), Remedy(isIndexed));
-        }
-
-        if (differences > 0)
-        {
-            // What was written back may be as wrong as the counts were.
-            await RetryAsync(() => connections.RunAsync(DropRollupAsync, cancellationToken), cancellationToken);
         }
 
         return new AuditResult

@@ -18,6 +18,9 @@ internal sealed class Synchronizer(
     /// <summary>Whether the changes that another cache relies on are all that there are.</summary>
     private bool _trustsOthers = true;
 
+    /// <summary>Whether what was written back may be wrong, and is to be dropped before anything is loaded.</summary>
+    private bool _distrustsRollup;
+
     /// <summary>Whether the store continues from the current registration; false: it must be loaded first.</summary>
     private bool _isLoaded;
 
@@ -44,7 +47,7 @@ internal sealed class Synchronizer(
         Invalidate(reason.RegisterAfresh);
         if (reason.DistrustsRollup)
         {
-            await loader.DropRollupAsync(cancellationToken);
+            await DropRollupAsync(cancellationToken);
         }
     }
 
@@ -98,6 +101,11 @@ internal sealed class Synchronizer(
     /// <returns>False: something has changed that must be looked at first.</returns>
     private async Task<bool> LoadAsync(Registration registration, CancellationToken cancellationToken)
     {
+        if (_distrustsRollup)
+        {
+            await DropRollupAsync(cancellationToken);
+        }
+
         var whyCount = await loader.WhyCountAsync(cancellationToken);
         if (whyCount is not null && !registration.IsEverythingRecorded)
         {
@@ -152,13 +160,20 @@ internal sealed class Synchronizer(
     private async Task GiveUpRegistrationAsync(CancellationToken cancellationToken)
     {
         var registration = _registration;
-        (_registration, _isLoaded, _trustsOthers) = (null, false, false);
+        (_registration, _isLoaded, _trustsOthers, _distrustsRollup) = (null, false, false, true);
         if (registration is not null)
         {
             // No cache that starts meanwhile may rely on what was recorded for this one.
             await registration.HaltAsync(cancellationToken);
-            await loader.DropRollupAsync(cancellationToken);
+            await DropRollupAsync(cancellationToken);
         }
+    }
+
+    private async Task DropRollupAsync(CancellationToken cancellationToken)
+    {
+        _distrustsRollup = true;
+        await loader.DropRollupAsync(cancellationToken);
+        _distrustsRollup = false;
     }
 
     private void WaitFor(string what)

@@ -17,6 +17,7 @@ internal sealed partial class RollupKeeper(
     private const int ManyPending = 100_000;
 
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestLookInterval = TimeSpan.FromMilliseconds(100);
 
     // The age at the server's own clock, because it is no other clock's to tell.
     private static readonly string StateSql =
@@ -37,7 +38,7 @@ internal sealed partial class RollupKeeper(
             return;
         }
 
-        using var timer = new PeriodicTimer(LookInterval < _options.Interval ? LookInterval : _options.Interval, time);
+        using var timer = new PeriodicTimer(_options.Interval < ShortestLookInterval ? ShortestLookInterval : _options.Interval < LookInterval ? _options.Interval : LookInterval, time);
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
@@ -53,6 +54,9 @@ internal sealed partial class RollupKeeper(
             // The service stops.
         }
     }
+
+    /// <summary>Not shorter than it takes until the next rollup may come.</summary>
+    private TimeSpan KeepFor => _options.KeepFor > 3 * _options.Interval ? _options.KeepFor : 3 * _options.Interval;
 
     private async Task LookAsync(CancellationToken cancellationToken)
     {
@@ -80,9 +84,10 @@ internal sealed partial class RollupKeeper(
             return true;
         }
 
-        var age = TimeSpan.FromSeconds(Math.Max(0, reader.GetDouble(1)));
-        status.Note(time.GetTimestamp() - (long)(age.TotalSeconds * time.TimestampFrequency), _detail);
-        return age >= (feed.IsRinger ? _options.Interval : 2 * _options.Interval) || (feed.IsRinger && reader.GetInt64(2) >= ManyPending);
+        var age = TimeSpan.FromSeconds(reader.GetDouble(1));
+        status.Note(time.GetTimestamp() - (long)(Math.Max(0, age.TotalSeconds) * time.TimestampFrequency), _detail);
+        // Where the server's clock was set back it is not known.
+        return age < TimeSpan.Zero || age >= (feed.IsRinger ? _options.Interval : 2 * _options.Interval) || (feed.IsRinger && reader.GetInt64(2) >= ManyPending);
     }
 
     private async Task RollUpAsync(CancellationToken cancellationToken)
@@ -96,7 +101,7 @@ internal sealed partial class RollupKeeper(
                 await using var patience = new NpgsqlCommand($"set local statement_timeout = '{timeout.TotalMilliseconds:F0}'", connection);
                 await patience.ExecuteNonQueryAsync(cancellationToken);
                 await using var rollUp = new NpgsqlCommand("select counted, changed, coalesce(detail, '') from twcache.roll_up($1)", connection) { CommandTimeout = (int)timeout.TotalSeconds };
-                rollUp.Parameters.Add(new NpgsqlParameter<int> { TypedValue = (int)_options.KeepFor.TotalSeconds });
+                rollUp.Parameters.Add(new NpgsqlParameter<int> { TypedValue = (int)KeepFor.TotalSeconds });
                 await using var reader = await rollUp.ExecuteReaderAsync(cancellationToken);
                 await reader.ReadAsync(cancellationToken);
                 return (reader.GetBoolean(0), reader.GetInt64(1), reader.GetString(2));

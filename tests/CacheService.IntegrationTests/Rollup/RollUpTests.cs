@@ -159,6 +159,125 @@ internal sealed class RollUpTests
         Assert.That(await database.QueryAsync<long>(RollupDatabase.DifferencesSql), Is.Zero);
     }
 
+    [TestCase("update twcache.counters set rts = 100", "nothing was rolled up yet", TestName = "Counters_WrittenByHand_AreNotKnown")]
+    [TestCase("truncate twcache.counters", "nothing was rolled up yet", TestName = "Counters_Truncated_AreNotKnown")]
+    [TestCase("alter table twcache.change enable row level security", "hides rows", TestName = "Log_WithRowSecurity_MakesCountsUnknown")]
+    [TestCase("alter table twcache.counters enable row level security", "hides rows", TestName = "Counters_WithRowSecurity_AreNotKnown")]
+    [TestCase("alter table twcache.rollup set unlogged", "a restore has brought", TestName = "Rollup_Unlogged_MakesCountsUnknown")]
+    [TestCase("alter table twcache.change set unlogged", "others than at the last rollup", TestName = "Log_Unlogged_MakesCountsUnknown")]
+    [TestCase("vacuum full twcache.counters", "others than at the last rollup", TestName = "Counters_Rewritten_AreNotKnown")]
+    public async Task Counts_AfterItsOwnTablesWereChanged_AreAnError(string sql, string reason)
+    {
+        await using var database = await RollupDatabase.CreateAsync();
+        await using var connection = await database.OpenAsync();
+        await using var older = await database.OpenAsync();
+        await older.ExecuteAsync("begin isolation level repeatable read; select 1");
+        await connection.ExecuteAsync(sql);
+        var error = await Assert.ThrowsAsync<PostgresException>(() => connection.QueryAsync<long>(RollupDatabase.DifferencesSql));
+        Assert.That(error!.MessageText, Does.StartWith("the current counts are not known: ").And.Contains(reason));
+        try
+        {
+            Assert.That(await older.QueryAsync<long>(RollupDatabase.DifferencesSql), Is.Zero, "an older snapshot");
+        }
+        catch (PostgresException e)
+        {
+            Assert.That(e.MessageText, Does.StartWith("the current counts are not known: "));
+        }
+
+        await older.ExecuteAsync("rollback");
+        await connection.ExecuteAsync("alter table twcache.change set logged; alter table twcache.rollup set logged; alter table twcache.change disable row level security; alter table twcache.counters disable row level security");
+        await database.RollUpAsync();
+        Assert.That(await database.QueryAsync<long>(RollupDatabase.DifferencesSql), Is.Zero);
+    }
+
+    [Test]
+    public async Task Rollup_AfterARestoreSetLeaseAndLapseBack_IsNotTrusted()
+    {
+        await using var database = await RollupDatabase.CreateAsync();
+        var (lease, lapse) = (await database.QueryAsync<long>("select last_value from twcache.lease"), await database.QueryAsync<long>("select last_value from twcache.lapse"));
+        // What a restore of twcache's own data does, of a dump from before the last lapse.
+        await database.ExecuteAsync($"select setval('twcache.lease', {lease - 10_000}), setval('twcache.lapse', {lapse - 1})");
+        await database.ExecuteAsync(Retweet);
+        await database.ExecuteAsync("select twcache.register('a', 'a', 30)");
+        var error = await Assert.ThrowsAsync<PostgresException>(() => database.QueryAsync<long>(RollupDatabase.DifferencesSql));
+        Assert.That(error!.MessageText, Does.Contain("went unrecorded"));
+        await database.RollUpAsync();
+        Assert.That(await database.QueryAsync<long>(RollupDatabase.DifferencesSql), Is.Zero);
+    }
+
+    [Test]
+    public async Task Count_AroundWhichAPartitionCameAndWent_IsNotKept()
+    {
+        await using var database = await TrialDatabase.CreateAsync(Shapes.ActivityByRange);
+        await database.ExecuteAsync("create table tweet.extra (like tweet.activity including all); insert into tweet.extra (id, messageid, datetime, action) select 1000 + n, 1, '1990-01-01', 'fav' from generate_series(1, 7) n; alter table tweet.activity detach partition tweet.activity_old; select twcache.install_triggers()");
+        await using var connection = await database.OpenAsync();
+        await using var other = await database.OpenAsync();
+        await other.ExecuteAsync($"begin; {Retweet}");
+        await connection.RollUpAsync();
+        Assert.That((await connection.RollUpAsync()).Detail, Does.StartWith("waiting"));
+        // Later than what it waits for.
+        await other.ExecuteAsync("commit; begin; lock table tweet.message in access exclusive mode");
+        var pid = connection.ProcessID;
+        var counting = connection.RollUpAsync();
+        await Wait.UntilAsync(() => database.QueryAsync<bool>($"select exists (select from pg_stat_activity where pid = {pid} and wait_event_type = 'Lock')"), RunningService.Patience, "it waits to count");
+        await other.ExecuteAsync("alter table tweet.activity attach partition tweet.extra for values from (minvalue) to ('2000-01-01'); commit");
+        Assert.That((await Assert.ThrowsAsync<PostgresException>(() => counting))!.SqlState, Is.EqualTo(PostgresErrorCodes.SerializationFailure).Or.EqualTo(PostgresErrorCodes.LockNotAvailable));
+        await database.ExecuteAsync("alter table tweet.activity detach partition tweet.extra; select twcache.install_triggers()");
+        await database.RollUpAsync();
+        Assert.That(await database.QueryAsync<long>(RollupDatabase.DifferencesSql), Is.Zero);
+    }
+
+    [Test]
+    public async Task RollUp_InATransactionLeftOpen_HoldsUpNoRenewal()
+    {
+        await using var database = await RollupDatabase.CreateAsync();
+        await using var connection = await database.OpenAsync();
+        await connection.ExecuteAsync("begin");
+        Assert.That((await connection.RollUpAsync()).Counted);
+        await database.ExecuteAsync("set lock_timeout = '100ms'; select twcache.register('a', 'a', 30), twcache.renew('a', 1, 0, null, false, 30)");
+        await connection.ExecuteAsync("commit");
+    }
+
+    [Test]
+    public async Task RollUp_InASavepoint_IsRefused()
+    {
+        await using var database = await RollupDatabase.CreateAsync();
+        await using var connection = await database.OpenAsync();
+        await connection.ExecuteAsync("begin; savepoint s");
+        Assert.That((await Assert.ThrowsAsync<PostgresException>(() => connection.RollUpAsync()))!.MessageText, Does.Contain("savepoint"));
+        await connection.ExecuteAsync("rollback");
+        Assert.That(await database.QueryAsync<long>(RollupDatabase.DifferencesSql), Is.Zero, "what was there is as good as before");
+    }
+
+    [Test]
+    public async Task RollUp_AskedToKeepForEver_KeepsForAnHour()
+    {
+        await using var database = await TrialDatabase.CreateAsync();
+        await using var connection = await database.OpenAsync();
+        await connection.RollUpAsync(keepSeconds: 2_000_000_000);
+        await connection.RollUpAsync(keepSeconds: 2_000_000_000);
+        Assert.That(await database.QueryAsync<bool>("select keep_until < clock_timestamp() + interval '61 minutes' from twcache.rollup"));
+    }
+
+    [Test]
+    public async Task RollUp_Waiting_KeepsNoLog()
+    {
+        await using var database = await TrialDatabase.CreateAsync();
+        await using var writer = await database.OpenAsync();
+        await using var connection = await database.OpenAsync();
+        await writer.ExecuteAsync($"begin; {Retweet}");
+        await database.ExecuteAsync("select twcache.register('a', 'a', 600)");
+        await connection.RollUpAsync();
+        await database.ExecuteAsync($"{Retweet}; select twcache.renew('a', 1, 0, pg_current_snapshot(), false, 600)");
+        Assert.That(await database.QueryAsync<int>("select twcache.trim(100)"), Is.Zero, "the first call wants it");
+        Assert.That((await connection.RollUpAsync()).Detail, Does.Contain("waiting"));
+        await database.ExecuteAsync("select twcache.renew('a', 2, 0, pg_current_snapshot(), false, 600)");
+        Assert.That(await database.QueryAsync<int>("select twcache.trim(100)"), Is.EqualTo(5));
+        await writer.ExecuteAsync("commit");
+        await database.RollUpAsync();
+        Assert.That(await database.QueryAsync<long>(RollupDatabase.DifferencesSql), Is.Zero);
+    }
+
     [Test]
     public async Task RollUp_WithATriggerMissing_SaysWhichAndKeepsNothing()
     {

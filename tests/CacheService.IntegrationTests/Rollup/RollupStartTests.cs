@@ -98,7 +98,8 @@ internal sealed class RollupStartTests
 
     [TestCase("select setval('twcache.lease', 1)", "changes went unrecorded", TestName = "Start_AfterTheLeaseRanOut_Counts")]
     [TestCase("truncate tweet.activity", "others than at the last rollup", TestName = "Start_AfterATruncate_Counts")]
-    [TestCase("begin; create table tmp as table twcache.rollup; delete from twcache.rollup; insert into twcache.rollup table tmp; drop table tmp; update twcache.counters set rts = 100; commit", "a restore has brought", TestName = "Start_FromARestoredRollup_Counts")]
+    [TestCase("begin; create table tmp as table twcache.rollup; delete from twcache.rollup; insert into twcache.rollup table tmp; drop table tmp; commit", "a restore has brought", TestName = "Start_FromARestoredRollup_Counts")]
+    [TestCase("update twcache.counters set rts = 100", "nothing was rolled up yet", TestName = "Start_AfterSomebodyWroteToTheCounters_Counts")]
     [TestCase("update twcache.rollup set lapse = lapse", "a restore has brought", TestName = "Start_FromARollupThatSomebodyWrote_Counts")]
     public async Task Start_FromARollupThatIsNotToBeTrusted_CountsAndSaysWhy(string sql, string reason)
     {

@@ -13,15 +13,15 @@ internal sealed partial class SqlFilesTests
     {
         ["010_check.sql"] = (2, "eaa644401395eb9d"),
         ["020_application.sql"] = (1, "696b08352c2139f4"),
-        ["030_change_log.sql"] = (1, "50f087749b969bd8"),
-        ["040_rollup.sql"] = (1, "0ba517954b0e0a17"),
-        ["905_baseline.sql"] = (1, "9ae00d1b4bfe74c7"),
-        ["910_functions.sql"] = (2, "7e21d0cbe191fda8"),
+        ["030_change_log.sql"] = (1, "3b7383bd93730fc3"),
+        ["040_rollup.sql"] = (1, "989f2d255d56e793"),
+        ["905_baseline.sql"] = (1, "9625b3e62c543e0a"),
+        ["910_functions.sql"] = (2, "74f48e1122aefe54"),
         ["915_changes.sql"] = (1, "4a59f43c83ce7cc4"),
         ["920_triggers.sql"] = (2, "ed0e4f4b4e933a24"),
         ["930_view.sql"] = (1, "961821b0215d81ab"),
-        ["932_rollup.sql"] = (1, "737b1c8119fa483b"),
-        ["935_problems.sql"] = (2, "c26378b99405c0dd"),
+        ["932_rollup.sql"] = (1, "4fafbe6c04194ee6"),
+        ["935_problems.sql"] = (2, "61f5f0737a492cce"),
         ["940_roles.sql"] = (2, "59daaa4cb62e8496"),
     };
 
