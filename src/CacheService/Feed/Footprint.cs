@@ -34,6 +34,6 @@ internal readonly record struct Footprint(long Triggers, long Functions, long Re
             : Functions != now.Functions ? "trigger functions of schema twcache were replaced"
             : Readings != now.Readings && now.Readings != 0
                 ? "columns or labels of tweet.activity or tweet.message, or the view tweet.message_with_counters, were changed, or tables came to be filled by a subscription"
-            : "tweet.activity, tweet.message, a partition of them or twcache.change was emptied or rewritten";
+            : "tweet.activity, tweet.message, a partition of them or twcache.change was truncated or rewritten";
     }
 }
