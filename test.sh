@@ -12,6 +12,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
 
 # Some tests send SIGHUP, which nohup has all ignore that it starts.
 heed_signal HUP 1 "$@"
+heed_signal INT 2 "$@"
+heed_signal QUIT 3 "$@"
 
 results="$root/artifacts/test-results"
 

@@ -89,11 +89,12 @@ $$;
 -- triggers were changed or changes went unrecorded, begins only; the next one counts all activity, once all earlier transactions have ended.
 -- changed: how many messages' counts have changed.
 --
+-- It waits for locks for less than deadlock_timeout, so that no restore and no migration fails because of it.
 -- A transaction that has written activity cannot roll up: its own changes are visible to it, and yet not part of the
 -- snapshot that it could store. For the same reason the stored snapshot says of this transaction that it is in
 -- progress, which pg_current_snapshot() does not: what it writes afterwards is a change like any other.
 create or replace function twcache.roll_up(keep_seconds int default 900, out counted bool, out changed bigint, out detail text)
-language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off set jit = off set lock_timeout = '2s' set work_mem = '64MB' set plan_cache_mode = force_custom_plan set enable_nestloop = on as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off set jit = off set lock_timeout = '500ms' set work_mem = '64MB' set plan_cache_mode = force_custom_plan set enable_nestloop = on as $$
 declare
     r            record;
     problem_list text[];
@@ -228,7 +229,9 @@ begin
     if counted and lapse_now <> (select last_value from twcache.lapse) then
         raise exception 'the lease ran out while twcache.roll_up() was at work: call it again, with more keep_seconds' using errcode = 'query_canceled';
     end if;
-    if r.singleton is null then
+    if r.singleton is null and not pg_try_advisory_xact_lock(1951, 1) then
+        detail := 'the files of sql/ are being applied';
+    elsif r.singleton is null then
         -- Whoever began before may record changes otherwise than from now on, or not at all, and plans of before must be made anew.
         execute format('grant select on twcache.change to %I', current_user);
         delete from twcache.rollup;

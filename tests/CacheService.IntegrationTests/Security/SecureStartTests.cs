@@ -70,12 +70,15 @@ internal sealed class SecureStartTests
 
     private static async Task<string> StartAsync(params string[] settings)
     {
-        await using var service = ServiceProcess.Start([Database, .. settings]);
+        // Whoever develops on the machine may have a certificate for it, which Kestrel takes where none is named.
+        var home = Directory.CreateTempSubdirectory("home-");
+        await using var service = ServiceProcess.Start([], [("HOME", home.FullName)], [Database, .. settings]);
         var (exitCode, output) = await service.WaitForExitAsync();
 
         // Kestrel logs a line of its own of files that it cannot use.
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Where(line => !line.Contains("info:") && !line.Contains("warn:") && !line.Contains("KestrelServer[")).ToList();
+        home.Delete(recursive: true);
         Assert.That(exitCode, Is.EqualTo(1), output);
         Assert.That(lines, Has.Count.EqualTo(1), output);
         return lines[0];

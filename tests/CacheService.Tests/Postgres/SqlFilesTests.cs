@@ -20,7 +20,7 @@ internal sealed partial class SqlFilesTests
         ["915_changes.sql"] = (1, "4a59f43c83ce7cc4"),
         ["920_triggers.sql"] = (2, "ed0e4f4b4e933a24"),
         ["930_view.sql"] = (1, "961821b0215d81ab"),
-        ["932_rollup.sql"] = (1, "4fafbe6c04194ee6"),
+        ["932_rollup.sql"] = (1, "3b5e7cc745b7fb2e"),
         ["935_problems.sql"] = (2, "61f5f0737a492cce"),
         ["940_roles.sql"] = (2, "59daaa4cb62e8496"),
     };
