@@ -10,7 +10,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
 
-# Some tests send SIGHUP, which nohup has all ignore that it starts.
+# Some tests send these, and what nohup or a shell starts in the background ignores some of them.
 heed_signal HUP 1 "$@"
 heed_signal INT 2 "$@"
 heed_signal QUIT 3 "$@"
