@@ -10,10 +10,9 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/eng/common.sh"
 
-# Some tests send these, and what nohup or a shell starts in the background ignores some of them.
+# Some tests send these. What nohup starts ignores the first, and what a shell starts in the background the others (bash itself ignores QUIT always).
 heed_signal HUP 1 "$@"
-heed_signal INT 2 "$@"
-heed_signal QUIT 3 "$@"
+heed_signal INT,QUIT 2 "$@"
 
 results="$root/artifacts/test-results"
 

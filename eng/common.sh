@@ -9,7 +9,8 @@ die() {
   exit 1
 }
 
-# heed_signal NAME NUMBER ARGUMENT …: starts the script again, with its arguments, where it was told to ignore the signal.
+# heed_signal NAMES NUMBER ARGUMENT …: starts the script again, with its arguments, where it was told to ignore the signal of that number; from then on it heeds those of
+# the names, with commas between them.
 heed_signal() {
   local name="$1" bit=$((1 << ($2 - 1))) ignored
   [[ -r /proc/$$/status ]] || return 0
