@@ -45,13 +45,11 @@ $$;
 -- Extends the lease for a consumer, which writers may ring for as long.
 create or replace function twcache.extend_consumers_lease(lease_seconds int) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
-declare
-    longest constant int := 3600;
-    now_at  bigint;
 begin
     perform twcache.extend_lease(lease_seconds);
-    now_at := ceil(extract(epoch from clock_timestamp()));
-    perform setval('twcache.listening', greatest(least(last_value, now_at + longest), now_at + least(greatest(coalesce(lease_seconds, 1), 1), longest))) from twcache.listening;
+    -- Not back behind another consumer's, and not for ever where a clock was wrong.
+    perform setval('twcache.listening', greatest(least(last_value, ceil(extract(epoch from twcache.expiry(3600)))::bigint), ceil(extract(epoch from twcache.expiry(lease_seconds)))::bigint))
+       from twcache.listening;
 end
 $$;
 
@@ -91,6 +89,27 @@ begin
     select last_value into proven_until from twcache.lease;
     select id into identity from twcache.change_identity;
 end
+$$;
+
+-- The oldest transaction of this database that runs or is prepared and is older than another one, in words; null: none.
+-- pg_locks shows every running transaction's id to everybody, but the database only of their sessions. It has only 32 bits of an id; age()
+-- orders those. A session that is just ending is taken for one of this database. Since when it runs, only some may see. Not its statement: that is not
+-- for everybody who may read counts.
+create or replace function twcache.earlier_transaction(before xid8) returns text
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+    select case when pid > 0 then format('waiting for an earlier transaction to end: pid %s%s (see pg_stat_activity)', pid, ', open for ' || round(open_for) || ' s')
+                else format('waiting for a prepared transaction to end, prepared %s s ago (see pg_prepared_xacts)', round(open_for)) end
+      from (select l.pid, extract(epoch from clock_timestamp() - a.xact_start) as open_for, age(l.transactionid) as age
+              from pg_locks l left join pg_stat_activity a using (pid)
+             where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted and l.pid is not null
+               and coalesce(a.datname, current_database()) = current_database()
+             union all
+            select 0, extract(epoch from clock_timestamp() - prepared), age(transaction)
+              from pg_prepared_xacts
+             where database = current_database()) as running
+     where age > age(before::xid)
+     order by age desc
+     limit 1
 $$;
 
 -- Extends the lease, and notes how far the consumer has got (null: it has not loaded yet).

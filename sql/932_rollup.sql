@@ -3,27 +3,6 @@ begin isolation level read committed read write;
 set local statement_timeout = 0;
 select twcache.start_file('932_rollup.sql', 1);
 
--- The oldest transaction of this database that runs or is prepared and is older than another one, in words; null: none.
--- pg_locks shows every running transaction's id to everybody, but the database only of their sessions. It has only 32 bits of an id; age()
--- orders those. A session that is just ending is taken for one of this database. Since when it runs, only some may see. Not its statement: that is not
--- for everybody who may read counts.
-create or replace function twcache.earlier_transaction(before xid8) returns text
-language sql volatile set search_path = pg_catalog, pg_temp as $$
-    select case when pid > 0 then format('waiting for an earlier transaction to end: pid %s%s (see pg_stat_activity)', pid, ', open for ' || round(open_for) || ' s')
-                else format('waiting for a prepared transaction to end, prepared %s s ago (see pg_prepared_xacts)', round(open_for)) end
-      from (select l.pid, extract(epoch from clock_timestamp() - a.xact_start) as open_for, age(l.transactionid) as age
-              from pg_locks l left join pg_stat_activity a using (pid)
-             where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted and l.pid is not null
-               and coalesce(a.datname, current_database()) = current_database()
-             union all
-            select 0, extract(epoch from clock_timestamp() - prepared), age(transaction)
-              from pg_prepared_xacts
-             where database = current_database()) as running
-     where age > age(before::xid)
-     order by age desc
-     limit 1
-$$;
-
 -- The files of the counters and of the rollup's row: other ones are empty to older snapshots.
 create or replace function twcache.rollup_files() returns oid[]
 language sql stable set search_path = pg_catalog, pg_temp as $$
@@ -315,7 +294,7 @@ language sql stable as $$
     select rts, favs from twcache.counts_of_many(array[message])
 $$;
 
-revoke execute on function twcache.rollup_files(), twcache.rollup_obstacle(), twcache.counters_changed(), twcache.earlier_transaction(xid8), twcache.rollup_problem(bool), twcache.roll_up(int), twcache.drop_rollup(), twcache.snapshot_without_own(),
+revoke execute on function twcache.rollup_files(), twcache.rollup_obstacle(), twcache.counters_changed(), twcache.rollup_problem(bool), twcache.roll_up(int), twcache.drop_rollup(), twcache.snapshot_without_own(),
     twcache.require_rollup(), twcache.counts_of_many(bigint[]), twcache.counts_of(bigint) from public;
 
 select twcache.finish_file('932_rollup.sql', 1);

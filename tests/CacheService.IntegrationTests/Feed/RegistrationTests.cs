@@ -167,7 +167,7 @@ internal sealed class RegistrationTests
     public async Task Reload_AfterALapsedLease_CountsWhatWasNotRecorded()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03", "--Rollup:Interval=0");
         await database.AddMessagesAsync(1);
         await service.AssertEqualsViewAsync(database);
 

@@ -16,11 +16,11 @@ internal sealed partial class SqlFilesTests
         ["030_change_log.sql"] = (1, "3b7383bd93730fc3"),
         ["040_rollup.sql"] = (1, "989f2d255d56e793"),
         ["905_baseline.sql"] = (1, "9625b3e62c543e0a"),
-        ["910_functions.sql"] = (2, "74f48e1122aefe54"),
+        ["910_functions.sql"] = (2, "ad8abc5fbf83e7d9"),
         ["915_changes.sql"] = (1, "4a59f43c83ce7cc4"),
         ["920_triggers.sql"] = (2, "ed0e4f4b4e933a24"),
         ["930_view.sql"] = (1, "961821b0215d81ab"),
-        ["932_rollup.sql"] = (1, "3b5e7cc745b7fb2e"),
+        ["932_rollup.sql"] = (1, "2dd332bcc8e59d9e"),
         ["935_problems.sql"] = (2, "61f5f0737a492cce"),
         ["940_roles.sql"] = (2, "59daaa4cb62e8496"),
     };

@@ -136,7 +136,7 @@ internal sealed class UnderLoadTests
     {
         const int Transactions = 300;
         await using var database = await TrialDatabase.CreateAsync();
-        await using var service = FaultService.StartProcess(database.AsCounts, "--Feed:LeaseDuration=00:00:03");
+        await using var service = FaultService.StartProcess(database.AsCounts, "--Feed:LeaseDuration=00:00:03", "--Rollup:Interval=0");
         await service.WaitForStateAsync(FeedState.Live);
         await using var bells = await BellCounter.ListenAsync(database);
         await ProcessSignals.FreezeAsync(service.Process!.Id);
