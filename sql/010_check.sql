@@ -24,9 +24,9 @@ declare
     -- With their versions. A database that has others has been set up by a later version.
     known_files constant jsonb := '{
         "001_schema_files.sql": 1, "002_tweet.sql": 1, "003_change_log.sql": 1, "004_consumers.sql": 1, "005_triggers.sql": 1, "006_roles.sql": 1,
-        "010_check.sql": 2, "020_application.sql": 1, "030_change_log.sql": 1, "040_rollup.sql": 1,
-        "905_baseline.sql": 1, "910_functions.sql": 2, "915_changes.sql": 1, "920_triggers.sql": 2, "930_view.sql": 1, "932_rollup.sql": 1, "935_problems.sql": 2,
-        "940_roles.sql": 2}';
+        "010_check.sql": 2, "020_application.sql": 1, "030_change_log.sql": 1, "040_rollup.sql": 1, "050_table_log.sql": 1, "060_days.sql": 1,
+        "905_baseline.sql": 2, "906_days.sql": 1, "910_functions.sql": 3, "915_changes.sql": 2, "920_triggers.sql": 3, "930_view.sql": 1, "932_rollup.sql": 2, "935_problems.sql": 3,
+        "936_set_log.sql": 1, "940_roles.sql": 3}';
     message  oid;
     activity oid;
     counters oid;

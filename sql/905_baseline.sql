@@ -1,7 +1,7 @@
 -- What the counts stand on, said once: the caches and the rollup compare it between two looks.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('905_baseline.sql', 1);
+select twcache.start_file('905_baseline.sql', 2);
 
 -- What is cheap enough to be looked at with every drain, as numbers that differ where anything differs: the triggers, their functions, how the
 -- tables are read (columns, labels, the view, subscriptions; 0 where it is not asked for, because it takes as long as the rest), the partitions
@@ -18,7 +18,7 @@ begin
         coalesce((select mod(sum((oid::bigint << 20) + xmin::text::bigint), room) from pg_proc where oid = any (functions)), 0)::bigint,
         case when with_readings then mod(
             coalesce((select sum((attrelid::bigint << 20) + (attnum << 10) + atttypid::bigint + xmin::text::bigint) from pg_attribute
-                       where attrelid = any (tables) and attname in ('messageid', 'action') and not attisdropped), 0)
+                       where attrelid = any (tables) and attname in ('messageid', 'action', 'datetime', 'recorded_by') and not attisdropped), 0)
             + coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_enum
                          where enumtypid = (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action' and not attisdropped)), 0)
             + coalesce((select sum((oid::bigint << 20) + xmin::text::bigint) from pg_rewrite where ev_class = to_regclass('tweet.message_with_counters')::oid), 0)
@@ -44,7 +44,7 @@ with recursive tree (id) as (
 ), functions (ids) as (
     select array(select objid from pg_depend join pg_proc on oid = objid
                   where refclassid = 'pg_namespace'::regclass and refobjid = to_regnamespace('twcache')::oid and classid = 'pg_proc'::regclass
-                    and (prorettype = 'trigger'::regtype or proname ~ '^(is|as|key|tells)_') order by objid)
+                    and (prorettype = 'trigger'::regtype or (proname ~ '^(is|as|key|tells|time|slot|day)_' or proname in ('recorded_changes', 'recent_changes', 'log_form'))) order by objid)
 )
 select tables.ids as tables,
        (select system_identifier from pg_control_system()) as server,
@@ -53,11 +53,11 @@ select tables.ids as tables,
          where relnamespace = to_regnamespace('twcache')::oid and relname in ('change_identity', 'consumer', 'lease', 'lapse')) as books,
        functions.ids as functions,
        (select string_agg(format('%s:%s:%s:%s', attrelid, attname, atttypid, xmin), ' ' order by attrelid, attnum) from pg_attribute
-         where attrelid in (to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid) and attname in ('messageid', 'action') and not attisdropped) as columns,
+         where attrelid in (to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid) and attname in ('messageid', 'action', 'datetime', 'recorded_by') and not attisdropped) as columns,
        (select string_agg(format('%s:%s:%s', enumlabel, oid, xmin), ' ' order by oid) from pg_enum
          where enumtypid in (select atttypid from pg_attribute where attrelid = to_regclass('tweet.activity')::oid and attname = 'action')) as labels,
        twcache.footprint(tables.ids, functions.ids, true) as footprint
   from tables, functions;
 
-select twcache.finish_file('905_baseline.sql', 1);
+select twcache.finish_file('905_baseline.sql', 2);
 commit;

@@ -1,7 +1,7 @@
 -- What a cache calls: register, renew, trim; and reload, for whoever distrusts the counts.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('910_functions.sql', 2);
+select twcache.start_file('910_functions.sql', 3);
 
 -- Extends the lease to at least lease_seconds from now, an hour at most. Where it had lapsed,
 -- writers may have gone unrecorded, and that is counted: no consumer registered
@@ -69,10 +69,16 @@ $$;
 -- this one: the xid of this one will not do, since setval takes it before it sets
 -- the lease.
 -- proven_until: the epoch second up to which the lease is known to hold.
-create or replace function twcache.register(consumer_name text, consumer_instance text, lease_seconds int,
+-- log_forms: the forms of the log that the caller can read (twcache.log_form). It fails where this one is not among them, because
+-- counts would be wrong.
+create or replace function twcache.register(consumer_name text, consumer_instance text, lease_seconds int, log_forms text[],
     out recorded bool, out proven_until bigint, out identity uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
 begin
+    if twcache.log_form() <> all (log_forms) then
+        raise exception 'this version of the service cannot read a log of form "%": run a later one, or as the owner of the tables: select * from twcache.set_log(''%'')', twcache.log_form(), log_forms[1]
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
     perform twcache.extend_consumers_lease(lease_seconds);
     -- Rows of transactions that this server has not begun: a dump brought them. Nobody can count them right.
     delete from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot());
@@ -142,7 +148,7 @@ begin
 end
 $$;
 
--- The same for services of earlier versions, whose renewals have no numbers.
+-- The same for services of earlier versions, whose renewals have no numbers, and which read a log of one form only.
 create or replace function twcache.renew(consumer_name text, reached pg_snapshot, lease_seconds int) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp set row_security = off as $$
 begin
@@ -158,10 +164,16 @@ begin
 end
 $$;
 
+create or replace function twcache.register(consumer_name text, consumer_instance text, lease_seconds int,
+    out recorded bool, out proven_until bigint, out identity uuid)
+language sql security definer set search_path = pg_catalog, pg_temp as $$
+    select recorded, proven_until, identity from twcache.register(consumer_name, consumer_instance, lease_seconds, '{change}')
+$$;
+
 create or replace function twcache.register(consumer_name text, lease_seconds int,
     out recorded bool, out proven_until bigint, out identity uuid)
 language sql security definer set search_path = pg_catalog, pg_temp as $$
-    select recorded, proven_until, identity from twcache.register(consumer_name, '', lease_seconds)
+    select recorded, proven_until, identity from twcache.register(consumer_name, '', lease_seconds, '{change}')
 $$;
 
 -- Drops consumers whose time is over, and a rollup that is not kept or lacks changes, then deletes
@@ -249,5 +261,5 @@ language sql security definer set search_path = pg_catalog, pg_temp set row_secu
 $$;
 
 revoke execute on all functions in schema twcache from public;
-select twcache.finish_file('910_functions.sql', 2);
+select twcache.finish_file('910_functions.sql', 3);
 commit;

@@ -22,7 +22,7 @@
 -- database that sets it needs room for its largest statement.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('920_triggers.sql', 2);
+select twcache.start_file('920_triggers.sql', 3);
 
 create or replace function twcache.is_key(smallint) returns bool language sql immutable as 'select true';
 create or replace function twcache.is_key(int)      returns bool language sql immutable as 'select true';
@@ -55,35 +55,43 @@ begin
 end
 $$;
 
+-- The transaction that inserted a row; null where nobody recorded it.
+create or replace function twcache.as_xid(xid8)  returns xid8 language sql immutable as 'select $1';
+create or replace function twcache.as_xid(jsonb) returns xid8 language sql immutable as
+    $$select case when $1 operator(pg_catalog.#>>) '{}' operator(pg_catalog.~) '^\d{1,19}$' then ($1 operator(pg_catalog.#>>) '{}')::pg_catalog.xid8 end$$;
+create or replace function twcache.as_xid(anyelement) returns xid8 language sql immutable as 'select null::pg_catalog.xid8';
+
 create or replace function twcache.activity_inserted() returns trigger
 language plpgsql security definer as $$
 declare
     written bigint;
 begin
     if pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.lease')) then
-        insert into twcache.change (messageid, rts, favs)
-        select twcache.as_key(r.messageid),
+        insert into twcache.change (messageid, datetime, rts, favs)
+        select twcache.as_key(r.messageid), twcache.as_time(r.datetime),
                case when r.action operator(pg_catalog.=) twcache.as_action(case when false then r.action end, 'rt') then 1
                     when r.action operator(pg_catalog.=) twcache.as_action(case when false then r.action end, 'de-rt') then -1 else 0 end,
                case when r.action operator(pg_catalog.=) twcache.as_action(case when false then r.action end, 'fav') then 1
                     when r.action operator(pg_catalog.=) twcache.as_action(case when false then r.action end, 'de-fav') then -1 else 0 end
-          from (select null::boolean as messageid, null::boolean as action) as missing,
-               lateral (select messageid, action from new_rows) as r
+          from (select null::boolean as messageid, null::boolean as action, null::boolean as datetime) as missing,
+               lateral (select messageid, action, datetime from new_rows) as r
          where twcache.is_key(r.messageid) and twcache.is_action(case when false then r.action end) and r.messageid is not null
          limit 100;
         get diagnostics written = row_count;
         if written operator(pg_catalog.<>) 1 then
             if written operator(pg_catalog.=) 100 then
-                insert into twcache.change (messageid, rts, favs)
-                select n.messageid,
+                insert into twcache.change (messageid, datetime, rts, favs, de_rts, de_favs)
+                select n.messageid, n.slot,
                        pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'rt')  operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-rt'),
-                       pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'fav') operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-fav')
-                  from (select twcache.as_key(r.messageid) as messageid, r.action::pg_catalog.text as label
-                          from (select null::boolean as messageid, null::boolean as action) as missing,
-                               lateral (select messageid, action from new_rows) as r
+                       pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'fav') operator(pg_catalog.-) pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-fav'),
+                       pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-rt'),
+                       pg_catalog.count(*) filter (where n.label operator(pg_catalog.=) 'de-fav')
+                  from (select twcache.as_key(r.messageid) as messageid, r.action::pg_catalog.text as label, twcache.slot_of(twcache.as_time(r.datetime)) as slot
+                          from (select null::boolean as messageid, null::boolean as action, null::boolean as datetime) as missing,
+                               lateral (select messageid, action, datetime from new_rows) as r
                          where r.messageid is not null
                         offset 100) as n
-                 group by n.messageid;
+                 group by n.messageid, n.slot;
             elsif written operator(pg_catalog.=) 0 then
                 insert into twcache.change (everything)
                 select true
@@ -105,23 +113,48 @@ begin
 end
 $$;
 
+-- Where the table is its own log of what is inserted (twcache.log_form), a column with a default does what the function above does; what is left is
+-- to ring. When in the transaction that is done does not matter, because the lock is held and the notification goes out at its end.
+create or replace function twcache.activity_arrived() returns trigger
+language plpgsql security definer as $$
+begin
+    if not pg_catalog.pg_try_advisory_xact_lock_shared(1951, 2)
+            and pg_catalog.clock_timestamp() operator(pg_catalog.<=) pg_catalog.to_timestamp(pg_catalog.pg_sequence_last_value('twcache.listening')) then
+        perform pg_catalog.pg_notify('twcache', '');
+    end if;
+    return new;
+end
+$$;
+
+-- A row that is inserted with a value of its own, as from an archive, is of this transaction all the same; and an update leaves the value as it was. The triggers'
+-- conditions are why the column cannot be dropped without them.
+create or replace function twcache.activity_recorded() returns trigger
+language plpgsql security definer as $$
+begin
+    new.recorded_by := case tg_op when 'INSERT' then pg_catalog.pg_current_xact_id() else old.recorded_by end;
+    return new;
+end
+$$;
+
 create or replace function twcache.activity_deleted() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
-    insert into twcache.change (messageid, rts, favs, everything)
-    select case when known then messageid end,
+    insert into twcache.change (messageid, old_xid, datetime, rts, favs, de_rts, de_favs, everything)
+    select case when known then messageid end, case when known then old_xid end, case when known then slot end,
            case when known then count(*) filter (where label = 'de-rt')  - count(*) filter (where label = 'rt') else 0 end,
            case when known then count(*) filter (where label = 'de-fav') - count(*) filter (where label = 'fav') else 0 end,
+           case when known then -count(*) filter (where label = 'de-rt') else 0 end,
+           case when known then -count(*) filter (where label = 'de-fav') else 0 end,
            not known
-      from (select twcache.as_key(r.messageid) as messageid, r.action::text as label,
+      from (select twcache.as_key(r.messageid) as messageid, twcache.as_xid(r.recorded_by) as old_xid, r.action::text as label, twcache.slot_of(twcache.as_time(r.datetime)) as slot,
                    twcache.is_key(r.messageid) and twcache.is_action(case when false then r.action end) as known
-              from (select null::boolean as messageid, null::boolean as action) as missing,
-                   lateral (select messageid, action from old_rows) as r) as o
+              from (select null::boolean as messageid, null::boolean as action, null::boolean as datetime, null::boolean as recorded_by) as missing,
+                   lateral (select messageid, action, datetime, recorded_by from old_rows) as r) as o
      where messageid is not null or not known
-     group by messageid, known;
+     group by messageid, old_xid, slot, known;
     if found and not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
@@ -136,20 +169,23 @@ begin
     if clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.lease')) is not true then
         return null;
     end if;
-    insert into twcache.change (messageid, rts, favs, everything)
-    select case when known then messageid end, case when known then rts else 0 end, case when known then favs else 0 end, not known
-      from (select messageid, known,
-                   coalesce(sum(sign) filter (where label = 'rt'), 0)  - coalesce(sum(sign) filter (where label = 'de-rt'), 0) as rts,
-                   coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs
-              from (select twcache.as_key(r.messageid) as messageid, r.action::text as label, r.sign,
+    insert into twcache.change (messageid, old_xid, datetime, rts, favs, de_rts, de_favs, everything)
+    select case when known then messageid end, case when known then old_xid end, case when known then slot end,
+           case when known then rts - de_rts else 0 end, case when known then favs - de_favs else 0 end,
+           case when known then de_rts else 0 end, case when known then de_favs else 0 end, not known
+      from (select messageid, old_xid, slot, known,
+                   coalesce(sum(sign) filter (where label = 'rt'), 0) as rts, coalesce(sum(sign) filter (where label = 'de-rt'), 0) as de_rts,
+                   coalesce(sum(sign) filter (where label = 'fav'), 0) as favs, coalesce(sum(sign) filter (where label = 'de-fav'), 0) as de_favs
+              from (select twcache.as_key(r.messageid) as messageid, twcache.as_xid(r.recorded_by) as old_xid, r.action::text as label, r.sign,
+                           twcache.slot_of(twcache.as_time(r.datetime)) as slot,
                            twcache.is_key(r.messageid) and twcache.is_action(case when false then r.action end) as known
-                      from (select null::boolean as messageid, null::boolean as action) as missing,
-                           lateral (select messageid, action, 1 as sign from new_rows
+                      from (select null::boolean as messageid, null::boolean as action, null::boolean as datetime, null::boolean as recorded_by) as missing,
+                           lateral (select messageid, action, datetime, recorded_by, 1 as sign from new_rows
                                      union all
-                                    select messageid, action, -1 from old_rows) as r) as both_rows
+                                    select messageid, action, datetime, recorded_by, -1 from old_rows) as r) as both_rows
              where messageid is not null or not known
-             group by messageid, known) as net
-     where rts <> 0 or favs <> 0 or not known;
+             group by messageid, old_xid, slot, known) as net
+     where (rts, de_rts, favs, de_favs) <> (0, 0, 0, 0) or not known;
     if found and not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
@@ -261,19 +297,21 @@ begin
     exception when others then
         new_row := '{}';
     end;
-    insert into twcache.change (messageid, rts, favs, everything, relid)
-    select case when known then messageid end, case when known then rts else 0 end, case when known then favs else 0 end, not known, tg_relid
-      from (select messageid, known,
-                   coalesce(sum(sign) filter (where label = 'rt'), 0)  - coalesce(sum(sign) filter (where label = 'de-rt'), 0) as rts,
-                   coalesce(sum(sign) filter (where label = 'fav'), 0) - coalesce(sum(sign) filter (where label = 'de-fav'), 0) as favs
-              from (select twcache.key_of(r) as messageid, r ->> 'action' as label, sign,
+    insert into twcache.change (messageid, old_xid, datetime, rts, favs, de_rts, de_favs, everything, relid)
+    select case when known then messageid end, case when known then old_xid end, case when known then time end,
+           case when known then rts - de_rts else 0 end, case when known then favs - de_favs else 0 end,
+           case when known then de_rts else 0 end, case when known then de_favs else 0 end, not known, tg_relid
+      from (select messageid, old_xid, time, known,
+                   coalesce(sum(sign) filter (where label = 'rt'), 0) as rts, coalesce(sum(sign) filter (where label = 'de-rt'), 0) as de_rts,
+                   coalesce(sum(sign) filter (where label = 'fav'), 0) as favs, coalesce(sum(sign) filter (where label = 'de-fav'), 0) as de_favs
+              from (select twcache.key_of(r) as messageid, twcache.as_xid(r -> 'recorded_by') as old_xid, r ->> 'action' as label, twcache.time_of(r) as time, sign,
                            (jsonb_typeof(r -> 'messageid') = 'null' or twcache.key_of(r) is not null) is true
                            and (r ->> 'action' in ('rt', 'fav', 'de-rt', 'de-fav') or twcache.tells_actions(tg_relid)) is true as known
                       from (values (new_row, 1), (old_row, -1)) as v (r, sign)
                      where r is not null) as both_rows
              where messageid is not null or not known
-             group by messageid, known) as net
-     where rts <> 0 or favs <> 0 or not known;
+             group by messageid, old_xid, time, known) as net
+     where (rts, de_rts, favs, de_favs) <> (0, 0, 0, 0) or not known;
     if found and not pg_try_advisory_xact_lock_shared(1951, 2) and clock_timestamp() <= to_timestamp(pg_sequence_last_value('twcache.listening')) then
         perform pg_notify('twcache', '');
     end if;
@@ -334,25 +372,38 @@ select t.root, t.relid, c.relkind, t.relid = r.relid as is_root, c.relispartitio
   join pg_class rc on rc.oid = r.relid;
 
 -- The triggers of each form (null: of all), in the words of create trigger, and as pg_trigger has them (type: 1 for each
--- row, 4 insert, 8 delete, 16 update, 32 truncate).
+-- row, 2 before, 4 insert, 8 delete, 16 update, 32 truncate). log: of one form of the log only (twcache.log_form); null: of both.
+-- The names of those that come before begin with zz, because triggers fire in the order of their names: nobody changes the column after them.
 create or replace view twcache.trigger_form as
-select root, form, name::name as name, function, type::smallint as type, event, referencing, condition
+select root, form, name::name as name, function, type::smallint as type, event, referencing, condition, log
   from (values
-          ('activity', 'statement', 'twcache_activity_insert',      'activity_inserted',     4, 'insert', 'referencing new table as new_rows', ''),
-          ('activity', 'statement', 'twcache_activity_delete',      'activity_deleted',      8, 'delete', 'referencing old table as old_rows', ''),
-          ('activity', 'statement', 'twcache_activity_update',      'activity_updated',     16, 'update', 'referencing old table as old_rows new table as new_rows', ''),
-          ('activity', 'row',       'twcache_activity_row',         'activity_row_changed', 29, 'insert or delete or update', '', ''),
-          ('activity', 'each',      'twcache_activity_each',        'activity_row_changed', 29, 'insert or delete or update', '', ''),
-          ('activity', null,        'twcache_activity_truncate',    'truncated',            32, 'truncate', '', ''),
-          ('message',  'statement', 'twcache_message_insert',       'message_inserted',      4, 'insert', 'referencing new table as new_rows', ''),
-          ('message',  'statement', 'twcache_message_delete',       'message_deleted',       8, 'delete', 'referencing old table as old_rows', ''),
-          ('message',  'statement', 'twcache_message_key',          'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)'),
-          ('message',  'row',       'twcache_message_row',          'message_row_changed',  13, 'insert or delete', '', ''),
-          ('message',  'row',       'twcache_message_key_row',      'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)'),
-          ('message',  'each',      'twcache_message_each',         'message_row_changed',  13, 'insert or delete', '', ''),
-          ('message',  'each',      'twcache_message_key_each',     'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)'),
-          ('message',  null,        'twcache_message_truncate',     'truncated',            32, 'truncate', '', '')
-       ) as f (root, form, name, function, type, event, referencing, condition);
+          ('activity', 'statement', 'twcache_activity_insert',      'activity_inserted',     4, 'insert', 'referencing new table as new_rows', '', 'change'),
+          ('activity', 'statement', 'twcache_activity_delete',      'activity_deleted',      8, 'delete', 'referencing old table as old_rows', '', null),
+          ('activity', 'statement', 'twcache_activity_update',      'activity_updated',     16, 'update', 'referencing old table as old_rows new table as new_rows', '', null),
+          ('activity', 'row',       'twcache_activity_row',         'activity_row_changed', 29, 'insert or delete or update', '', '', 'change'),
+          ('activity', 'each',      'twcache_activity_each',        'activity_row_changed', 29, 'insert or delete or update', '', '', 'change'),
+          ('activity', 'row',       'twcache_activity_row',         'activity_row_changed', 25, 'delete or update', '', '', 'table'),
+          ('activity', 'each',      'twcache_activity_each',        'activity_row_changed', 25, 'delete or update', '', '', 'table'),
+          ('activity', 'statement', 'twcache_activity_insert',      'activity_arrived',      6, 'insert', '', '', 'table'),
+          ('activity', 'statement', 'zz_twcache_activity_insert',   'activity_recorded',     7, 'insert', '', 'when (new.recorded_by is distinct from pg_catalog.pg_current_xact_id())', 'table'),
+          ('activity', 'statement', 'zz_twcache_activity_update',   'activity_recorded',    19, 'update', '', 'when (new.recorded_by is distinct from old.recorded_by)', 'table'),
+          ('activity', 'row',       'twcache_activity_insert_row', 'activity_arrived',      7, 'insert', '', '', 'table'),
+          ('activity', 'row',       'zz_twcache_activity_insert_row', 'activity_recorded',   7, 'insert', '', 'when (new.recorded_by is distinct from pg_catalog.pg_current_xact_id())', 'table'),
+          ('activity', 'row',       'zz_twcache_activity_update_row', 'activity_recorded',  19, 'update', '', 'when (new.recorded_by is distinct from old.recorded_by)', 'table'),
+          ('activity', 'each',      'twcache_activity_insert_each', 'activity_arrived',     7, 'insert', '', '', 'table'),
+          ('activity', 'each',      'zz_twcache_activity_insert_each', 'activity_recorded',  7, 'insert', '', 'when (new.recorded_by is distinct from pg_catalog.pg_current_xact_id())', 'table'),
+          ('activity', 'each',      'zz_twcache_activity_update_each', 'activity_recorded', 19, 'update', '', 'when (new.recorded_by is distinct from old.recorded_by)', 'table'),
+          ('activity', null,        'twcache_activity_truncate',    'truncated',            32, 'truncate', '', '', null),
+          ('message',  'statement', 'twcache_message_insert',       'message_inserted',      4, 'insert', 'referencing new table as new_rows', '', null),
+          ('message',  'statement', 'twcache_message_delete',       'message_deleted',       8, 'delete', 'referencing old table as old_rows', '', null),
+          ('message',  'statement', 'twcache_message_key',          'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)', null),
+          ('message',  'row',       'twcache_message_row',          'message_row_changed',  13, 'insert or delete', '', '', null),
+          ('message',  'row',       'twcache_message_key_row',      'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)', null),
+          ('message',  'each',      'twcache_message_each',         'message_row_changed',  13, 'insert or delete', '', '', null),
+          ('message',  'each',      'twcache_message_key_each',     'message_row_changed',  17, 'update', '', 'when (old.messageid is distinct from new.messageid)', null),
+          ('message',  null,        'twcache_message_truncate',     'truncated',            32, 'truncate', '', '', null)
+       ) as f (root, form, name, function, type, event, referencing, condition, log)
+ where log is null or log = twcache.log_form();
 
 -- The triggers that there must be.
 create or replace view twcache.needed_trigger as
@@ -365,7 +416,7 @@ create or replace view twcache.present_trigger as
 select t.oid, t.tgrelid as relid, t.tgname as name, t.tgfoid as function_oid, t.tgtype as type, t.tgenabled as enabled, t.tgparentid <> 0 as is_clone,
        t.tgqual is not null as has_condition
   from (select to_regproc('twcache.' || f)::oid as oid
-          from unnest('{activity_inserted,activity_deleted,activity_updated,activity_row_changed,message_inserted,message_deleted,message_row_changed,truncated,
+          from unnest('{activity_inserted,activity_arrived,activity_recorded,activity_deleted,activity_updated,activity_row_changed,message_inserted,message_deleted,message_row_changed,truncated,
                         record_activity_insert,record_activity_delete,record_activity_update,record_message_insert,record_message_delete,record_message_key,record_truncate}'::text[]) as f) as p
   join pg_depend d on d.refclassid = 'pg_proc'::regclass and d.refobjid = p.oid and d.classid = 'pg_trigger'::regclass
   join pg_trigger t on t.oid = d.objid;
@@ -401,8 +452,8 @@ begin
 
     for step in
         select n.relid::regclass as relation, n.name,
-               format('create or replace trigger %I after %s on %s %s for each %s %s execute function twcache.%I()',
-                   n.name, n.event, n.relid::regclass, n.referencing, case when n.type & 1 = 1 then 'row' else 'statement' end, n.condition, n.function) as statement
+               format('create or replace trigger %I %s %s on %s %s for each %s %s execute function twcache.%I()',
+                   n.name, case when n.type & 2 = 2 then 'before' else 'after' end, n.event, n.relid::regclass, n.referencing, case when n.type & 1 = 1 then 'row' else 'statement' end, n.condition, n.function) as statement
           from twcache.needed_trigger n
          where (n.is_root or n.form is distinct from 'each')
            and not exists (select
@@ -459,18 +510,20 @@ begin
           join pg_class c on c.oid = case when p.proname like 'message%' then to_regclass('tweet.message') else to_regclass('tweet.activity') end
           join pg_roles o on o.oid = c.relowner and not o.rolsuper
          where p.pronamespace = 'twcache'::regnamespace
-           and p.proname in ('activity_inserted', 'activity_deleted', 'activity_updated', 'activity_row_changed', 'message_inserted', 'message_deleted', 'message_row_changed')
+           and p.proname in ('activity_inserted', 'activity_arrived', 'activity_recorded', 'activity_deleted', 'activity_updated', 'activity_row_changed', 'message_inserted', 'message_deleted', 'message_row_changed')
     loop
         execute format('grant usage on schema twcache to %I', step.new_owner);
         execute format('grant insert on twcache.change to %I', step.new_owner);
         execute format('grant select on twcache.lease, twcache.listening to %I', step.new_owner);
         execute format('grant execute on function twcache.is_key(smallint), twcache.is_key(int), twcache.is_key(bigint), twcache.is_key(anyelement),
                                                   twcache.as_key(smallint), twcache.as_key(int), twcache.as_key(bigint), twcache.as_key(anyelement),
-                                                  twcache.is_action(anyelement), twcache.as_action(anyelement, text), twcache.key_of(jsonb), twcache.tells_actions(oid) to %I', step.new_owner);
+                                                  twcache.is_action(anyelement), twcache.as_action(anyelement, text), twcache.key_of(jsonb), twcache.tells_actions(oid),
+                                                  twcache.as_xid(xid8), twcache.as_xid(jsonb), twcache.as_xid(anyelement),
+                                                  twcache.as_time(timestamptz), twcache.as_time(timestamp), twcache.as_time(anyelement), twcache.time_of(jsonb), twcache.slot_of(timestamptz) to %I', step.new_owner);
         execute format('alter function %s owner to %I', step.function, step.new_owner);
     end loop;
 end
 $$;
 
-select twcache.finish_file('920_triggers.sql', 2);
+select twcache.finish_file('920_triggers.sql', 3);
 commit;

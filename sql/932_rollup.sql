@@ -1,12 +1,12 @@
 -- The counts written back to the database, and who reads them by SQL.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('932_rollup.sql', 1);
+select twcache.start_file('932_rollup.sql', 2);
 
 -- The files of the counters and of the rollup's row: other ones are empty to older snapshots.
 create or replace function twcache.rollup_files() returns oid[]
 language sql stable set search_path = pg_catalog, pg_temp as $$
-    select array[pg_relation_filenode('twcache.counters'), pg_relation_filenode('twcache.rollup')]
+    select array[pg_relation_filenode('twcache.counters'), pg_relation_filenode('twcache.rollup'), pg_relation_filenode('twcache.daily_counters')]
 $$;
 
 -- What keeps the tables of the rollup from being what it needs, in words; null: nothing.
@@ -15,7 +15,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     select string_agg(format('%s %s', oid::regclass, case when relpersistence <> 'p' then 'does not survive a crash: alter table ' || oid::regclass || ' set logged'
                                                           else 'has row security, which hides rows: alter table ' || oid::regclass || ' disable row level security' end), '; ')
       from pg_class
-     where oid in ('twcache.change'::regclass, 'twcache.counters'::regclass, 'twcache.rollup'::regclass) and (relpersistence <> 'p' or relrowsecurity)
+     where oid in ('twcache.change'::regclass, 'twcache.counters'::regclass, 'twcache.rollup'::regclass, 'twcache.daily_counters'::regclass) and (relpersistence <> 'p' or relrowsecurity)
 $$;
 
 -- Whoever else writes to the counters, such as a restore of data, has the next rollup count afresh.
@@ -28,6 +28,17 @@ end
 $$;
 create or replace trigger twcache_counters_changed after insert or update or delete or truncate on twcache.counters for each statement execute function twcache.counters_changed();
 alter table twcache.counters enable always trigger twcache_counters_changed;
+create or replace trigger twcache_counters_changed after insert or update or delete or truncate on twcache.daily_counters for each statement execute function twcache.counters_changed();
+alter table twcache.daily_counters enable always trigger twcache_counters_changed;
+
+-- Why rows cannot be told by their transactions, in words; null: they can. For the statement that asks, and its snapshot.
+create or replace function twcache.foreign_rows() returns text
+language sql stable security definer set search_path = pg_catalog, pg_temp set row_security = off set enable_seqscan = off set jit = off as $$
+    select 'rows of tweet.activity have transaction ids of another server, as a restore brings them: as its owner run: select * from twcache.set_log(''table'')'
+     where twcache.log_form() = 'table'
+       and exists (select from twcache.recorded_changes()
+                    where xid >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(xid, pg_current_snapshot()) and xid is distinct from pg_current_xact_id_if_assigned())
+$$;
 
 -- Why the counters and the changes since do not add up to the counts; null: they do. For the statement that asks, and its snapshot.
 -- is_thorough: all that they stand on is looked at, and not only what is cheap.
@@ -54,7 +65,7 @@ begin
           or exists (select from pg_subscription_rel where srrelid = any (r.tables))
           or is_thorough and r.baseline <> (select b::text from twcache.baseline b) then
         return 'the tables, their triggers, the database or the server are others than at the last rollup';
-    elsif exists (select from twcache.changes_since(r.snapshot) where everything or relid <> all (r.tables) or age(xid::xid) < age(row_xid)) then
+    elsif exists (select from twcache.recent_changes(r.snapshot) where everything or relid <> all (r.tables) or age(xid::xid) < age(row_xid)) then
         return 'a table was truncated, restored, or came and went since the last rollup';
     end if;
     return twcache.rollup_obstacle();
@@ -79,6 +90,7 @@ declare
     problem_list text[];
     b            twcache.baseline;
     lapse_now    bigint := (select last_value from twcache.lapse);
+    zone_now     text := twcache.day_zone();
     keep_for     int := least(greatest(coalesce(keep_seconds, 1), 1), 3600);
     started      timestamptz;
     most         bigint;
@@ -115,18 +127,42 @@ begin
 
     if r.counted then
         started := clock_timestamp();
-        with since as materialized (
+        with change as materialized (
+            select * from twcache.recent_changes(r.snapshot)
+        ), since as materialized (
             select messageid, sum(rts)::bigint as rts, sum(favs)::bigint as favs, sum(born)::int as born,
                    bool_or(everything or relid <> all (r.tables) or age(xid::xid) < age(row_xid)) is true as unclear
-              from twcache.changes_since(r.snapshot)
+              from change
              group by messageid
+        ), day_net as materialized (
+            select s.day, c.day is not null as known, coalesce(c.rts, 0) + s.rts as rts, coalesce(c.de_rts, 0) + s.de_rts as de_rts,
+                   coalesce(c.favs, 0) + s.favs as favs, coalesce(c.de_favs, 0) + s.de_favs as de_favs
+              from (select twcache.day_of(datetime, zone_now) as day, sum(rts + de_rts)::bigint as rts, sum(de_rts)::bigint as de_rts,
+                           sum(favs + de_favs)::bigint as favs, sum(de_favs)::bigint as de_favs
+                      from change
+                     group by 1) s
+              left join twcache.daily_counters c using (day)
+             where s.day is not null
         ), net as materialized (
             select s.messageid, c.messageid is not null as known, s.unclear,
                    coalesce(c.rts, 0) + s.rts as rts, coalesce(c.favs, 0) + s.favs as favs, coalesce(c.born, 0) + s.born as born
               from since s
               left join twcache.counters c using (messageid)
         ), verdict as materialized (
-            select coalesce(bool_or(unclear or messageid is null or born not in (0, 1)), false) as recounts, count(*) as changed from net
+            select coalesce(bool_or(unclear or messageid is null or born not in (0, 1)), false) or exists (select from day_net where least(rts, de_rts, favs, de_favs) < 0) as recounts,
+                   count(*) as changed
+              from net
+        ), day_gone as (
+            delete from twcache.daily_counters c using day_net n, verdict v
+             where not v.recounts and c.day = n.day and (n.rts, n.de_rts, n.favs, n.de_favs) = (0, 0, 0, 0)
+        ), day_moved as (
+            update twcache.daily_counters c set rts = n.rts, de_rts = n.de_rts, favs = n.favs, de_favs = n.de_favs from day_net n, verdict v
+             where not v.recounts and c.day = n.day and (n.rts, n.de_rts, n.favs, n.de_favs) <> (0, 0, 0, 0)
+               and (n.rts, n.de_rts, n.favs, n.de_favs) <> (c.rts, c.de_rts, c.favs, c.de_favs)
+        ), day_come as (
+            insert into twcache.daily_counters (day, rts, de_rts, favs, de_favs)
+            select n.day, n.rts, n.de_rts, n.favs, n.de_favs from day_net n, verdict v
+             where not v.recounts and not n.known and (n.rts, n.de_rts, n.favs, n.de_favs) <> (0, 0, 0, 0)
         ), gone as (
             delete from twcache.counters c using net n, verdict v
              where not v.recounts and c.messageid = n.messageid and (n.rts, n.favs, n.born) = (0, 0, 0)
@@ -160,15 +196,33 @@ begin
             -- All of the counters against all of the messages: what the planner takes for few at the first time may be millions.
             perform set_config('enable_nestloop', 'off', true);
             started := clock_timestamp();
-            with fresh as materialized (
+            with activity as materialized (
+                -- By message, and by slots of time: of those there are fewer than rows, and their days are what is dear.
+                select messageid, slot, grouping(messageid) = 0 as is_of_message,
+                       count(*) filter (where action = 'rt') as rts, count(*) filter (where action = 'de-rt') as de_rts,
+                       count(*) filter (where action = 'fav') as favs, count(*) filter (where action = 'de-fav') as de_favs
+                  from (select a.messageid::bigint as messageid, a.action, twcache.slot_of(twcache.as_time(a.datetime)) as slot
+                          from (select null::bool as datetime) as missing, lateral (select messageid, action, datetime from tweet.activity) as a
+                         where a.messageid is not null) as a
+                 group by grouping sets ((messageid), (slot))
+            ), fresh as materialized (
                 select coalesce(m.messageid, a.messageid) as messageid, coalesce(a.rts, 0) as rts, coalesce(a.favs, 0) as favs, coalesce(m.born, 0) as born
                   from (select messageid::bigint as messageid, count(*) as born from tweet.message where messageid is not null group by 1) m
-                  full join (select messageid::bigint as messageid,
-                                    count(*) filter (where action = 'rt')  - count(*) filter (where action = 'de-rt')  as rts,
-                                    count(*) filter (where action = 'fav') - count(*) filter (where action = 'de-fav') as favs
-                               from tweet.activity
-                              where messageid is not null
-                              group by 1) a using (messageid)
+                  full join (select messageid, rts - de_rts as rts, favs - de_favs as favs from activity where is_of_message) a using (messageid)
+            ), fresh_day as materialized (
+                select day, sum(rts)::bigint as rts, sum(de_rts)::bigint as de_rts, sum(favs)::bigint as favs, sum(de_favs)::bigint as de_favs
+                  from (select twcache.day_of(slot, zone_now) as day, rts, de_rts, favs, de_favs from activity where not is_of_message) as s
+                 where day is not null
+                 group by day
+                having (sum(rts), sum(de_rts), sum(favs), sum(de_favs)) <> (0, 0, 0, 0)
+            ), day_gone as (
+                delete from twcache.daily_counters c where not exists (select from fresh_day f where f.day = c.day)
+            ), day_moved as (
+                update twcache.daily_counters c set rts = f.rts, de_rts = f.de_rts, favs = f.favs, de_favs = f.de_favs from fresh_day f
+                 where c.day = f.day and (f.rts, f.de_rts, f.favs, f.de_favs) <> (c.rts, c.de_rts, c.favs, c.de_favs)
+            ), day_come as (
+                insert into twcache.daily_counters (day, rts, de_rts, favs, de_favs)
+                select day, rts, de_rts, favs, de_favs from fresh_day f where not exists (select from twcache.daily_counters c where c.day = f.day) order by day
             ), gone as (
                 delete from twcache.counters c where not exists (select from fresh f where f.messageid = c.messageid and (f.rts, f.favs, f.born) <> (0, 0, 0)) returning 1
             ), moved as (
@@ -187,6 +241,10 @@ begin
             select (select count(*) from gone) + (select count(*) from moved) + (select count(*) from come), (select max(born) from fresh) into changed, most;
             if most > 1 then
                 raise exception 'tweet.message has a messageid more than once: the counts of such messages are not kept' using errcode = 'unique_violation';
+            end if;
+            detail := twcache.foreign_rows();
+            if detail is not null then
+                raise exception '%', detail using errcode = 'object_not_in_prerequisite_state';
             end if;
             -- A partition that came before the count, and has not gone: the count has locked what it read.
             if r.baseline <> (select now::text from twcache.baseline now) then
@@ -258,21 +316,43 @@ begin
 end
 $$;
 
+-- What has changed since the rollup, with its owner's rights: who reads counts need not be one who may read the tables.
+create or replace function twcache.pending_changes() returns table (messageid bigint, rts bigint, favs bigint, born int, de_rts bigint, de_favs bigint, datetime timestamptz)
+language sql stable security definer set search_path = pg_catalog, pg_temp set row_security = off set enable_seqscan = off set jit = off as $$
+    select c.messageid, c.rts, c.favs, c.born, c.de_rts, c.de_favs, c.datetime from twcache.rollup r, twcache.recent_changes(r.snapshot) c
+$$;
+
 -- What the counters and the changes since add up to, whether that is known to be the counts or not. born: 1, or 0 where there is activity only.
 create or replace view twcache.counters_now as
 select coalesce(c.messageid, s.messageid) as messageid, coalesce(c.rts, 0) + coalesce(s.rts, 0) as rts, coalesce(c.favs, 0) + coalesce(s.favs, 0) as favs,
        coalesce(c.born, 0) + coalesce(s.born, 0) as born
   from twcache.counters c
   full join (select u.messageid, sum(u.rts)::bigint as rts, sum(u.favs)::bigint as favs, sum(u.born)::int as born
-               from twcache.rollup r, twcache.changes_since(r.snapshot) u
+               from twcache.pending_changes() u
               group by u.messageid) s using (messageid);
+
+-- The same for the days, in the time zone twcache.day_zone().
+create or replace view twcache.daily_counters_now as
+select * from (
+    select coalesce(c.day, s.day) as day, coalesce(c.rts, 0) + coalesce(s.rts, 0) as rts, coalesce(c.de_rts, 0) + coalesce(s.de_rts, 0) as de_rts,
+           coalesce(c.favs, 0) + coalesce(s.favs, 0) as favs, coalesce(c.de_favs, 0) + coalesce(s.de_favs, 0) as de_favs
+      from twcache.daily_counters c
+      full join (select twcache.day_of(u.datetime, z.zone) as day, sum(u.rts + u.de_rts)::bigint as rts, sum(u.de_rts)::bigint as de_rts,
+                        sum(u.favs + u.de_favs)::bigint as favs, sum(u.de_favs)::bigint as de_favs
+                   from (select twcache.day_zone() as zone) as z, twcache.pending_changes() u
+                  group by 1) s using (day)) as now
+ where day is not null and (rts, de_rts, favs, de_favs) <> (0, 0, 0, 0);
 
 -- The counts of now, for whoever speaks only SQL: in any transaction, at any isolation level, its own changes included; no writer waits for
 -- it, and nobody counts. It fails where they are not known, with what to do.
 create or replace view twcache.current_counts as
 select messageid, rts, favs from twcache.counters_now where born > 0 and (select twcache.require_rollup());
 
--- The same of the given messages, without those that do not exist. It reads them by primary key, what was not rolled up yet, and the footprint of
+-- The days likewise, where the activity has times.
+create or replace view twcache.current_daily_counters as
+select day, rts, de_rts, favs, de_favs from twcache.daily_counters_now where (select twcache.require_rollup());
+
+-- The counts of the given messages, without those that do not exist. It reads them by primary key, what was not rolled up yet, and the footprint of
 -- what they stand on, however much activity there is.
 create or replace function twcache.counts_of_many(messages bigint[]) returns table (messageid bigint, rts bigint, favs bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set row_security = off set enable_seqscan = off set jit = off as $$
@@ -282,7 +362,7 @@ begin
     select p.messageid, sum(p.rts)::bigint, sum(p.favs)::bigint
       from (select c.messageid, c.rts, c.favs, c.born from twcache.counters c where c.messageid = any (messages)
              union all
-            select u.messageid, u.rts, u.favs, u.born from twcache.rollup r, twcache.changes_since(r.snapshot) u where u.messageid = any (messages)) as p
+            select u.messageid, u.rts, u.favs, u.born from twcache.rollup r, twcache.recent_changes(r.snapshot) u where u.messageid = any (messages)) as p
      group by p.messageid
     having sum(p.born) > 0;
 end
@@ -295,7 +375,7 @@ language sql stable as $$
 $$;
 
 revoke execute on function twcache.rollup_files(), twcache.rollup_obstacle(), twcache.counters_changed(), twcache.rollup_problem(bool), twcache.roll_up(int), twcache.drop_rollup(), twcache.snapshot_without_own(),
-    twcache.require_rollup(), twcache.counts_of_many(bigint[]), twcache.counts_of(bigint) from public;
+    twcache.foreign_rows(), twcache.pending_changes(), twcache.require_rollup(), twcache.counts_of_many(bigint[]), twcache.counts_of(bigint) from public;
 
-select twcache.finish_file('932_rollup.sql', 1);
+select twcache.finish_file('932_rollup.sql', 2);
 commit;

@@ -1,7 +1,7 @@
 -- What must hold so that the change log proves the counts.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
-select twcache.start_file('935_problems.sql', 2);
+select twcache.start_file('935_problems.sql', 3);
 
 -- Whatever does not hold now, as sentences that name it and its remedy; empty: all is well. It is
 -- asked often: it reads the catalog's rows of our tables and triggers only, by their indexes.
@@ -75,6 +75,17 @@ begin
           left join pg_trigger t on t.tgrelid = n.relid and t.tgname = n.name
          where t.oid is null or t.tgenabled <> 'A' or t.tgfoid is distinct from n.function_oid or t.tgtype <> n.type
             or (t.tgqual is not null) <> (n.condition <> '') or t.tgattr::text <> ''
+    ), wrong_log (words) as (
+        select 'tweet.activity is its own log (twcache.log_form), and has no column recorded_by of type xid8: as its owner run: select * from twcache.set_log(''table'')'
+         where twcache.log_form() = 'table' and activity is not null
+           and not exists (select from pg_attribute where attrelid = activity and attname = 'recorded_by' and atttypid = 'xid8'::regtype and not attisdropped)
+         union all
+        select format('%s has no index that begins with recorded_by, without which each look for changes would read the whole table: create index concurrently on %s (recorded_by) where recorded_by is not null',
+                   t.relid::regclass, t.relid::regclass)
+          from tables t
+          join pg_attribute a on a.attrelid = t.relid and a.attname = 'recorded_by' and a.atttypid = 'xid8'::regtype and not a.attisdropped
+         where t.root = 'activity' and t.relkind = 'r' and twcache.log_form() = 'table'
+           and not exists (select from pg_index i where i.indrelid = t.relid and i.indkey[0] = a.attnum and i.indisvalid and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = '(recorded_by IS NOT NULL)'))
     ), strange_trigger (words) as (
         select format('trigger %s on %s %s: select twcache.install_triggers(), or drop it', p.tgname, p.tgrelid::regclass,
                    case when p.tgrelid in (select relid from tables) then 'is for tables of another form, and would count twice' else 'counts rows of a table that is not counted' end)
@@ -124,7 +135,7 @@ begin
     )
     select array_agg(words) into found_ones
       from (select words from missing_table union all select words from wrong_kind union all select words from detaching union all select words from subscribed
-             union all select words from wrong_column union all select words from missing_label union all select words from wrong_trigger union all select words from strange_trigger
+             union all select words from wrong_column union all select words from missing_label union all select words from wrong_log union all select words from wrong_trigger union all select words from strange_trigger
              union all select words from hidden union all select words from wrong_view union all select words from wrong_function union all select words from missing_plumbing
              union all select words from meddled union all select words from powerless) as all_words;
     return coalesce(found_ones, '{}');
@@ -132,14 +143,20 @@ end
 $$;
 revoke execute on function twcache.problems() from public;
 
--- As they are now.
-delete from twcache.definition;
-insert into twcache.definition (name, source)
-select format('%s(%s)', proname, oidvectortypes(proargtypes)), prosrc
-  from pg_proc
- where pronamespace = 'twcache'::regnamespace
-   and proname not in ('trim', 'problems', 'start_file', 'finish_file', 'reload',
-                       'earlier_transaction', 'rollup_files', 'rollup_obstacle', 'rollup_problem', 'roll_up', 'drop_rollup', 'counters_changed', 'snapshot_without_own', 'require_rollup', 'counts_of', 'counts_of_many');
+-- As they are now. Not those that no count depends on.
+create or replace function twcache.note_definitions() returns void
+language sql set search_path = pg_catalog, pg_temp as $$
+    delete from twcache.definition;
+    insert into twcache.definition (name, source)
+    select format('%s(%s)', proname, oidvectortypes(proargtypes)), prosrc
+      from pg_proc
+     where pronamespace = 'twcache'::regnamespace
+       and proname not in ('trim', 'problems', 'start_file', 'finish_file', 'reload',
+                           'note_definitions', 'make_log', 'set_log', 'keeps_days', 'day_zone', 'set_day_zone', 'foreign_rows', 'pending_changes',
+                           'earlier_transaction', 'rollup_files', 'rollup_obstacle', 'rollup_problem', 'roll_up', 'drop_rollup', 'counters_changed', 'snapshot_without_own', 'require_rollup', 'counts_of', 'counts_of_many');
+$$;
+revoke execute on function twcache.note_definitions() from public;
+select twcache.note_definitions();
 
-select twcache.finish_file('935_problems.sql', 2);
+select twcache.finish_file('935_problems.sql', 3);
 commit;

@@ -2,7 +2,6 @@ using System.Data;
 using CacheService.Counts;
 using CacheService.Postgres;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace CacheService.Auditing;
 
@@ -42,14 +41,11 @@ internal sealed class RecountReader(NpgsqlConnection connection)
 
     private static readonly string RecountSomeSql = ActivitySums.OfMessages("action::text");
 
-    // What is visible in the later snapshot (xmax $3, in progress $4) and not in the earlier one ($1, $2).
     private const string RecordedSql =
         """
         select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint
-          from (select xid, messageid, rts, favs, born from twcache.change where xid >= $1 and xid < $3
-                union all
-                select xid, messageid, rts, favs, born from twcache.change where xid = any ($2) and xid < $3) as since
-         where xid <> all ($4) and messageid between $5 and $6
+          from twcache.changes_between($1::pg_snapshot, $2::pg_snapshot)
+         where messageid between $3 and $4
          group by messageid
         """;
 
@@ -111,10 +107,8 @@ internal sealed class RecountReader(NpgsqlConnection connection)
         var changes = new Dictionary<long, CountChange>();
         await using (var recorded = new NpgsqlCommand(RecordedSql, connection))
         {
-            recorded.Parameters.Add(new NpgsqlParameter<ulong> { TypedValue = after.Xmax, NpgsqlDbType = NpgsqlDbType.Xid8 });
-            recorded.Parameters.Add(new NpgsqlParameter<ulong[]> { TypedValue = after.InProgress, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 });
-            recorded.Parameters.Add(new NpgsqlParameter<ulong> { TypedValue = upTo.Xmax, NpgsqlDbType = NpgsqlDbType.Xid8 });
-            recorded.Parameters.Add(new NpgsqlParameter<ulong[]> { TypedValue = upTo.InProgress, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Xid8 });
+            recorded.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after.ToString() });
+            recorded.Parameters.Add(new NpgsqlParameter<string> { TypedValue = upTo.ToString() });
             recorded.Parameters.Add(new NpgsqlParameter<long> { TypedValue = first });
             recorded.Parameters.Add(new NpgsqlParameter<long> { TypedValue = last });
             await using var reader = await recorded.ExecuteReaderAsync(cancellationToken);

@@ -30,6 +30,11 @@ internal sealed class FeedOptions
     [EnumDataType(typeof(Doorbell))]
     public Doorbell Doorbell { get; set; }
 
+    /// <summary>Where changes are recorded; null: as the database has it.</summary>
+    [Description("Where changes are recorded. Table: tweet.activity is itself the log of what is inserted, by a column recorded_by with an index, which costs writers least. Change: triggers write all changes to a table beside it. The database is brought to it at the start, which needs its owner's rights. Without it: as the database has it, which at first is Change.")]
+    [EnumDataType(typeof(LogForm))]
+    public LogForm? Log { get; set; }
+
     /// <summary>Counts older than this are marked STALE.</summary>
     [Description("Counts older than this are marked STALE.")]
     [Range(typeof(TimeSpan), "00:00:00.100", "00:10:00")]
@@ -79,6 +84,16 @@ internal enum Doorbell
 
     /// <summary>No: the change log is read again and again.</summary>
     Never,
+}
+
+/// <summary>Where changes are recorded.</summary>
+internal enum LogForm
+{
+    /// <summary>In <c>tweet.activity</c> itself, as far as they are insertions.</summary>
+    Table,
+
+    /// <summary>In <c>twcache.change</c>, all of them.</summary>
+    Change,
 }
 
 [OptionsValidator]

@@ -23,7 +23,7 @@ internal sealed partial class RollupKeeper(
     private static readonly string StateSql =
         $"""
         select r.counted, extract(epoch from clock_timestamp() - r.rolled_at)::float8,
-               (select count(*) from (select from twcache.changes_since(r.snapshot) limit {ManyPending}) as pending)
+               (select count(*) from (select from twcache.recent_changes(r.snapshot) limit {ManyPending}) as pending)
           from twcache.rollup r
         """;
 

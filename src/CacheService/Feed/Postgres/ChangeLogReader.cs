@@ -23,8 +23,8 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
           from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $2 and lapse = (select last_value from twcache.lapse)), -1) as renewal
                   from twcache.consumer) as c
         union all
-        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(row_xid)), bool_or(relid <> all ($3)), null, null, null, null, null
-          from twcache.changes_since($1::pg_snapshot)
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(row_xid)) is true, bool_or(relid <> all ($3)) is true, null, null, null, null, null
+          from twcache.recent_changes($1::pg_snapshot)
          group by messageid
         """;
 
@@ -289,7 +289,7 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
             {
                 changes.Add(new CountChange(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), checked((int)reader.GetInt64(3))));
                 hasStrangeRows |= reader.GetBoolean(4);
-                hasRowsOfOthers |= !reader.IsDBNull(5) && reader.GetBoolean(5);
+                hasRowsOfOthers |= reader.GetBoolean(5);
             }
         }
 

@@ -15,7 +15,7 @@ internal sealed class ConsumerBook(PostgresConnections connections, IOptions<Fee
         return connections.RunForLeaseAsync(
             async connection =>
             {
-                await using var register = new NpgsqlCommand("select recorded, proven_until, identity from twcache.register($1, $2, $3)", connection);
+                await using var register = new NpgsqlCommand("select recorded, proven_until, identity from twcache.register($1, $2, $3, '{change,table}')", connection);
                 register.Parameters.Add(new NpgsqlParameter<string> { TypedValue = consumer });
                 register.Parameters.Add(new NpgsqlParameter<string> { TypedValue = connections.Instance });
                 register.Parameters.Add(new NpgsqlParameter<int> { TypedValue = options.Value.LeaseSeconds });

@@ -53,7 +53,7 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
         select coalesce(
             twcache.rollup_problem(is_thorough => true),
             (select 'more than ' || $1 || ' changes are pending'
-              where $1 < (select count(*) from (select from twcache.rollup r, twcache.changes_since(r.snapshot) limit $1::bigint + 1) as pending)))
+              where $1 < (select count(*) from (select from twcache.pending_changes() limit $1::bigint + 1) as pending)))
         """;
 
     private readonly FeedOptions _options = options.Value;
@@ -95,6 +95,11 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
             return new ReloadReason(change, RegisterAfresh: false);
         }
 
+        if (await FindForeignRowsAsync(connection, cancellationToken) is { } foreign)
+        {
+            return new ReloadReason(foreign, RegisterAfresh: false);
+        }
+
         // In the same snapshot as the copy.
         if (!counts && await WhyCountAsync(connection, cancellationToken) is { } whyCount)
         {
@@ -125,6 +130,12 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
     {
         await using var command = new NpgsqlCommand(WhyCountSql, connection);
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = rollup.Value.MaxPendingRows });
+        return await command.ExecuteScalarAsync(cancellationToken) as string;
+    }
+
+    private static async Task<string?> FindForeignRowsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select twcache.foreign_rows()", connection);
         return await command.ExecuteScalarAsync(cancellationToken) as string;
     }
 

@@ -6,7 +6,7 @@ namespace CacheService.Feed.Postgres;
 
 /// <summary>Opens sessions with the primary.</summary>
 internal sealed class FeedSessions(
-    PostgresConnections connections, SchemaInstaller installer, FeedProgress progress, Hearing hearing, WakeSignal wake, IOptions<FeedOptions> options, TimeProvider time) : IFeedSessions
+    PostgresConnections connections, SchemaInstaller installer, LogSwitch log, FeedProgress progress, Hearing hearing, WakeSignal wake, IOptions<FeedOptions> options, TimeProvider time) : IFeedSessions
 {
     /// <inheritdoc/>
     public async Task<IFeedSession> OpenAsync(bool isFirst, CancellationToken cancellationToken)
@@ -17,6 +17,11 @@ internal sealed class FeedSessions(
         {
             await RequirePrimaryAsync(connection, cancellationToken);
             await installer.EnsureAsync(connection, mayInstall: isFirst, cancellationToken);
+            if (isFirst && options.Value.Log is { } form)
+            {
+                await log.SetAsync(connection, form, cancellationToken);
+            }
+
             progress.NoteServer(connection.PostgreSqlVersion.ToString());
         }
 

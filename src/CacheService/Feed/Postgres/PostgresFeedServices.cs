@@ -7,6 +7,7 @@ internal static class PostgresFeedServices
     public static void AddPostgresFeed(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IFeedSessions, FeedSessions>();
+        builder.Services.AddSingleton<LogSwitch>();
         builder.Services.AddSingleton<IConsumerBook, ConsumerBook>();
         builder.Services.AddSingleton<ICountsLoader, CountsLoader>();
         builder.Services.AddSingleton<IChangeLogCare, ChangeLogCare>();

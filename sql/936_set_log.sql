@@ -1,0 +1,83 @@
+-- From one form of the log to the other.
+begin isolation level read committed read write;
+set local statement_timeout = 0;
+select twcache.start_file('936_set_log.sql', 1);
+
+-- Makes tweet.activity its own log ('table': it gets a column and an index), or has triggers write a log beside it ('change'; column and index
+-- stay, and may be dropped). For the owner of the tables. It holds up writers for a moment, and neither rewrites the table nor reads it. Caches load afresh.
+-- done: false where a statement (next) is to be run first, outside a transaction; then call this again.
+-- The column is made anew where it has transaction ids that are not of this server, as a restore brings them.
+create or replace function twcache.set_log(form text, out done bool, out next text)
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '40ms' set row_security = off as $$
+declare
+    few     constant int := 10000;
+    index   record;
+    present bool := exists (select from pg_attribute where attrelid = 'tweet.activity'::regclass and attname = 'recorded_by' and not attisdropped);
+    is_new  bool := false;
+begin
+    if form is null or form not in ('change', 'table') then
+        raise exception 'the log is change or table, and not %', coalesce(form, 'null') using errcode = 'invalid_parameter_value';
+    end if;
+    done := true;
+    if form = 'change' and twcache.log_form() = 'change' then
+        return;
+    end if;
+    perform pg_advisory_xact_lock(1951, 1);
+
+    if form = 'table' then
+        if present and (select atttypid from pg_attribute where attrelid = 'tweet.activity'::regclass and attname = 'recorded_by') <> 'xid8'::regtype then
+            raise exception 'column tweet.activity.recorded_by is somebody else''s: it is not of type xid8. Rename it' using errcode = 'object_not_in_prerequisite_state';
+        end if;
+        if present and exists (select from twcache.counted_table where root = 'activity') then
+            lock table tweet.message, tweet.activity in share row exclusive mode;
+            -- No writer is open: what is not of the past is not of this server.
+            if exists (select from tweet.activity where recorded_by >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(recorded_by, pg_current_snapshot())) then
+                alter table tweet.activity drop column recorded_by cascade;
+                present := false;
+            elsif twcache.log_form() = 'table' and cardinality(twcache.problems()) = 0 then
+                return;
+            end if;
+        end if;
+        if not present then
+            -- Without a default, which would rewrite the table.
+            alter table tweet.activity add column recorded_by xid8;
+        end if;
+
+        select c.oid::regclass as name, i.indisvalid as is_valid into index
+          from pg_index i
+          join pg_class c on c.oid = i.indexrelid
+          join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'recorded_by' and a.attnum = i.indkey[0]
+         where i.indrelid = 'tweet.activity'::regclass and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = '(recorded_by IS NOT NULL)')
+         order by i.indisvalid desc
+         limit 1;
+        if index.is_valid is not true then
+            if (select count(*) from (select from tweet.activity limit few + 1) as rows) <= few and index.name is null then
+                create index activity_recorded_by_idx on tweet.activity (recorded_by) where recorded_by is not null;
+            else
+                done := false;
+                next := case when (select relkind from pg_class where oid = 'tweet.activity'::regclass) = 'p'
+                             then 'create index on only tweet.activity (recorded_by) where recorded_by is not null, the same concurrently on each partition, and attach them: alter index ... attach partition ...'
+                             when index.name is not null then format('drop index concurrently %s', index.name)
+                             else 'create index concurrently activity_recorded_by_idx on tweet.activity (recorded_by) where recorded_by is not null' end;
+                return;
+            end if;
+        end if;
+        alter table tweet.activity alter column recorded_by set default pg_catalog.pg_current_xact_id();
+    else
+        lock table tweet.message, tweet.activity in share row exclusive mode;
+        if present then
+            alter table tweet.activity alter column recorded_by drop default;
+        end if;
+    end if;
+
+    perform twcache.make_log(form);
+    perform twcache.install_triggers();
+    perform twcache.note_definitions();
+    delete from twcache.consumer;
+    perform twcache.reload();
+end
+$$;
+revoke execute on function twcache.set_log(text) from public;
+
+select twcache.finish_file('936_set_log.sql', 1);
+commit;
