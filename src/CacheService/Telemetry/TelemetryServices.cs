@@ -42,6 +42,11 @@ internal static class TelemetryServices
             {
                 metrics.AddMeter(EachCallMeter);
             }
+            else
+            {
+                // Kestrel's one instrument that costs each call.
+                metrics.AddView("kestrel.queued_requests", MetricStreamConfiguration.Drop);
+            }
 
             // Its instruments, which nobody else makes.
             metrics.AddInstrumentation(services => services.GetRequiredService<StateMetrics>());
