@@ -80,6 +80,18 @@ require_pgbouncer() {
 "
 }
 
+# Board and alerts are proven by a Prometheus.
+require_prometheus() {
+  command -v prometheus >/dev/null && command -v promtool >/dev/null && return 0
+  if command -v apt-get >/dev/null; then
+    say "installing prometheus …"
+    apt_install_idle prometheus && return 0
+  fi
+  say "
+*** WARNING: Prometheus is missing (package prometheus): the tests of deploy/ cannot run. ***
+"
+}
+
 # Names the tests that failed, each with the beginning of what it says: the rest is far above.
 list_failed() {
   find "$results" -name '*.trx' -exec cat {} + | awk '
@@ -125,6 +137,7 @@ else
   require_python_grpc
   require_node_grpc
   require_pgbouncer
+  require_prometheus
 fi
 
 # What changes the build has to be said to the build.

@@ -11,6 +11,7 @@ using CacheService.Rollup;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
+using CacheService.Telemetry;
 using CacheService.Watching;
 
 namespace CacheService;
@@ -40,6 +41,7 @@ internal static class ServiceApp
         builder.AddWatching();
         builder.AddSecurity();
         builder.AddGrpcApi();
+        builder.AddTelemetry();
         configure?.Invoke(builder);
 
         var app = builder.Build();
@@ -48,6 +50,7 @@ internal static class ServiceApp
         app.UseSecurity();
         app.MapGrpcApi();
         app.MapHealth();
+        app.MapTelemetry();
         return app;
     }
 }

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using CacheService.Auditing;
+using CacheService.Metrics;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Reloading;
@@ -17,6 +18,13 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
     /// <param name="method">Its name, for the log.</param>
     /// <param name="isCancelled">Whether its caller has gone, or its deadline has passed.</param>
     public Status StatusOf(Exception error, string method, bool isCancelled)
+    {
+        var status = Describe(error, method, isCancelled);
+        Instruments.CallErrors.Increment(status.StatusCode);
+        return status;
+    }
+
+    private Status Describe(Exception error, string method, bool isCancelled)
     {
         switch (error)
         {

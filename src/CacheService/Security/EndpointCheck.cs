@@ -55,7 +55,7 @@ internal sealed class EndpointCheck(IConfiguration configuration, IOptions<Secur
             // What cannot be parsed Kestrel refuses, in its own words.
             if (Parse(url) is { } address)
             {
-                // HTTP/1.1 carries no gRPC: it serves /health alone, which is for everybody.
+                // HTTP/1.1 carries no gRPC: it serves /health, which is for everybody, and /metrics, which Telemetry.ScrapeGuard keeps.
                 yield return (name, address, !string.Equals(protocols, "Http1", StringComparison.OrdinalIgnoreCase));
             }
         }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using CacheService.Metrics;
 using Grpc.Core;
 
 namespace CacheService.Security;
@@ -9,6 +10,7 @@ internal static class Refusal
     /// <summary>Writes the response, which is all there is of it.</summary>
     public static void Write(HttpResponse response, StatusCode code, string message)
     {
+        Instruments.CallErrors.Increment(code);
         if (response.HttpContext.Request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) != true)
         {
             response.StatusCode = code switch

@@ -84,6 +84,15 @@ internal static class SecurityServices
         }
     }
 
+    /// <summary>Asks the callers of an endpoint for a right, if callers have to say who they are.</summary>
+    public static void RequireRight(this IEndpointConventionBuilder endpoint, WebApplication app, Rights right)
+    {
+        if (AsksWhoCalls(app.Configuration))
+        {
+            endpoint.WithMetadata(new RequiredRight(right));
+        }
+    }
+
     // As SecurityOptions.AsksWhoCalls; before the settings are checked, without which nothing starts.
     private static bool AsksWhoCalls(IConfiguration configuration)
     {

@@ -107,6 +107,7 @@ internal sealed class WatchStreams
         {
             toldState = StateOf(told);
             await WriteAsync(responses, ToResponse(batch, told, toldState.Value), ending);
+            _hub.CountDelivery(batch);
             lastSent = _time.GetTimestamp();
         }
 
