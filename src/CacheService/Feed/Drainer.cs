@@ -84,7 +84,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
                 return Reload("an audit found that messages came or went unnoticed");
             }
 
-            store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt);
+            store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt, drain.DayChanges);
             Applied++;
             // Before the reads that wait are answered: with LIVE.
             progress.BecomeLive();

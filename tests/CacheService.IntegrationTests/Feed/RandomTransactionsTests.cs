@@ -1,4 +1,5 @@
 using System.Globalization;
+using CacheService.IntegrationTests.Days;
 using CacheService.IntegrationTests.Feed.RandomTransactions;
 using CacheService.IntegrationTests.Infrastructure;
 using FsCheck;
@@ -7,24 +8,25 @@ using Microsoft.FSharp.Core;
 
 namespace CacheService.IntegrationTests.Feed;
 
-/// <summary>The property that everything else serves: after any history, a strong read equals the view.</summary>
+/// <summary>The property that everything else serves: after any history, a strong read equals the view, and the days a count.</summary>
 internal sealed class RandomTransactionsTests
 {
     private const int Bursts = 50;
     private const int TransactionsPerBurst = 8;
     private const int Connections = 5;
+    private const string Zone = "Europe/Berlin";
 
     /// <summary>Set to a printed seed to run those transactions again.</summary>
     private const string SeedVariable = "TWCACHE_TEST_SEED";
 
     [Test]
-    public async Task StrongRead_AfterEachBurstOfRandomTransactions_EqualsTheView()
+    public async Task StrongRead_AfterEachBurstOfRandomTransactions_EqualsTheViewAndTheDaysACount()
     {
         var seed = ulong.TryParse(Environment.GetEnvironmentVariable(SeedVariable), out var given) ? given : (ulong)Random.Shared.NextInt64();
         await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{SeedVariable}={seed}"));
 
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, $"--Counts:TimeZone={Zone}");
         await database.AddMessagesAsync(10);
 
         var (ran, committed) = (0, 0);
@@ -39,6 +41,7 @@ internal sealed class RandomTransactionsTests
             ran += burst.Count;
             committed += done.Sum();
             await service.AssertEqualsViewAsync(database, $"(seed {seed}) after {string.Join('\n', burst)}");
+            await service.AssertDaysEqualRecountAsync(database, Zone, $"(seed {seed}) after {string.Join('\n', burst)}");
         });
         var config = Config.QuickThrowOnFailure.WithMaxTest(Bursts).WithReplay(FSharpOption<Replay>.Some(new Replay(new Rnd(seed, 1), FSharpOption<int>.None)));
         await Task.Run(() => Check.One(config, property));
