@@ -26,11 +26,11 @@ exception
 end
 $$;
 
--- What stands for a time where changes are summed: all of a slot are of the same day, in every time zone. From 1973 on the zones' offsets from UTC are
--- multiples of five minutes.
+-- What stands for a time where changes are summed: all of a slot are of the same day, in every time zone. From 2012 on all days begin and end at multiples of
+-- five minutes. Before, clocks in Newfoundland and New Brunswick were set back a minute after midnight, to the day before.
 create or replace function twcache.slot_of(datetime timestamptz) returns timestamptz
 language sql immutable as $$
-    select case when datetime operator(pg_catalog.>=) '1973-01-01Z' and datetime operator(pg_catalog.<) '9999-12-31Z'
+    select case when datetime operator(pg_catalog.>=) '2012-01-01Z' and datetime operator(pg_catalog.<) '9999-12-31Z'
                 then pg_catalog.date_bin('5 minutes', datetime, '2000-01-01Z') else datetime end
 $$;
 

@@ -27,6 +27,15 @@ public sealed record AuditAnswer
     /// <summary>The first thousand of those, by message id.</summary>
     public IReadOnlyList<long> FirstUncompared { get; init; } = [];
 
+    /// <summary>How many days were compared.</summary>
+    public long Days { get; init; }
+
+    /// <summary>How many of them differed, and were corrected.</summary>
+    public long DayDifferences { get; init; }
+
+    /// <summary>Why the days could not be compared, in words; empty if they could, or if there are none.</summary>
+    public string DaysUncompared { get; init; } = "";
+
     /// <summary>As of the end of the audit.</summary>
     public required Freshness Freshness { get; init; }
 }

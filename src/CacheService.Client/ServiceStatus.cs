@@ -65,4 +65,10 @@ public sealed record ServiceStatus
 
     /// <summary>Why they are not written back, in words; empty: nothing keeps them from it.</summary>
     public required string RollupDetail { get; init; }
+
+    /// <summary>How many days there are with activity.</summary>
+    public long Days { get; init; }
+
+    /// <summary>The time zone of the days; empty: the database does not tell the time of activity, or nothing is loaded yet.</summary>
+    public string DayTimeZone { get; init; } = "";
 }

@@ -79,6 +79,19 @@ public sealed class TweetCountsClient : IDisposable
         return new TopAnswer(Wire.Of(answer.Counts), Wire.Of(answer.Freshness));
     }
 
+    /// <summary>What happened on each day of a range, by the time of the activity itself.</summary>
+    /// <param name="from">The first day; null: from the first that there is.</param>
+    /// <param name="to">The last day; null: to the last that there is.</param>
+    /// <param name="requirement">What the answer must include. It comes from the cache: <see cref="ReadRequirement.FromDatabase"/> is INVALID_ARGUMENT.</param>
+    /// <param name="cancellationToken">Ends the read.</param>
+    /// <exception cref="RpcException">FAILED_PRECONDITION: the database does not tell the time of activity; see also <see cref="ReadRequirement.AtLeastXid"/>. INVALID_ARGUMENT: more than 3,660 days would be listed. Others: see <see cref="TweetCountsClient"/>.</exception>
+    public async Task<DaysAnswer> ListDailyCountsAsync(DateOnly? from = null, DateOnly? to = null, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
+    {
+        var request = new ListDailyCountsRequest { From = Wire.To(from), To = Wire.To(to), Read = Wire.To(requirement) };
+        var answer = await CallAsync((reads, call) => reads.ListDailyCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
+        return new DaysAnswer([.. answer.Days.Select(Wire.Of)], answer.TimeZone, Wire.Of(answer.Freshness));
+    }
+
     /// <summary>A message's author, text and counts.</summary>
     /// <exception cref="RpcException">NOT_FOUND: there is no such message. FAILED_PRECONDITION and OUT_OF_RANGE: see <see cref="ReadRequirement.AtLeastXid"/>. Others: see <see cref="TweetCountsClient"/>.</exception>
     public async Task<TweetMessage> GetMessageAsync(long messageId, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)

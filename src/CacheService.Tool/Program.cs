@@ -17,6 +17,7 @@ internal static class Program
         // the service
         new GetCommand(terminal, time),
         new TopCommand(terminal, time),
+        new DaysCommand(terminal, time),
         new WatchCommand(terminal, time),
         new StatusCommand(terminal, time),
         new AuditCommand(terminal, time),

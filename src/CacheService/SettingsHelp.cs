@@ -3,6 +3,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
 using CacheService.Auditing;
+using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
@@ -23,6 +24,7 @@ internal static class SettingsHelp
     public static IReadOnlyList<(string Section, Type Options)> Sections { get; } =
     [
         (DatabaseOptions.Section, typeof(DatabaseOptions)),
+        (CountsOptions.Section, typeof(CountsOptions)),
         (FeedOptions.Section, typeof(FeedOptions)),
         (AuditOptions.Section, typeof(AuditOptions)),
         (RollupOptions.Section, typeof(RollupOptions)),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 using TweetCounts.V1;
 
@@ -6,6 +7,8 @@ namespace CacheService.Client.Connections;
 /// <summary>Turns the messages of the API into the library's types, and back.</summary>
 internal static class Wire
 {
+    private const string DayFormat = "yyyy-MM-dd";
+
     public static MessageCounts Of(Counts counts) => new(counts.MessageId, counts.Retweets, counts.Likes, counts.Revision);
 
     public static MessageCounts[] Of(IReadOnlyList<Counts> counts)
@@ -58,6 +61,8 @@ internal static class Wire
         LastAuditDuration = status.LastAuditDuration?.ToTimeSpan(),
         RollupAge = status.RollupAge?.ToTimeSpan(),
         RollupDetail = status.RollupDetail,
+        Days = status.Days,
+        DayTimeZone = status.DayTimeZone,
     };
 
     public static AuditAnswer Of(AuditNowResponse audit) => new()
@@ -70,10 +75,18 @@ internal static class Wire
         TriggersWarning = audit.TriggersWarning,
         Uncompared = audit.Uncompared,
         FirstUncompared = [.. audit.FirstUncompared],
+        Days = audit.Days,
+        DayDifferences = audit.DayDifferences,
+        DaysUncompared = audit.DaysUncompared,
         Freshness = Of(audit.Freshness),
     };
 
     public static ReloadAnswer Of(ReloadNowResponse reload) => new(reload.Messages, reload.Duration?.ToTimeSpan() ?? TimeSpan.Zero, Of(reload.Freshness));
+
+    public static DayCounts Of(DailyCounts day) =>
+        new(DateOnly.ParseExact(day.Day, DayFormat, CultureInfo.InvariantCulture), day.Retweets, day.UndoneRetweets, day.Likes, day.UndoneLikes);
+
+    public static string To(DateOnly? day) => day?.ToString(DayFormat, CultureInfo.InvariantCulture) ?? "";
 
     public static TweetMessage Of(GetMessageResponse message) => new(
         message.MessageId, message.Author, message.Text, message.PostedAt?.ToDateTimeOffset(), Of(message.Counts ?? new Counts()), Of(message.Freshness));

@@ -40,7 +40,7 @@ internal sealed class AuditCommand : ToolCommand
             PrintJson(audit);
         else
             Print(audit);
-        return audit.Differences == 0 && audit.Uncompared == 0 && audit.TriggersWarning.Length == 0 ? ExitCode.Success : ExitCode.Failure;
+        return audit.Differences == 0 && audit.DayDifferences == 0 && audit.Uncompared == 0 && audit.DaysUncompared.Length == 0 && audit.TriggersWarning.Length == 0 ? ExitCode.Success : ExitCode.Failure;
     }
 
     private void Print(AuditAnswer audit)
@@ -61,6 +61,8 @@ internal sealed class AuditCommand : ToolCommand
                 $"{audit.Uncompared:N0} messages could not be compared, because the count of their activity took too long: {string.Join(", ", audit.FirstUncompared.Take(ShownUncompared))}; the service's log says what helps"));
         }
 
+        if (audit.DaysUncompared.Length > 0)
+            _terminal.Fail($"the days could not be compared: {audit.DaysUncompared}");
         if (audit.TriggersWarning.Length > 0)
             _terminal.Fail(audit.TriggersWarning);
     }
@@ -69,7 +71,7 @@ internal sealed class AuditCommand : ToolCommand
     {
         var summary = string.Create(
             CultureInfo.InvariantCulture,
-            $"{audit.Messages:N0} messages compared in {Durations.Format(audit.Duration)}: {audit.Differences:N0} differed, {audit.Repaired:N0} of those corrected");
+            $"{audit.Messages:N0} messages compared in {Durations.Format(audit.Duration)}: {audit.Differences:N0} differed, {audit.Repaired:N0} of those corrected{(audit.Days + audit.DayDifferences > 0 ? $"; {audit.Days:N0} days: {audit.DayDifferences:N0} differed" : "")}");
         if (_terminal.Interactive)
             _terminal.Print(summary);
         else
@@ -106,6 +108,9 @@ internal sealed class AuditCommand : ToolCommand
         audit.TriggersWarning,
         audit.Uncompared,
         audit.FirstUncompared,
+        audit.Days,
+        audit.DayDifferences,
+        audit.DaysUncompared,
         Freshness = JsonOutput.Of(audit.Freshness),
     });
 }

@@ -4,7 +4,8 @@ using CacheService.Client;
 namespace CacheService.Tool.Commands;
 
 /// <summary>What an answer must include: one of --strong, --max-age and --at-least-xid, or nothing; and whether it is to come from the cache.</summary>
-internal sealed class RequirementOptions
+/// <param name="withDatabase">Whether it may come from elsewhere.</param>
+internal sealed class RequirementOptions(bool withDatabase = true)
 {
     private readonly Option<bool> _strong = new("--strong") { Description = "Include everything committed before now." };
     private readonly Option<TimeSpan?> _maxAge = DurationOption.Create("--max-age", "Be no older than that, such as 100ms or 2s.");
@@ -24,7 +25,8 @@ internal sealed class RequirementOptions
         command.Add(_strong);
         command.Add(_maxAge);
         command.Add(_atLeastXid);
-        command.Add(_fromDatabase);
+        if (withDatabase)
+            command.Add(_fromDatabase);
         command.Validators.Add(result =>
         {
             Option[] options = [_strong, _maxAge, _atLeastXid];
@@ -36,7 +38,7 @@ internal sealed class RequirementOptions
     public ReadRequirement? Read(ParseResult arguments)
     {
         // The tables are as --strong and --max-age want them.
-        if (arguments.GetValue(_fromDatabase))
+        if (withDatabase && arguments.GetValue(_fromDatabase))
             return arguments.GetValue(_atLeastXid) is { } transaction ? ReadRequirement.AtLeastXidFromDatabase(transaction) : ReadRequirement.FromDatabase;
         if (arguments.GetValue(_strong))
             return ReadRequirement.Strong;

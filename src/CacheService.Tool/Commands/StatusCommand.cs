@@ -46,6 +46,7 @@ internal sealed class StatusCommand : ToolCommand
         ("epoch", status.Epoch),
         ("snapshot", status.Snapshot),
         ("messages", status.Messages.ToString("N0", CultureInfo.InvariantCulture)),
+        ("days", status.DayTimeZone.Length > 0 ? $"{status.Days.ToString("N0", CultureInfo.InvariantCulture)}, {PlainText.OneLine(status.DayTimeZone)}" : "none"),
         ("watchers", status.Watchers.ToString("N0", CultureInfo.InvariantCulture)),
         ("drains", status.Drains.ToString("N0", CultureInfo.InvariantCulture)),
         ("bells", status.Bells.ToString("N0", CultureInfo.InvariantCulture)),
@@ -107,5 +108,7 @@ internal sealed class StatusCommand : ToolCommand
         LastAuditSeconds = status.LastAuditDuration?.TotalSeconds,
         RollupAgeSeconds = status.RollupAge?.TotalSeconds,
         status.RollupDetail,
+        status.Days,
+        status.DayTimeZone,
     });
 }

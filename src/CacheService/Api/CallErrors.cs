@@ -60,7 +60,7 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
         ReadRefusal.BadRequest => StatusCode.InvalidArgument,
         ReadRefusal.NoSuchMessage => StatusCode.NotFound,
         ReadRefusal.TextTooLong or ReadRefusal.TooManyDatabaseReads or ReadRefusal.DatabaseReadTooLong => StatusCode.ResourceExhausted,
-        ReadRefusal.TransactionInProgress => StatusCode.FailedPrecondition,
+        ReadRefusal.TransactionInProgress or ReadRefusal.NoDays => StatusCode.FailedPrecondition,
         ReadRefusal.TransactionNeverAssigned => StatusCode.OutOfRange,
         _ => StatusCode.Unavailable,
     };

@@ -26,6 +26,15 @@ internal sealed record AuditResult
     /// <summary>The first of those, by message id.</summary>
     public required IReadOnlyList<long> FirstUncompared { get; init; }
 
+    /// <summary>How many days were compared.</summary>
+    public required int Days { get; init; }
+
+    /// <summary>How many of them differed, and were corrected.</summary>
+    public required int DayDifferences { get; init; }
+
+    /// <summary>Why the days could not be compared, in words; empty if they could, or if there are none.</summary>
+    public required string DaysUncompared { get; init; }
+
     /// <summary>How long it took, pauses included.</summary>
     public required TimeSpan Duration { get; init; }
 

@@ -7,9 +7,9 @@ using Npgsql;
 
 namespace CacheService.Auditing;
 
-/// <summary>One audit: every message, range by range, by ascending id.</summary>
+/// <summary>One audit: every message, range by range, by ascending id; then the days.</summary>
 internal sealed partial class AuditRun(
-    CountsStore store, RangeAudit ranges, TriggersWarning triggers, PostgresConnections connections, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditRun> logger)
+    CountsStore store, RangeAudit ranges, DaysAudit days, TriggersWarning triggers, PostgresConnections connections, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditRun> logger)
 {
     private const int LoggedKeys = 20;
 
@@ -65,13 +65,25 @@ internal sealed partial class AuditRun(
                 LogDifferences(logger, range.Differences.Count, range.Repaired, string.Join(", ", range.Differences.Take(LoggedKeys)));
             }
 
+            await pause(range.DatabaseTime);
             if (range.Last == long.MaxValue)
             {
                 break;
             }
 
             first = range.Last + 1;
-            await pause(range.DatabaseTime);
+        }
+
+        var daysComparison = await RetryAsync(() => days.CompareAsync(cancellationToken), cancellationToken);
+        if (daysComparison.Differences is { Count: > 0 } differingDays)
+        {
+            await RetryAsync(() => connections.RunAsync(DropRollupAsync, cancellationToken), cancellationToken);
+            LogDayDifferences(logger, differingDays.Count, string.Join(", ", differingDays.Take(LoggedKeys)));
+        }
+
+        if (daysComparison.Uncompared.Length > 0)
+        {
+            LogDaysUncompared(logger, daysComparison.Uncompared);
         }
 
         if (uncompared > 0)
@@ -87,6 +99,9 @@ internal sealed partial class AuditRun(
             Uncompared = uncompared,
             FirstDifferences = firstDifferences,
             FirstUncompared = firstUncompared,
+            Days = daysComparison.Days,
+            DayDifferences = daysComparison.Differences.Count,
+            DaysUncompared = daysComparison.Uncompared,
             Duration = time.GetElapsedTime(started),
             TriggersWarning = triggersWarning,
             Version = store.Version!,
@@ -166,6 +181,13 @@ internal sealed partial class AuditRun(
     [LoggerMessage(EventId = 5011, EventName = "AuditLeftOut", Level = LogLevel.Warning,
         Message = "{Count} messages could not be compared, because the count of their activity took longer than {Time}: {Messages}. {Remedy}")]
     private static partial void LogUncompared(ILogger logger, long count, TimeSpan time, string messages, string remedy);
+
+    [LoggerMessage(EventId = 5013, EventName = "AuditDayDifferences", Level = LogLevel.Warning,
+        Message = "{Count} days had other counts (retweets/undone/likes/undone) in the cache than in the database; they are corrected. The first: {Differences}")]
+    private static partial void LogDayDifferences(ILogger logger, int count, string differences);
+
+    [LoggerMessage(EventId = 5014, EventName = "AuditLeftOutDays", Level = LogLevel.Warning, Message = "The days could not be compared, because {Reason}.")]
+    private static partial void LogDaysUncompared(ILogger logger, string reason);
 
     [LoggerMessage(EventId = 5012, EventName = "AuditRetries", Level = LogLevel.Debug, Message = "A range of messages is compared again, since {Reason}.")]
     private static partial void LogRetry(ILogger logger, string reason);

@@ -9,7 +9,9 @@ internal static class AuditServices
     public static void AddAuditing(this WebApplicationBuilder builder)
     {
         builder.Services.AddSettings<AuditOptions, AuditOptionsValidator>(builder.Configuration, AuditOptions.Section);
+        builder.Services.AddSingleton<AuditedFeed>();
         builder.Services.AddSingleton<RangeAudit>();
+        builder.Services.AddSingleton<DaysAudit>();
         builder.Services.AddSingleton<TriggersWarning>();
         builder.Services.AddSingleton<AuditRun>();
         builder.Services.AddSingleton<Auditor>();

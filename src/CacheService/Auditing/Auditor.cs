@@ -112,7 +112,7 @@ internal sealed partial class Auditor(
             span?.SetTag("tweetcounts.audit.messages", result.Messages).SetTag("tweetcounts.audit.differences", result.Differences);
             var before = Summary;
             Volatile.Write(ref _summary, new AuditSummary(before.Audits + 1, before.Differences + result.Differences, time.GetUtcNow(), result.Duration));
-            LogAudited(logger, result.Differences == 0 ? LogLevel.Information : LogLevel.Warning, result.Messages, result.Duration.TotalSeconds, result.Differences, result.Repaired);
+            LogAudited(logger, result.Differences + result.DayDifferences == 0 ? LogLevel.Information : LogLevel.Warning, result.Messages, result.Duration.TotalSeconds, result.Differences, result.Repaired);
             waiting?.SetResult(result);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)

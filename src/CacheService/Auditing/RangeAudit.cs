@@ -17,11 +17,8 @@ namespace CacheService.Auditing;
 /// Otherwise nothing follows, and the range is compared again.
 /// </para>
 /// </summary>
-internal sealed class RangeAudit(
-    CountsStore store, FeedStatus status, DrainRequests requests, SnapshotPin pin, Repairs repairs, PostgresConnections connections, TimeProvider time)
+internal sealed class RangeAudit(CountsStore store, AuditedFeed feed, PostgresConnections connections, TimeProvider time)
 {
-    private static readonly TimeSpan LongestDrain = TimeSpan.FromSeconds(5);
-
     /// <summary>Compares and repairs a range.</summary>
     /// <param name="first">Its first id.</param>
     /// <param name="size">How many messages it has at most.</param>
@@ -29,27 +26,10 @@ internal sealed class RangeAudit(
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="RangeNotComparedException">Nothing follows; try again.</exception>
     /// <exception cref="RecountTooLongException">It takes longer than it may.</exception>
-    public async Task<RangeComparison> CompareAsync(long first, RangeSize size, long[] cachedIds, CancellationToken cancellationToken)
-    {
-        var consumer = status.Consumer;
-        var began = pin.Pin();
-        try
-        {
-            if (began is null)
-            {
-                throw new RangeNotComparedException("nothing is loaded yet");
-            }
+    public Task<RangeComparison> CompareAsync(long first, RangeSize size, long[] cachedIds, CancellationToken cancellationToken) =>
+        feed.HoldAsync(held => CompareAsync(first, size, cachedIds, held, cancellationToken));
 
-            return await ComparePinnedAsync(first, size, cachedIds, began, consumer, cancellationToken);
-        }
-        finally
-        {
-            pin.Release();
-        }
-    }
-
-    private async Task<RangeComparison> ComparePinnedAsync(
-        long first, RangeSize size, long[] cachedIds, CountsVersion began, string consumer, CancellationToken cancellationToken)
+    private async Task<RangeComparison> CompareAsync(long first, RangeSize size, long[] cachedIds, HeldFeed held, CancellationToken cancellationToken)
     {
         // One connection for the tables and the log, so that both are of one server.
         await using var connection = await connections.Pool.OpenConnectionAsync(cancellationToken);
@@ -58,7 +38,7 @@ internal sealed class RangeAudit(
         var end = begin + size.Messages < cachedIds.Length ? begin + size.Messages : cachedIds.Length;
 
         var started = time.GetTimestamp();
-        var recount = await database.RecountAsync(consumer, first, size, end < cachedIds.Length ? cachedIds[end] - 1 : long.MaxValue, cancellationToken);
+        var recount = await database.RecountAsync(held.Consumer, first, size, end < cachedIds.Length ? cachedIds[end] - 1 : long.MaxValue, cancellationToken);
         var last = recount.Last;
         var databaseTime = time.GetElapsedTime(started);
         size.Adapt(databaseTime);
@@ -72,11 +52,11 @@ internal sealed class RangeAudit(
         for (var pass = 0; ; pass++)
         {
             RequireOurs(recount);
-            await WaitForDrainAsync(cancellationToken);
+            await feed.WaitForDrainAsync(cancellationToken);
             var actual = new MessageCounts?[pending.Length];
             var version = store.ReadMany(pending, actual)!;
             found ??= version;
-            RequireSame(began, consumer, version);
+            feed.RequireSame(held, version);
 
             started = time.GetTimestamp();
             var recorded = await database.ReadRecordedAsync(recount.Snapshot, version.Snapshot, first, last, cancellationToken);
@@ -90,14 +70,14 @@ internal sealed class RangeAudit(
             }
 
             started = time.GetTimestamp();
-            recount = await database.RecountAsync(consumer, pending, last, size.Timeout, cancellationToken);
+            recount = await database.RecountAsync(held.Consumer, pending, last, size.Timeout, cancellationToken);
             databaseTime += time.GetElapsedTime(started);
         }
 
-        await WaitForDrainAsync(cancellationToken);
-        RequireSame(began, consumer, store.Version!);
+        await feed.WaitForDrainAsync(cancellationToken);
+        feed.RequireSame(held);
         differences.Sort((one, other) => one.MessageId.CompareTo(other.MessageId));
-        var repaired = differences.Count == 0 ? 0 : await RepairAsync(found!, differences, cancellationToken);
+        var repaired = differences.Count == 0 ? 0 : await feed.RepairAsync(new Repair(found!, [.. differences.Select(difference => difference.Correction)]), cancellationToken);
         return new RangeComparison(last, compared, differences, repaired, databaseTime);
     }
 
@@ -123,61 +103,11 @@ internal sealed class RangeAudit(
         return messages;
     }
 
-    private async Task<int> RepairAsync(CountsVersion found, List<AuditDifference> differences, CancellationToken cancellationToken)
-    {
-        var repair = new Repair(found, [.. differences.Select(difference => difference.Correction)]);
-        repairs.Submit(repair);
-        try
-        {
-            await WaitForDrainAsync(cancellationToken);
-        }
-        catch (RangeNotComparedException)
-        {
-            // The difference has been found all the same. The next audit finds it again, and must not find this repair pending.
-        }
-        finally
-        {
-            if (repairs.Withdraw(repair))
-            {
-                repair.Drop();
-            }
-        }
-
-        return await repair.Applied;
-    }
-
-    /// <summary>Waits for a drain that starts now or later, and succeeds.</summary>
-    private async Task WaitForDrainAsync(CancellationToken cancellationToken)
-    {
-        bool succeeded;
-        try
-        {
-            succeeded = await requests.NextDrainAsync().WaitAsync(LongestDrain, time, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            succeeded = false;
-        }
-
-        if (!succeeded)
-        {
-            throw new RangeNotComparedException(status.Condition.Detail is { Length: > 0 } detail ? $"the feed is {detail}" : "a read of the change log failed");
-        }
-    }
-
     private static void RequireOurs(RangeRecount recount)
     {
         if (!recount.IsOurs)
         {
             throw new RangeNotComparedException("the feed is not registered with the server that the audit asked");
-        }
-    }
-
-    private void RequireSame(CountsVersion began, string consumer, CountsVersion now)
-    {
-        if (now.Epoch != began.Epoch || status.Consumer != consumer)
-        {
-            throw new RangeNotComparedException("the counts were loaded afresh meanwhile");
         }
     }
 

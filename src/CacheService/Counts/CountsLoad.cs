@@ -23,6 +23,9 @@ internal sealed class CountsLoad
 
     internal Dictionary<long, (long Retweets, long Likes)>? Orphans { get; }
 
+    /// <summary>What happened on each day; null where the database does not tell.</summary>
+    public DailyCounts? Days { get; set; }
+
     /// <summary>The messages that were not there before; none at the first load.</summary>
     internal IReadOnlyCollection<long> Came => _came;
 

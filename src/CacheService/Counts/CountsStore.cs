@@ -55,7 +55,7 @@ internal sealed class CountsStore(int maxTombstones)
     {
         var changed = load.Complete(out var gone);
         Came = load.Came;
-        var version = new CountsVersion(Guid.NewGuid().ToString("N"), NextRevision, load.Table.Count, snapshot, takenAt);
+        var version = new CountsVersion(Guid.NewGuid().ToString("N"), NextRevision, load.Table.Count, snapshot, takenAt) { Days = load.Days };
         gone.ForEach(messageId => Tombstones.Add(messageId, version.Revision));
         lock (_writing)
         {
@@ -86,8 +86,9 @@ internal sealed class CountsStore(int maxTombstones)
     /// <param name="changes">What is visible in <paramref name="snapshot"/> and was not in the store's, each message once.</param>
     /// <param name="snapshot">The later snapshot.</param>
     /// <param name="takenAt">See <see cref="CountsVersion.TakenAt"/>.</param>
+    /// <param name="dayChanges">Likewise what is to be added to days; of no use where the store has none.</param>
     /// <exception cref="InconsistentChangeException">A change does not fit; nothing was applied.</exception>
-    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt)
+    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null)
     {
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
         var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
@@ -104,7 +105,7 @@ internal sealed class CountsStore(int maxTombstones)
             }
 
             messages += change.Born;
-            if (known || change.Born != 0)
+            if (!change.IsZero && (known || change.Born != 0))
             {
                 messageIds[shown++] = change.MessageId;
             }
@@ -116,7 +117,8 @@ internal sealed class CountsStore(int maxTombstones)
         }
 
         Array.Resize(ref messageIds, shown);
-        var next = version with { Revision = shown == 0 ? version.Revision : NextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt };
+        var days = dayChanges is null ? version.Days : version.Days?.Add(dayChanges);
+        var next = version with { Revision = shown == 0 && days == version.Days ? version.Revision : NextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt, Days = days };
         lock (_writing)
         {
             BeginWrite();
@@ -124,7 +126,10 @@ internal sealed class CountsStore(int maxTombstones)
             {
                 for (var i = 0; i < changes.Count; i++)
                 {
-                    ApplyOne(changes[i], next.Revision);
+                    if (!changes[i].IsZero)
+                    {
+                        ApplyOne(changes[i], next.Revision);
+                    }
                 }
 
                 Volatile.Write(ref _version, next);

@@ -6,4 +6,8 @@ namespace CacheService.Counts;
 /// <param name="Messages">How many messages there are.</param>
 /// <param name="Snapshot">What the counts include.</param>
 /// <param name="TakenAt">A <see cref="TimeProvider"/> timestamp from before the snapshot was taken: whatever was committed by then is included.</param>
-internal sealed record CountsVersion(string Epoch, ulong Revision, long Messages, PgSnapshot Snapshot, long TakenAt);
+internal sealed record CountsVersion(string Epoch, ulong Revision, long Messages, PgSnapshot Snapshot, long TakenAt)
+{
+    /// <summary>What happened on each day; null where the database does not tell the time of activity.</summary>
+    public DailyCounts? Days { get; init; }
+}

@@ -49,4 +49,7 @@ internal sealed record DrainResult
 
     /// <summary>The changes, each message once.</summary>
     public required IReadOnlyList<CountChange> Changes { get; init; }
+
+    /// <summary>What is to be added to days, each day once.</summary>
+    public IReadOnlyList<DayCounts> DayChanges { get; init; } = [];
 }

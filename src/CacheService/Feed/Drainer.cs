@@ -92,7 +92,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
                 return Reload("an audit found that messages came or went unnoticed", ReloadCause.Audit);
             }
 
-            store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt);
+            store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt, drain.DayChanges);
             Applied++;
             Instruments.Drains.Record(time.GetElapsedTime(LastStart).TotalSeconds);
             Instruments.Changes.Add(drain.Changes.Count);

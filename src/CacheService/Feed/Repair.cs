@@ -5,11 +5,12 @@ namespace CacheService.Feed;
 /// <summary>What to add to counts that were found to differ from the database.</summary>
 /// <param name="found">The version that was found to differ, or an earlier one of its epoch.</param>
 /// <param name="corrections">Each message once.</param>
-internal sealed class Repair(CountsVersion found, IReadOnlyList<CountChange> corrections)
+/// <param name="dayCorrections">Each day once.</param>
+internal sealed class Repair(CountsVersion found, IReadOnlyList<CountChange> corrections, IReadOnlyList<DayCounts>? dayCorrections = null)
 {
     private readonly TaskCompletionSource<int> _applied = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>How many corrections were applied.</summary>
+    /// <summary>How many corrections of messages were applied.</summary>
     public Task<int> Applied => _applied.Task;
 
     /// <summary>It was taken back: nothing was applied.</summary>
@@ -33,9 +34,9 @@ internal sealed class Repair(CountsVersion found, IReadOnlyList<CountChange> cor
                 return false;
             }
 
-            if (version.Epoch == found.Epoch && store.Tombstones.ForgottenTo <= found.Revision && valid.Count > 0)
+            if (version.Epoch == found.Epoch && store.Tombstones.ForgottenTo <= found.Revision && valid.Count + (dayCorrections?.Count ?? 0) > 0)
             {
-                store.Apply(valid, version.Snapshot, version.TakenAt);
+                store.Apply(valid, version.Snapshot, version.TakenAt, dayCorrections);
                 count = valid.Count;
             }
 

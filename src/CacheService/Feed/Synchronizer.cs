@@ -127,6 +127,7 @@ internal sealed class Synchronizer(
         if (await loader.LoadAsync(registration, counts: whyCount is not null, cancellationToken) is { } whyNot)
         {
             WaitFor($"loading again, because {whyNot.Why}");
+            _distrustsRollup |= whyNot.DistrustsRollup;
             if (whyNot.RegisterAfresh)
             {
                 _registration = null;

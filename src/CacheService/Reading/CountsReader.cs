@@ -11,8 +11,11 @@ namespace CacheService.Reading;
 /// a <see cref="ReadRefusedException"/>. Thread-safe.
 /// </summary>
 internal sealed class CountsReader(
-    CountsStore store, TopCounts topCounts, TextCache texts, FeedStatus status, ReadGate gate, IOptions<LimitsOptions> limits, TimeProvider time)
+    CountsStore store, TopCounts topCounts, TextCache texts, FeedStatus status, ReadGate gate, IOptions<LimitsOptions> limits, IOptions<CountsOptions> counted, TimeProvider time)
 {
+    /// <summary>Ten years: what an answer may have without being too large.</summary>
+    private const int MostDays = 3660;
+
     private readonly LimitsOptions _limits = limits.Value;
 
     /// <summary>One message's counts, as they are.</summary>
@@ -56,6 +59,31 @@ internal sealed class CountsReader(
         RequireLoaded();
         var top = await topCounts.GetAsync(order, cancellationToken);
         return top with { Messages = [.. top.Messages.Take(most)] };
+    }
+
+    /// <summary>What happened on each day of a range, once the terms are met.</summary>
+    /// <param name="from">Its first day, as in 2026-11-29; empty: the first that there is.</param>
+    /// <param name="to">Its last day; empty: the last that there is.</param>
+    /// <param name="terms">What it asks for.</param>
+    public async Task<DaysReading> ReadDaysAsync(string from, string to, ReadTerms terms)
+    {
+        var (first, last) = (ReadChecks.Day(from, "from", DateOnly.MinValue), ReadChecks.Day(to, "to", DateOnly.MaxValue));
+        if (first > last)
+        {
+            throw ReadRefusedException.BadRequest("from is a later day than to; name the first day, then the last");
+        }
+
+        if (terms.FromDatabase)
+        {
+            throw ReadRefusedException.BadRequest("source is READ_SOURCE_DATABASE, and days come from the cache only, because the database would read all activity for them; leave it out (AuditNow compares the days with the tables)");
+        }
+
+        await PassAsync(terms);
+        var version = store.Version!;
+        var days = (version.Days ?? throw ReadRefusedException.NoDays()).Between(first, last, MostDays, out var all);
+        return all <= MostDays
+            ? new DaysReading(days, counted.Value.TimeZone, version)
+            : throw ReadRefusedException.BadRequest($"{all} days with activity lie in this range; ask for at most {MostDays} at a time, by from and to");
     }
 
     /// <summary>A message's author, text and counts, once the terms are met.</summary>
@@ -116,6 +144,9 @@ internal readonly struct BatchReading(long[] messageIds, MessageCounts?[] pooled
     /// <inheritdoc/>
     public void Dispose() => ArrayPool<MessageCounts?>.Shared.Return(pooled);
 }
+
+/// <summary>What happened on some days, by day, in which time zone those are, and the version they are of.</summary>
+internal sealed record DaysReading(IReadOnlyList<DayCounts> Days, string TimeZone, CountsVersion Version);
 
 /// <summary>A message with its counts, and the version they are of.</summary>
 internal sealed record MessageReading(long MessageId, MessageText Text, MessageCounts Counts, CountsVersion Version);

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace CacheService.Reading;
 
 /// <summary>Checks what a read says. Whatever is wrong is refused with words that say what to send instead.</summary>
@@ -47,6 +49,13 @@ internal static class ReadChecks
         _ when limit < 0 || limit > most => throw ReadRefusedException.BadRequest($"limit is {limit}; ask for 1 to {most} messages"),
         _ => limit,
     };
+
+    /// <summary>A day as in 2026-11-29; empty for the one that stands for none.</summary>
+    public static DateOnly Day(string day, string name, DateOnly none) => day.Length == 0
+        ? none
+        : DateOnly.TryParseExact(day, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var read)
+            ? read
+            : throw ReadRefusedException.BadRequest($"{name} is no day; write it as in 2026-11-29, or leave it empty");
 
     /// <summary>A transaction's id.</summary>
     public static ulong Xid(ulong xid) => xid >= FirstNormalXid

@@ -16,6 +16,11 @@ internal sealed class ReadRefusedException(ReadRefusal refusal, string message) 
     public static ReadRefusedException InProgress(ulong xid) =>
         new(ReadRefusal.TransactionInProgress, $"transaction {xid} is still in progress; commit it before you read, or allow more time");
 
+    /// <summary>Days, where the database does not tell them.</summary>
+    public static ReadRefusedException NoDays() => new(
+        ReadRefusal.NoDays,
+        "there are no daily counts, because tweet.activity has no column datetime of type timestamptz or timestamp; as its owner run, where there is no such column: alter table tweet.activity add datetime timestamptz, alter datetime set default now()");
+
     /// <summary>A read before the first load.</summary>
     /// <param name="detail">What the feed is doing.</param>
     public static ReadRefusedException NotLoaded(string detail) => new(ReadRefusal.NotLoaded, $"{detail}; try again in a moment");
@@ -38,6 +43,9 @@ internal enum ReadRefusal
 
     /// <summary>The feed did not drain in time.</summary>
     FeedUnavailable,
+
+    /// <summary>The database does not tell the time of activity.</summary>
+    NoDays,
 
     /// <summary>The transaction has not ended in time.</summary>
     TransactionInProgress,

@@ -18,7 +18,7 @@ internal sealed class ChangeLogReaderTests
         await database.ApplySchemaAsync();
         await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString), Options.Create(new DatabaseOptions()), NullLogger<PostgresConnections>.Instance);
         await connections.ChoosePrimaryAsync(CancellationToken.None);
-        using var reader = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), TimeProvider.System);
+        using var reader = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), "UTC", TimeProvider.System);
 
         await Wait.UntilAsync(async () => await database.TerminateServiceAsync("reader") == 0, RunningService.Patience, "the session has ended");
 

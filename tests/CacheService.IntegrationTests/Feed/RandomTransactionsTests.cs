@@ -1,5 +1,6 @@
 using System.Globalization;
 using CacheService.Feed;
+using CacheService.IntegrationTests.Days;
 using CacheService.IntegrationTests.Feed.RandomTransactions;
 using CacheService.IntegrationTests.Infrastructure;
 using FsCheck;
@@ -8,24 +9,25 @@ using Microsoft.FSharp.Core;
 
 namespace CacheService.IntegrationTests.Feed;
 
-/// <summary>The property that everything else serves: after any history, a strong read equals the view.</summary>
+/// <summary>The property that everything else serves: after any history, a strong read equals the view, and the days a count.</summary>
 internal sealed class RandomTransactionsTests
 {
     private const int Bursts = 50;
     private const int TransactionsPerBurst = 8;
     private const int Connections = 5;
+    private const string Zone = "Europe/Berlin";
 
     /// <summary>Set to a printed seed to run those transactions again.</summary>
     private const string SeedVariable = "TWCACHE_TEST_SEED";
 
     [Test]
-    public async Task StrongRead_AfterEachBurstOfRandomTransactions_EqualsTheView([Values] LogForm log)
+    public async Task StrongRead_AfterEachBurstOfRandomTransactions_EqualsTheViewAndTheDaysACount([Values] LogForm log)
     {
         var seed = ulong.TryParse(Environment.GetEnvironmentVariable(SeedVariable), out var given) ? given : (ulong)Random.Shared.NextInt64();
         await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{SeedVariable}={seed}"));
 
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString, $"--Feed:Log={log}");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, $"--Feed:Log={log}", $"--Counts:TimeZone={Zone}");
         await database.AddMessagesAsync(10);
 
         var (ran, committed) = (0, 0);
@@ -40,6 +42,7 @@ internal sealed class RandomTransactionsTests
             ran += burst.Count;
             committed += done.Sum();
             await service.AssertEqualsViewAsync(database, $"(seed {seed}) after {string.Join('\n', burst)}");
+            await service.AssertDaysEqualRecountAsync(database, Zone, $"(seed {seed}) after {string.Join('\n', burst)}");
         });
         var config = Config.QuickThrowOnFailure.WithMaxTest(Bursts).WithReplay(FSharpOption<Replay>.Some(new Replay(new Rnd(seed, 1), FSharpOption<int>.None)));
         await Task.Run(() => Check.One(config, property));

@@ -69,6 +69,12 @@ def answers():
     check("ListTopCounts: by both, 10 messages, where nothing else is said", [c.message_id for c in reply.counts], [3, *range(20, 11, -1)])
     check_freshness("ListTopCounts", reply.freshness)
 
+    sql("insert into tweet.activity (messageid, action, datetime) values (3, 'de-fav', '2020-02-29 12:00+00'), (3, 'fav', '2020-03-01 12:00+00')")
+    days = service.ListDailyCounts(api.ListDailyCountsRequest(to="2020-03-01", read=api.ReadOptions(strong=True)), timeout=PATIENCE)
+    check("ListDailyCounts: days", [(d.day, d.retweets, d.undone_retweets, d.likes, d.undone_likes) for d in days.days], [("2020-02-29", 0, 0, 0, 1), ("2020-03-01", 0, 0, 1, 0)])
+    check("ListDailyCounts: time zone", days.time_zone, "UTC")
+    check_freshness("ListDailyCounts", days.freshness)
+
     reply = get_message(3)
     check("GetMessage: id, author, text", (reply.message_id, reply.author, reply.text), (3, "Puck", "message 3"))
     check("GetMessage: counts", values(reply.counts), (3, 3, 100))
@@ -161,6 +167,8 @@ def errors():
     for limit in -1, 1_001, -2**31, 2**31 - 1:
         check_error(f"ListTopCounts: limit {limit}", lambda: top(limit=limit), INVALID, "1 to 1000")
     check_error("ListTopCounts: unknown order", lambda: top(order_by=77), INVALID, "TOP_ORDER_LIKES")
+
+    check_error("ListDailyCounts: no day", lambda: service.ListDailyCounts(api.ListDailyCountsRequest(**{"from": "today"}), timeout=PATIENCE), INVALID, "from is no day")
 
     for max_age in Duration(seconds=-1), Duration(nanos=-1), Duration(nanos=1_000_000_000), Duration(seconds=2**63 - 1):
         check_error(f"GetCounts: max_age of {max_age.seconds} s and {max_age.nanos} ns", lambda: get_counts(1, max_age=max_age), INVALID, "max_age")

@@ -44,6 +44,27 @@ internal sealed class Article : IAsyncDisposable
         create trigger article_count after insert on tweet.activity for each row execute function article.count()
         """;
 
+    /// <summary>Counters for each day, whose trigger takes the day on which it runs for that of the activity.</summary>
+    public const string DailyCounters =
+        """
+        create table article.daily_counters (day date primary key, rts bigint default 0, de_rts bigint default 0, favs bigint default 0, de_favs bigint default 0);
+        create function article.count() returns trigger language plpgsql as $$
+        declare
+            rt    int := (new.action = 'rt')::int;
+            de_rt int := (new.action = 'de-rt')::int;
+            fav   int := (new.action = 'fav')::int;
+            de_fav int := (new.action = 'de-fav')::int;
+        begin
+            update article.daily_counters set rts = rts + rt, de_rts = de_rts + de_rt, favs = favs + fav, de_favs = de_favs + de_fav where day = current_date;
+            if not found then
+                insert into article.daily_counters values (current_date, rt, de_rt, fav, de_fav);
+            end if;
+            return null;
+        end
+        $$;
+        create trigger article_count after insert on tweet.activity for each row execute function article.count()
+        """;
+
     /// <summary>A trigger that sends each row's difference in a notification, and the table that <see cref="ArticleCache"/> writes its counters to.</summary>
     public const string Notify =
         $$"""
@@ -80,6 +101,14 @@ internal sealed class Article : IAsyncDisposable
         await using var command = new NpgsqlCommand($"select rts, favs from article.counters where messageid = {messageId}", connection);
         await using var reader = await command.ExecuteReaderAsync();
         return await reader.ReadAsync() ? (reader.GetInt64(0), reader.GetInt64(1)) : null;
+    }
+
+    /// <summary>What its counters say of each day.</summary>
+    public async Task<IReadOnlyList<string>> DaysAsync()
+    {
+        await using var connection = await _database.OpenAsync();
+        return await connection.QueryAsync<string[]>(
+            "select coalesce(array_agg(format('%s %s/%s/%s/%s', day, rts, de_rts, favs, de_favs) order by day), '{}') from article.daily_counters");
     }
 
     public async ValueTask DisposeAsync() => await ExecuteAsync(_database, "drop schema article cascade");

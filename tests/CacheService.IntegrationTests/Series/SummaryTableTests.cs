@@ -1,5 +1,7 @@
+using CacheService.IntegrationTests.Days;
 using CacheService.IntegrationTests.Infrastructure;
 using Npgsql;
+using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Series;
 
@@ -25,6 +27,35 @@ internal sealed class SummaryTableTests : SeriesFixture
         Assert.That(await article.CountersAsync(eight), Is.EqualTo((3L, 0L)));
         Assert.That(await CountsAsync(seven), Is.EqualTo((1L, 0L)));
         Assert.That(await CountsAsync(eight), Is.EqualTo((3L, 0L)));
+    }
+
+    [Test]
+    public async Task LateActivity_IsOfTheDayOfTheTriggerThere_AndOfItsOwnDayHere()
+    {
+        await using var article = await Article.CreateAsync(Database, Article.DailyCounters);
+        var message = await PostAsync();
+        var today = await Database.QueryAsync<string>("select current_date::text");
+
+        // One day of the article, 5 retweets, 1 undone, 1 like, 1 undone; it comes in later.
+        await Database.ExecuteAsync(
+            $"""
+            insert into tweet.activity (messageid, action, datetime)
+            select {message}, action::tweet.action_t, '2018-07-16 10:00+00' from unnest(array['rt', 'rt', 'rt', 'rt', 'rt', 'de-rt', 'fav', 'de-fav']) as action
+            """);
+        Assert.That(await article.DaysAsync(), Is.EqualTo(new[] { $"{today} 5/1/1/1" }), "the article's trigger");
+        Assert.That(await DayAsync("2018-07-16"), Is.EqualTo(new[] { "2018-07-16 5/1/1/1" }));
+
+        // Corrected, moved to another day, and deleted.
+        await Database.ExecuteAsync($"update tweet.activity set action = 'fav' where messageid = {message} and action = 'de-fav'");
+        await Database.ExecuteAsync($"update tweet.activity set datetime = '2018-07-17 10:00+00' where messageid = {message} and action = 'de-rt'");
+        await Database.ExecuteAsync($"delete from tweet.activity where messageid = {message} and action = 'rt'");
+        Assert.That(await article.DaysAsync(), Is.EqualTo(new[] { $"{today} 5/1/1/1" }), "the article's trigger");
+        Assert.That(await DayAsync("2018-07-16"), Is.EqualTo(new[] { "2018-07-16 0/0/2/0" }));
+        Assert.That(await DayAsync("2018-07-17"), Is.EqualTo(new[] { "2018-07-17 0/1/0/0" }));
+        await Service.AssertDaysEqualRecountAsync(Database);
+
+        async Task<IReadOnlyList<string>> DayAsync(string day) =>
+            [.. (await Service.Client.ListDailyCountsAsync(new ListDailyCountsRequest { From = day, To = day, Read = new ReadOptions { Strong = true } })).Days.Select(DaysRecount.Show)];
     }
 
     [Test]

@@ -16,6 +16,10 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
 
     public ListTopCountsResponse Top { get; set; } = new();
 
+    public ListDailyCountsRequest? DaysRequest { get; private set; }
+
+    public ListDailyCountsResponse Days { get; set; } = new();
+
     public Dictionary<long, GetMessageResponse> Messages { get; } = [];
 
     public GetStatusResponse Status { get; set; } = new();
@@ -36,6 +40,12 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
     {
         TopRequest = request;
         return Answer(Top);
+    }
+
+    public override Task<ListDailyCountsResponse> ListDailyCounts(ListDailyCountsRequest request, ServerCallContext context)
+    {
+        DaysRequest = request;
+        return Answer(Days);
     }
 
     public override Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context) =>

@@ -6,6 +6,7 @@ internal sealed class CountsStoreTests
 {
     private static readonly PgSnapshot First = PgSnapshot.Parse("10:10:");
     private static readonly PgSnapshot Second = PgSnapshot.Parse("20:20:");
+    private static readonly DateOnly Day = new(2026, 11, 29);
 
     [Test]
     public void Read_BeforeTheFirstLoad_HasNoVersion()
@@ -41,6 +42,56 @@ internal sealed class CountsStoreTests
         store.Apply([new CountChange(2, 0, 0, 0)], Second, 77);
         Assert.That(Get(store, 2), Is.Null);
         Assert.That(store.Version!.Messages, Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Apply_OfAChangeThatCameToNothing_KeepsTheMessagesRevision()
+    {
+        var store = Loaded((1, 5, 6));
+        IReadOnlyList<long> told = [1];
+        store.Changed += (_, changed) => told = changed;
+        store.Apply([new CountChange(1, 0, 0, 0)], Second, 77);
+        Assert.That(Get(store, 1), Is.EqualTo(new MessageCounts(5, 6, 1)));
+        Assert.That(store.Version!.Revision, Is.EqualTo(1));
+        Assert.That(told, Is.Empty);
+    }
+
+    [Test]
+    public void Apply_OfDays_MovesThemWithTheVersion()
+    {
+        var store = new CountsStore(10);
+        var load = store.BeginLoad();
+        load.Days = DailyCounts.Empty.Add([new DayCounts(Day, 1, 0, 0, 0)]);
+        store.Load(load, First, 0);
+        var before = store.Version!;
+        store.Apply([], Second, 77, [new DayCounts(Day, 0, 2, 0, 0), new DayCounts(Day.AddDays(1), 0, 0, 3, 4)]);
+
+        Assert.That(store.Version!.Days!.All(), Is.EqualTo(new DayCounts[] { new(Day, 1, 2, 0, 0), new(Day.AddDays(1), 0, 0, 3, 4) }));
+        Assert.That((store.Version.Revision, store.Version.Snapshot), Is.EqualTo((before.Revision + 1, Second)), "whoever knows the revision knows the days");
+        Assert.That(before.Days!.All(), Is.EqualTo(new DayCounts[] { new(Day, 1, 0, 0, 0) }), "a version keeps its days");
+        store.Apply([], Second, 78, []);
+        Assert.That(store.Version.Revision, Is.EqualTo(before.Revision + 1));
+    }
+
+    [Test]
+    public void Apply_OfDaysThatDoNotFit_AppliesNothing()
+    {
+        var store = new CountsStore(10);
+        var load = store.BeginLoad();
+        load.Add(1, 5, 6);
+        load.Days = DailyCounts.Empty;
+        store.Load(load, First, 0);
+        Assert.That(() => store.Apply([new CountChange(1, 1, 1, 0)], Second, 77, [new DayCounts(Day, -1, 0, 0, 0)]), Throws.TypeOf<InconsistentChangeException>());
+        Assert.That(Get(store, 1), Is.EqualTo(new MessageCounts(5, 6, 1)));
+        Assert.That(store.Version!.Snapshot, Is.SameAs(First));
+    }
+
+    [Test]
+    public void Apply_OfDaysWhereNoneAreKept_LeavesThemOut()
+    {
+        var store = Loaded((1, 5, 6));
+        store.Apply([new CountChange(1, 1, 0, 0)], Second, 77, [new DayCounts(Day, 1, 0, 0, 0)]);
+        Assert.That(store.Version!.Days, Is.Null);
     }
 
     [TestCase(1, 0, 1, Description = "created, but known")]

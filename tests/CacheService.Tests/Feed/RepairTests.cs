@@ -30,6 +30,21 @@ internal sealed class RepairTests
     }
 
     [Test]
+    public async Task ApplyTo_OfDays_AddsThem()
+    {
+        var day = new DateOnly(2026, 11, 29);
+        var load = _store.BeginLoad();
+        load.Days = DailyCounts.Empty.Add([new DayCounts(day, 1, 0, 0, 0)]);
+        _store.Load(load, First, 7);
+        var repair = new Repair(_store.Version!, [], [new DayCounts(day, 1, 0, 2, 0)]);
+        _store.Apply([], Second, 8, [new DayCounts(day, 10, 0, 0, 0)]);
+        repair.TryApplyTo(_store);
+
+        Assert.That(await repair.Applied, Is.Zero, "no message");
+        Assert.That(_store.Version!.Days!.All(), Is.EqualTo(new DayCounts[] { new(day, 12, 0, 2, 0) }));
+    }
+
+    [Test]
     public async Task ApplyTo_AfterALoad_IsDropped()
     {
         var repair = new Repair(_store.Version!, [new CountChange(1, 1, -1, 0)]);

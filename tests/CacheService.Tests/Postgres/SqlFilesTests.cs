@@ -18,7 +18,7 @@ internal sealed partial class SqlFilesTests
         ["050_table_log.sql"] = (1, "9328e383f0335bd9"),
         ["060_days.sql"] = (1, "c7107e63053ecec0"),
         ["905_baseline.sql"] = (2, "55d0407f850e1b58"),
-        ["906_days.sql"] = (1, "78dd47dc74f4813e"),
+        ["906_days.sql"] = (1, "7e455dfa7be22267"),
         ["910_functions.sql"] = (3, "74fb99a7ce541a9b"),
         ["915_changes.sql"] = (2, "12fb9357999f35ce"),
         ["920_triggers.sql"] = (3, "e3c0001364894a19"),

@@ -40,6 +40,40 @@ internal sealed class CountsReaderTests
     }
 
     [Test]
+    public async Task ReadDays_OfARange_AreThoseOfTheVersion()
+    {
+        LoadDays(Enumerable.Range(0, 5000));
+        var reading = await _reader.ReadDaysAsync("2026-01-02", "2026-01-03", default);
+        Assert.That(reading.Days, Is.EqualTo(new DayCounts[] { new(new DateOnly(2026, 1, 2), 1, 0, 0, 0), new(new DateOnly(2026, 1, 3), 1, 0, 0, 0) }));
+        Assert.That((reading.TimeZone, reading.Version), Is.EqualTo(("UTC", _service.Store.Version)));
+        Assert.That((await _reader.ReadDaysAsync("", "2026-01-01", default)).Days, Has.Count.EqualTo(1));
+        Assert.That((await _reader.ReadDaysAsync("2026-01-02", "2036-01-08", default)).Days, Has.Count.EqualTo(3659));
+    }
+
+    [TestCase("2026-01-02", "2026-01-01", "from is a later day than to")]
+    [TestCase("", "", "5000 days with activity lie in this range; ask for at most 3660 at a time")]
+    [TestCase("1", "", "from is no day")]
+    [TestCase("", "1", "to is no day")]
+    public async Task ReadDays_OfABadRange_IsRefusedInWords(string from, string to, string words)
+    {
+        LoadDays(Enumerable.Range(0, 5000));
+        var refused = await RefusalOfAsync(() => _reader.ReadDaysAsync(from, to, default));
+        Assert.That(refused.Refusal, Is.EqualTo(ReadRefusal.BadRequest));
+        Assert.That(refused.Message, Does.StartWith(words));
+    }
+
+    [Test]
+    public async Task ReadDays_WhereThereAreNoneOrFromTheDatabase_IsRefusedInWords()
+    {
+        _service.Load();
+        var refused = await RefusalOfAsync(() => _reader.ReadDaysAsync("", "", default));
+        Assert.That(refused.Refusal, Is.EqualTo(ReadRefusal.NoDays));
+        Assert.That(refused.Message, Does.Contain("no column datetime").And.Contain("alter table"));
+        refused = await RefusalOfAsync(() => _reader.ReadDaysAsync("", "", Strong with { FromDatabase = true }));
+        Assert.That(refused.Refusal, Is.EqualTo(ReadRefusal.BadRequest));
+    }
+
+    [Test]
     public async Task Reads_WhoseDeadlineHasPassed_AreRefusedWithoutADrain()
     {
         _service.Load();
@@ -100,6 +134,13 @@ internal sealed class CountsReaderTests
     [Test]
     public async Task ReadTop_OfMoreThanTheLimit_IsRefused() =>
         Assert.That((await RefusalOfAsync(() => _reader.ReadTopAsync(TopOrder.Likes, 3, CancellationToken.None))).Refusal, Is.EqualTo(ReadRefusal.BadRequest));
+
+    private void LoadDays(IEnumerable<int> days)
+    {
+        var load = _service.Store.BeginLoad();
+        load.Days = DailyCounts.Empty.Add([.. days.Select(day => new DayCounts(new DateOnly(2026, 1, 1).AddDays(day), 1, 0, 0, 0))]);
+        _service.Store.Load(load, PgSnapshot.Parse("100:100:"), TimeProvider.System.GetTimestamp());
+    }
 
     private static async Task<ReadRefusedException> RefusalOfAsync(Func<Task> read) => (await Assert.ThrowsAsync<ReadRefusedException>(read))!;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CacheService.Reading;
 
 namespace CacheService.Tests.Reading;
@@ -24,6 +25,16 @@ internal sealed class ReadChecksTests
     [TestCase(0)]
     [TestCase(-1)]
     public void MessageId_Bad_IsRefusedInWords(long sent) => AssertRefused(() => ReadChecks.MessageId(sent), $"message_id is {sent}; ids are 1 or more");
+
+    [TestCase("", "0001-01-01")]
+    [TestCase("2026-11-29", "2026-11-29")]
+    [TestCase("9999-12-31", "9999-12-31")]
+    public void Day_Good_IsThatOrNone(string sent, string expected) =>
+        Assert.That(ReadChecks.Day(sent, "from", DateOnly.MinValue), Is.EqualTo(DateOnly.Parse(expected, CultureInfo.InvariantCulture)));
+
+    [Test]
+    public void Day_Bad_IsRefusedInWords([Values("2026-02-30", "29.11.2026", "2026-1-1", " 2026-11-29", "0000-01-01", "x")] string sent) =>
+        AssertRefused(() => ReadChecks.Day(sent, "from", default), "from is no day; write it as in 2026-11-29, or leave it empty");
 
     [TestCase(0, 1000, 10)]
     [TestCase(0, 4, 4)]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CacheService.Api.Grpc.Serialization;
 using CacheService.Auditing;
 using CacheService.Counts;
@@ -68,6 +69,13 @@ internal sealed class Replies(FeedStatus status)
         return response;
     }
 
+    public ListDailyCountsResponse Days(DaysReading reading) => new()
+    {
+        Days = { reading.Days.Select(Day) },
+        TimeZone = reading.TimeZone,
+        Freshness = Freshness(reading.Version),
+    };
+
     public ReloadNowResponse Reload(ReloadResult result) => new()
     {
         Messages = result.Version.Messages,
@@ -85,6 +93,9 @@ internal sealed class Replies(FeedStatus status)
         TriggersWarning = result.TriggersWarning,
         Uncompared = result.Uncompared,
         FirstUncompared = { result.FirstUncompared },
+        Days = result.Days,
+        DayDifferences = result.DayDifferences,
+        DaysUncompared = result.DaysUncompared,
         Freshness = Freshness(result.Version),
     };
 
@@ -102,6 +113,15 @@ internal sealed class Replies(FeedStatus status)
         Text = text.Text,
         PostedAt = text.PostedAt is { } microseconds ? Timestamp.FromDateTime(DateTime.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond)) : null,
         Counts = Counts(messageId, counts),
+    };
+
+    private static TweetCounts.V1.DailyCounts Day(DayCounts day) => new()
+    {
+        Day = day.Day.ToString("O", CultureInfo.InvariantCulture),
+        Retweets = day.Retweets,
+        UndoneRetweets = day.UndoneRetweets,
+        Likes = day.Likes,
+        UndoneLikes = day.UndoneLikes,
     };
 
     private static TweetCounts.V1.AuditDifference Difference(Auditing.AuditDifference difference) => new()

@@ -7,6 +7,7 @@ using CacheService.Reloading;
 using CacheService.Rollup;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 
 namespace CacheService.Api.Grpc;
@@ -14,7 +15,7 @@ namespace CacheService.Api.Grpc;
 /// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
     CountsReader reader, DatabaseReader databaseReader, CountsStore store, FeedStatus status, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, Auditor auditor,
-    Reloader reloader, RollupStatus rollup)
+    Reloader reloader, RollupStatus rollup, IOptions<CountsOptions> counted)
 {
     public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
     {
@@ -48,6 +49,9 @@ internal sealed class TweetCountsGrpcService(
             Freshness = replies.Freshness(top.Version),
         };
     }
+
+    public async Task<ListDailyCountsResponse> ListDailyCounts(ListDailyCountsRequest request, ServerCallContext context) =>
+        replies.Days(await reader.ReadDaysAsync(request.From, request.To, Requests.Terms(request.Read, context)));
 
     public async Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context)
     {
@@ -89,6 +93,8 @@ internal sealed class TweetCountsGrpcService(
             LastAuditDuration = audits.LastEndedAt is null ? null : Duration.FromTimeSpan(audits.LastDuration),
             RollupAge = rollup.Age is { } age ? Duration.FromTimeSpan(age) : null,
             RollupDetail = rollup.Detail,
+            Days = version?.Days?.Count ?? 0,
+            DayTimeZone = version?.Days is null ? "" : counted.Value.TimeZone,
         });
     }
 

@@ -20,6 +20,7 @@ internal sealed class TweetCountsMethods : IServiceMethodProvider<TweetCountsGrp
         Add<GetCountsRequest, EncodedReply>("GetCounts", EncodedReply.Marshaller, static (service, request, call) => service.GetCounts(request, call));
         Add<BatchGetCountsRequest, EncodedReply>("BatchGetCounts", EncodedReply.Marshaller, static (service, request, call) => service.BatchGetCounts(request, call));
         Add<ListTopCountsRequest, ListTopCountsResponse>("ListTopCounts", Messages<ListTopCountsResponse>(), static (service, request, call) => service.ListTopCounts(request, call));
+        Add<ListDailyCountsRequest, ListDailyCountsResponse>("ListDailyCounts", Messages<ListDailyCountsResponse>(), static (service, request, call) => service.ListDailyCounts(request, call));
         Add<GetMessageRequest, GetMessageResponse>("GetMessage", Messages<GetMessageResponse>(), static (service, request, call) => service.GetMessage(request, call));
         Add<GetStatusRequest, GetStatusResponse>("GetStatus", Messages<GetStatusResponse>(), static (service, request, call) => service.GetStatus(request, call));
         Add<AuditNowRequest, AuditNowResponse>("AuditNow", Messages<AuditNowResponse>(), static (service, request, call) => service.AuditNow(request, call));

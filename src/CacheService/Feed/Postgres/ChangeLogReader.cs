@@ -14,18 +14,21 @@ namespace CacheService.Feed.Postgres;
 internal sealed class ChangeLogReader : IChangeSource, IDisposable
 {
     // One statement, so one MVCC snapshot: the one it reports. A transaction's rows are not older than it is: where they are, a restore brought them. And
-    // rows of a table that is not counted are of one that came and went. The row with a snapshot is the one that says what the changes stand on.
+    // rows of a table that is not counted are of one that came and went. The row with a snapshot is the one that says what the changes stand on; of the others, those
+    // with a day are what is to be added to days.
     private const string DrainSql =
         """
         select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, null::bool, pg_current_snapshot()::text,
                array[c.consumers, c.renewal, (select last_value from twcache.lease)], case when $5 then twcache.footprint($3, $4, $6) end,
-               (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8
+               (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8, null::date, null::bigint, null::bigint
           from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $2 and lapse = (select last_value from twcache.lapse)), -1) as renewal
                   from twcache.consumer) as c
         union all
-        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(row_xid)) is true, bool_or(relid <> all ($3)) is true, null, null, null, null, null
-          from twcache.recent_changes($1::pg_snapshot)
-         group by messageid
+        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(row_xid)) is true, bool_or(relid <> all ($3)) is true, null, null, null, null, null,
+               day, sum(de_rts)::bigint, sum(de_favs)::bigint
+          from (select change.*, twcache.day_of(datetime, $7) as day from twcache.recent_changes($1::pg_snapshot) as change) as change
+         group by grouping sets ((messageid), (day))
+        having grouping(messageid) = 0 or (day is not null and (sum(rts), sum(favs), sum(de_rts), sum(de_favs)) <> (0, 0, 0, 0))
         """;
 
     private const string WakeUpSql = $"select pg_advisory_unlock({AdvisoryLocks.Asleep})";
@@ -35,12 +38,14 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
     private readonly Dictionary<(DrainPrelude Prelude, bool ReadsBaseline), NpgsqlBatch> _batches = [];
 
     private readonly NpgsqlConnection _connection;
+    private readonly string _timeZone;
     private readonly TimeProvider _time;
     private Exception? _broken;
 
-    private ChangeLogReader(NpgsqlConnection connection, bool ownsSession, TimeProvider time)
+    private ChangeLogReader(NpgsqlConnection connection, bool ownsSession, string timeZone, TimeProvider time)
     {
         _connection = connection;
+        _timeZone = timeZone;
         _time = time;
         OwnsSession = ownsSession;
     }
@@ -58,12 +63,16 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
     public bool MaySleep { get; private set; }
 
     /// <summary>Opens the connection, and prepares the session.</summary>
-    public static Task<ChangeLogReader> OpenAsync(PostgresConnections connections, FeedOptions options, TimeProvider time) => Task.Run(() =>
+    /// <param name="connections">Where to.</param>
+    /// <param name="options">How the database is followed.</param>
+    /// <param name="timeZone">That of the days.</param>
+    /// <param name="time">For when drains began.</param>
+    public static Task<ChangeLogReader> OpenAsync(PostgresConnections connections, FeedOptions options, string timeZone, TimeProvider time) => Task.Run(() =>
     {
         var connection = connections.OpenReader(options.DrainTimeout);
         try
         {
-            var reader = new ChangeLogReader(connection, SessionSettings.Apply(connection, SessionSettings.Reader), time);
+            var reader = new ChangeLogReader(connection, SessionSettings.Apply(connection, SessionSettings.Reader), timeZone, time);
             if (reader.OwnsSession)
             {
                 connections.EndLeftSessions(connection);
@@ -171,6 +180,7 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
         (parameters[0].Value, parameters[1].Value) = (since.ToString(), registration.Consumer);
         (parameters[2].Value, parameters[3].Value) = (baseline.Tables, baseline.Functions);
         (parameters[4].Value, parameters[5].Value) = (depth >= DrainDepth.Footprint, depth >= DrainDepth.Readings);
+        parameters[6].Value = _timeZone;
 
         // Before the drain's snapshot is taken: what was proven by now, the snapshot must show.
         var proven = registration.Proven;
@@ -243,6 +253,7 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
                         new NpgsqlParameter<uint[]> { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid },
                         new NpgsqlParameter<bool> { NpgsqlDbType = NpgsqlDbType.Boolean },
                         new NpgsqlParameter<bool> { NpgsqlDbType = NpgsqlDbType.Boolean },
+                        new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text },
                     },
                 },
             });
@@ -260,6 +271,7 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
     {
         const int Consumers = 0, Renewal = 1, Lease = 2;
         var changes = new List<CountChange>();
+        List<DayCounts>? days = null;
         var (truncated, hasStrangeRows, hasRowsOfOthers) = (false, false, false);
         DrainResult? drain = null;
         while (reader.Read())
@@ -281,6 +293,12 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
                     Changes = changes,
                 };
             }
+            else if (!reader.IsDBNull(11))
+            {
+                // Retweets and likes come less what was undone.
+                var (undoneRetweets, undoneLikes) = (reader.GetInt64(12), reader.GetInt64(13));
+                (days ??= []).Add(new DayCounts(reader.GetFieldValue<DateOnly>(11), reader.GetInt64(1) + undoneRetweets, undoneRetweets, reader.GetInt64(2) + undoneLikes, undoneLikes));
+            }
             else if (reader.IsDBNull(0))
             {
                 truncated = true;
@@ -293,6 +311,12 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
             }
         }
 
-        return (drain ?? throw new InvalidOperationException("A drain brought no snapshot.")) with { Truncated = truncated, HasStrangeRows = hasStrangeRows, HasRowsOfOtherTables = hasRowsOfOthers };
+        return (drain ?? throw new InvalidOperationException("A drain brought no snapshot.")) with
+        {
+            DayChanges = (IReadOnlyList<DayCounts>?)days ?? [],
+            Truncated = truncated,
+            HasStrangeRows = hasStrangeRows,
+            HasRowsOfOtherTables = hasRowsOfOthers,
+        };
     }
 }

@@ -7,7 +7,8 @@ using Npgsql;
 namespace CacheService.Feed.Postgres;
 
 /// <summary>Loads over a connection of its own.</summary>
-internal sealed class CountsLoader(PostgresConnections connections, CountsStore store, IOptions<FeedOptions> options, IOptions<RollupOptions> rollup, TimeProvider time) : ICountsLoader
+internal sealed class CountsLoader(
+    PostgresConnections connections, CountsStore store, DaysLoader days, IOptions<FeedOptions> options, IOptions<CountsOptions> counted, IOptions<RollupOptions> rollup, TimeProvider time) : ICountsLoader
 {
     /// <summary>From here on a load leaves behind more memory than it is good to keep.</summary>
     private const int ManyMessages = 100_000;
@@ -52,6 +53,7 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
         """
         select coalesce(
             twcache.rollup_problem(is_thorough => true),
+            (select 'the days were written back in the time zone ' || twcache.day_zone() where twcache.day_zone() <> $2 and twcache.keeps_days()),
             (select 'more than ' || $1 || ' changes are pending'
               where $1 < (select count(*) from (select from twcache.pending_changes() limit $1::bigint + 1) as pending)))
         """;
@@ -110,6 +112,15 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
         // Nothing to await, on a thread of its own: each of millions of rows is a read, which costs much less that way.
         await Task.Factory.StartNew(
             () => Copy(connection, counts ? CountSql : RolledUpSql, new CopiedCounts(load), _options.LoadTimeout, cancellationToken), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            load.Days = await days.ReadAsync(connection, counts, cancellationToken);
+        }
+        catch (InconsistentChangeException e)
+        {
+            return new ReloadReason($"the days that were written back are wrong: {e.Message}", RegisterAfresh: false, DistrustsRollup: true);
+        }
+
         if (await HasNewPartitionsAsync(connection, registration.Baseline.Tables, cancellationToken))
         {
             return new ReloadReason("a partition came while the counts were read", RegisterAfresh: false);
@@ -130,6 +141,7 @@ internal sealed class CountsLoader(PostgresConnections connections, CountsStore 
     {
         await using var command = new NpgsqlCommand(WhyCountSql, connection);
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = rollup.Value.MaxPendingRows });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = counted.Value.TimeZone });
         return await command.ExecuteScalarAsync(cancellationToken) as string;
     }
 

@@ -1,3 +1,4 @@
+using CacheService.Counts;
 using CacheService.Postgres;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -6,7 +7,8 @@ namespace CacheService.Feed.Postgres;
 
 /// <summary>Opens sessions with the primary.</summary>
 internal sealed class FeedSessions(
-    PostgresConnections connections, SchemaInstaller installer, LogSwitch log, FeedProgress progress, Hearing hearing, WakeSignal wake, IOptions<FeedOptions> options, TimeProvider time) : IFeedSessions
+    PostgresConnections connections, SchemaInstaller installer, LogSwitch log, FeedProgress progress, Hearing hearing, WakeSignal wake, IOptions<FeedOptions> options,
+    IOptions<CountsOptions> counts, TimeProvider time) : IFeedSessions
 {
     /// <inheritdoc/>
     public async Task<IFeedSession> OpenAsync(bool isFirst, CancellationToken cancellationToken)
@@ -22,11 +24,12 @@ internal sealed class FeedSessions(
                 await log.SetAsync(connection, form, cancellationToken);
             }
 
+            await DayZone.SetAsync(connection, counts.Value.TimeZone, cancellationToken);
             progress.NoteServer(connection.PostgreSqlVersion.ToString());
         }
 
         BellListener? listener = null;
-        var reader = await ChangeLogReader.OpenAsync(connections, options.Value, time);
+        var reader = await ChangeLogReader.OpenAsync(connections, options.Value, counts.Value.TimeZone, time);
         try
         {
             if (reader.OwnsSession)

@@ -60,6 +60,19 @@ internal static class TransactionGenerator
         from action in Action
         select $"update tweet.activity set action = '{action}' where id in ({Activities(salt, count)})";
 
+    private static readonly Gen<string> Late =
+        from salt in Salt
+        from action in Action
+        from rows in Few
+        from days in Gen.Choose(0, 400)
+        select $"{InsertActivity.Replace("action", "action, datetime", StringComparison.Ordinal)} select messageid, '{action}', timestamptz '2025-01-01 00:00+00' + {days} * interval '9 hours' from ({Messages(salt, rows)}) m";
+
+    private static readonly Gen<string> ChangeTime =
+        from salt in Salt
+        from count in Few
+        from hours in Gen.Choose(-100, 100)
+        select $"update tweet.activity set datetime = datetime + {hours} * interval '1 hour' where id in ({Activities(salt, count)})";
+
     private static readonly Gen<string> ChangeKey = Salt.Select(salt =>
         $"update tweet.message set messageid = nextval(pg_get_serial_sequence('tweet.message', 'messageid')) where messageid in ({Messages(salt, 2)})");
 
@@ -84,6 +97,8 @@ internal static class TransactionGenerator
         (3, WritableCte),
         (3, Move),
         (2, ChangeAction),
+        (3, Late),
+        (3, ChangeTime),
         (1, ChangeKey),
         (3, DeleteActivity),
         (2, DeleteMessages),

@@ -1,0 +1,24 @@
+using CacheService.Postgres;
+using Npgsql;
+
+namespace CacheService.Feed.Postgres;
+
+/// <summary>The time zone of the daily counters, which all services of a database share.</summary>
+internal static class DayZone
+{
+    /// <summary>Has the database write days back in a time zone. Where that was another one, all is to be counted afresh.</summary>
+    /// <exception cref="DatabaseSetupException">The server does not know that zone.</exception>
+    public static async Task SetAsync(NpgsqlConnection connection, string zone, CancellationToken cancellationToken)
+    {
+        await using var set = new NpgsqlCommand("select twcache.set_day_zone($1)", connection);
+        set.Parameters.Add(new NpgsqlParameter<string> { TypedValue = zone });
+        try
+        {
+            await set.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidParameterValue)
+        {
+            throw new DatabaseSetupException($"the database knows no time zone '{zone}' (Counts:TimeZone); pg_timezone_names lists those that it knows", e);
+        }
+    }
+}
