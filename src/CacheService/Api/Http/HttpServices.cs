@@ -53,7 +53,6 @@ internal static class HttpServices
     {
         StatusCodes.Status404NotFound => new Status(StatusCode.NotFound, $"there is no route {context.Request.Method} {context.Request.Path}; /openapi/v1.json lists them all"),
         StatusCodes.Status405MethodNotAllowed => new Status(StatusCode.Unimplemented, $"{context.Request.Method} is not for {context.Request.Path}; /openapi/v1.json says what is"),
-        StatusCodes.Status401Unauthorized => new Status(StatusCode.Unauthenticated, "this call needs an API key"),
         var code => new Status(StatusCode.Unknown, $"HTTP error {code}"),
     };
 }
