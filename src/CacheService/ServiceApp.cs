@@ -1,3 +1,4 @@
+using CacheService.Api;
 using CacheService.Api.Grpc;
 using CacheService.Api.Http;
 using CacheService.Auditing;
@@ -40,15 +41,20 @@ internal static class ServiceApp
         builder.AddReloading();
         builder.AddWatching();
         builder.AddSecurity();
+        builder.AddApi();
         builder.AddGrpcApi();
+        builder.AddHttpApi();
         builder.AddTelemetry();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         app.Services.CheckSettings();
         app.Services.GetRequiredService<WatchHub>().Start();
+        app.UseHttpProblems();
+        app.UseGrpcOverHttp();
         app.UseSecurity();
         app.MapGrpcApi();
+        app.MapHttpApi();
         app.MapHealth();
         app.MapTelemetry();
         return app;

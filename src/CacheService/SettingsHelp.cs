@@ -43,7 +43,7 @@ internal static class SettingsHelp
             "Npgsql's form, or a URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Where it is and who the service is there; how connections are used the service sets itself.",
             "an embedded PostgreSQL"),
         ("Kestrel:Endpoints:Grpc:Url", "Where gRPC is served (HTTP/2).", "http://127.0.0.1:5080"),
-        ("Kestrel:Endpoints:Http:Url", "Where /health is served, to everybody, and /metrics (HTTP/1.1).", "http://127.0.0.1:5081"),
+        ("Kestrel:Endpoints:Http:Url", "Where HTTP is served: the API as JSON and as events, gRPC-Web, /metrics, and /health to everybody (HTTP/1.1; HTTP/2 too over https).", "http://127.0.0.1:5081"),
         ("Kestrel:Endpoints:Grpc:Certificate:Path", "The server's certificate, for an https address: PEM with its key, or PFX. May be replaced at any time.", "none"),
         ("Kestrel:Endpoints:Grpc:Certificate:KeyPath", "Its key, where that has a file of its own.", "none"),
         ("Kestrel:Endpoints:Grpc:Certificate:Password", "The password of the key or of the PFX.", "none"),
@@ -54,7 +54,7 @@ internal static class SettingsHelp
 
     /// <summary>The whole text.</summary>
     public static string Text => $"""
-        CacheService: retweet and like counts from memory, exact, over gRPC.
+        CacheService: retweet and like counts from memory, exact, over gRPC and HTTP.
 
         Usage: CacheService [--Section:Setting=value]...
 

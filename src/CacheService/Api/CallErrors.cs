@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using CacheService.Api.Watches;
 using CacheService.Auditing;
 using CacheService.Metrics;
 using CacheService.Postgres;
@@ -32,6 +33,8 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
                 return new Status(CodeOf(refused.Refusal), refused.Message);
             case AuditUnavailableException or ReloadUnavailableException:
                 return new Status(StatusCode.Unavailable, error.Message);
+            case WatchEndedException ended:
+                return new Status(ended.Code, error.Message);
             case TooManySubscriptionsException:
                 return new Status(StatusCode.ResourceExhausted, error.Message);
             // To write to a caller that has gone is an invalid operation.

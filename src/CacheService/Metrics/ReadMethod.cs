@@ -6,5 +6,6 @@ internal enum ReadMethod
     GetCounts,
     BatchGetCounts,
     ListTopCounts,
+    ListDailyCounts,
     GetMessage,
 }

@@ -67,6 +67,7 @@ internal sealed class CountsReader(
     /// <param name="terms">What it asks for.</param>
     public async Task<DaysReading> ReadDaysAsync(string from, string to, ReadTerms terms)
     {
+        Instruments.Reads.Increment(ReadMethod.ListDailyCounts, terms.Kind);
         var (first, last) = (ReadChecks.Day(from, "from", DateOnly.MinValue), ReadChecks.Day(to, "to", DateOnly.MaxValue));
         if (first > last)
         {
