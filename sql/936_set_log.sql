@@ -10,10 +10,11 @@ select twcache.start_file('936_set_log.sql', 1);
 create or replace function twcache.set_log(form text, out done bool, out next text)
 language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '40ms' set row_security = off as $$
 declare
-    few     constant int := 10000;
-    index   record;
-    present bool := exists (select from pg_attribute where attrelid = 'tweet.activity'::regclass and attname = 'recorded_by' and not attisdropped);
-    is_new  bool := false;
+    few        constant int := 10000;
+    counted    record;
+    index      record;
+    found_rows bigint;
+    present    bool := exists (select from pg_attribute where attrelid = 'tweet.activity'::regclass and attname = 'recorded_by' and not attisdropped);
 begin
     if form is null or form not in ('change', 'table') then
         raise exception 'the log is change or table, and not %', coalesce(form, 'null') using errcode = 'invalid_parameter_value';
@@ -28,7 +29,7 @@ begin
         if present and (select atttypid from pg_attribute where attrelid = 'tweet.activity'::regclass and attname = 'recorded_by') <> 'xid8'::regtype then
             raise exception 'column tweet.activity.recorded_by is somebody else''s: it is not of type xid8. Rename it' using errcode = 'object_not_in_prerequisite_state';
         end if;
-        if present and exists (select from twcache.counted_table where root = 'activity') then
+        if present then
             lock table tweet.message, tweet.activity in share row exclusive mode;
             -- No writer is open: what is not of the past is not of this server.
             if exists (select from tweet.activity where recorded_by >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(recorded_by, pg_current_snapshot())) then
@@ -43,25 +44,26 @@ begin
             alter table tweet.activity add column recorded_by xid8;
         end if;
 
-        select c.oid::regclass as name, i.indisvalid as is_valid into index
-          from pg_index i
-          join pg_class c on c.oid = i.indexrelid
-          join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'recorded_by' and a.attnum = i.indkey[0]
-         where i.indrelid = 'tweet.activity'::regclass and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = '(recorded_by IS NOT NULL)')
-         order by i.indisvalid desc
-         limit 1;
-        if index.is_valid is not true then
-            if (select count(*) from (select from tweet.activity limit few + 1) as rows) <= few and index.name is null then
-                create index activity_recorded_by_idx on tweet.activity (recorded_by) where recorded_by is not null;
+        -- A partitioned table has one index, which makes those of its partitions; children of a table have each their own.
+        for counted in select relid::regclass as name, relkind from twcache.counted_table where root = 'activity' and (is_root or counted_table.form = 'row') order by relid loop
+            select i.indexrelid::regclass as name, i.indisvalid as is_valid into index
+              from pg_index i
+              join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'recorded_by' and a.attnum = i.indkey[0]
+             where i.indrelid = counted.name and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = '(recorded_by IS NOT NULL)')
+             order by i.indisvalid desc
+             limit 1;
+            continue when index.is_valid;
+            execute format('select count(*) from (select from %s limit %s) as few_rows', counted.name, few + 1) into found_rows;
+            if index.name is null and found_rows <= few then
+                execute format('create index on %s (recorded_by) where recorded_by is not null', counted.name);
             else
                 done := false;
-                next := case when (select relkind from pg_class where oid = 'tweet.activity'::regclass) = 'p'
-                             then 'create index on only tweet.activity (recorded_by) where recorded_by is not null, the same concurrently on each partition, and attach them: alter index ... attach partition ...'
+                next := case when counted.relkind = 'p' then format('create index on only %s (recorded_by) where recorded_by is not null, the same concurrently on each partition, and attach them: alter index ... attach partition ...', counted.name)
                              when index.name is not null then format('drop index concurrently %s', index.name)
-                             else 'create index concurrently activity_recorded_by_idx on tweet.activity (recorded_by) where recorded_by is not null' end;
+                             else format('create index concurrently on %s (recorded_by) where recorded_by is not null', counted.name) end;
                 return;
             end if;
-        end if;
+        end loop;
         alter table tweet.activity alter column recorded_by set default pg_catalog.pg_current_xact_id();
     else
         lock table tweet.message, tweet.activity in share row exclusive mode;

@@ -8,14 +8,18 @@ internal sealed class PartitionTests
 {
     private const string Old = "'2019-06-01'";
 
-    [TestCase(Shapes.ActivityByRange, TestName = "Activity_ByRange_IsExact")]
-    [TestCase(Shapes.ActivityByList, TestName = "Activity_ByList_IsExact")]
-    [TestCase(Shapes.ActivityByHash, TestName = "Activity_ByHash_IsExact")]
-    [TestCase(Shapes.ActivityNested, TestName = "Activity_InNestedPartitions_IsExact")]
-    [TestCase(Shapes.ActivityInherited, TestName = "Activity_Inherited_IsExact")]
-    public async Task Activity_WrittenInEveryWay_IsExact(string shape)
+    [TestCase(Shapes.ActivityByRange, "change", TestName = "Activity_ByRange_IsExact")]
+    [TestCase(Shapes.ActivityByList, "change", TestName = "Activity_ByList_IsExact")]
+    [TestCase(Shapes.ActivityByHash, "change", TestName = "Activity_ByHash_IsExact")]
+    [TestCase(Shapes.ActivityNested, "change", TestName = "Activity_InNestedPartitions_IsExact")]
+    [TestCase(Shapes.ActivityInherited, "change", TestName = "Activity_Inherited_IsExact")]
+    [TestCase(Shapes.ActivityByRange, "table", TestName = "Activity_ByRange_AsItsOwnLog_IsExact")]
+    [TestCase(Shapes.ActivityByHash, "table", TestName = "Activity_ByHash_AsItsOwnLog_IsExact")]
+    [TestCase(Shapes.ActivityNested, "table", TestName = "Activity_InNestedPartitions_AsItsOwnLog_IsExact")]
+    [TestCase(Shapes.ActivityInherited, "table", TestName = "Activity_Inherited_AsItsOwnLog_IsExact")]
+    public async Task Activity_WrittenInEveryWay_IsExact(string shape, string log)
     {
-        await using var database = await TrialDatabase.CreateAsync(shape);
+        await using var database = await TrialDatabase.CreateAsync(shape, log: log);
         await using var trial = await Trial.StartAsync(database);
         var actions = shape == Shapes.ActivityByList ? ("fav", "de-fav") : ("rt", "de-rt");
         // Of each message, so that whichever the hash allows is among them.

@@ -55,7 +55,8 @@ internal sealed class TrialDatabase : ITestDatabase, IAsyncDisposable
     /// <summary>A database with the application's tables in a shape, the files of sql/ applied by a superuser, and five messages of one retweet each.</summary>
     /// <param name="shape">Statements that make the tables; empty: sql/ makes them.</param>
     /// <param name="server">Where; null: on the shared server.</param>
-    public static async Task<TrialDatabase> CreateAsync(string shape = "", ITestDatabase? server = null)
+    /// <param name="log">The form of the log: change or table.</param>
+    public static async Task<TrialDatabase> CreateAsync(string shape = "", ITestDatabase? server = null, string log = "change")
     {
         var database = await CreateEmptyAsync(server);
         if (shape.Length > 0)
@@ -64,6 +65,7 @@ internal sealed class TrialDatabase : ITestDatabase, IAsyncDisposable
         }
 
         await database.ApplySchemaAsync();
+        await database.ExecuteAsync($"select * from twcache.set_log('{log}')");
         await database.GrantReaderAsync();
         await database.FillAsync();
         return database;

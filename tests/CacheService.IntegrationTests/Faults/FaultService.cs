@@ -52,7 +52,7 @@ internal sealed class FaultService : IAsyncDisposable
     public static FaultService StartProcess(string connectionString, params string[] settings)
     {
         var (grpc, http) = (new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}"), new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}"));
-        string[] all = [$"--ConnectionStrings:Postgres={connectionString}", $"--Kestrel:Endpoints:Grpc:Url={grpc}", $"--Kestrel:Endpoints:Http:Url={http}", "--Rollup:Interval=00:00:00.5", .. settings];
+        string[] all = [$"--ConnectionStrings:Postgres={connectionString}", $"--Kestrel:Endpoints:Grpc:Url={grpc}", $"--Kestrel:Endpoints:Http:Url={http}", "--Rollup:Interval=00:00:00.5", .. RunningService.LogSettings, .. settings];
         return new FaultService(grpc, http, all) { Process = ServiceProcess.Start(all) };
     }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using CacheService.Feed;
 using CacheService.IntegrationTests.Days;
 using CacheService.IntegrationTests.Feed.RandomTransactions;
 using CacheService.IntegrationTests.Infrastructure;
@@ -20,13 +21,13 @@ internal sealed class RandomTransactionsTests
     private const string SeedVariable = "TWCACHE_TEST_SEED";
 
     [Test]
-    public async Task StrongRead_AfterEachBurstOfRandomTransactions_EqualsTheViewAndTheDaysACount()
+    public async Task StrongRead_AfterEachBurstOfRandomTransactions_EqualsTheViewAndTheDaysACount([Values] LogForm log)
     {
         var seed = ulong.TryParse(Environment.GetEnvironmentVariable(SeedVariable), out var given) ? given : (ulong)Random.Shared.NextInt64();
         await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{SeedVariable}={seed}"));
 
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString, $"--Counts:TimeZone={Zone}");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, $"--Feed:Log={log}", $"--Counts:TimeZone={Zone}");
         await database.AddMessagesAsync(10);
 
         var (ran, committed) = (0, 0);

@@ -54,6 +54,9 @@ internal sealed class RunningService : IAsyncDisposable
 
     public FeedStatus Status => Services.GetRequiredService<FeedStatus>();
 
+    /// <summary>TWCACHE_TEST_LOG (Table or Change), the form of the log for all tests that leave it open: <c>Feed:Log</c>.</summary>
+    public static string[] LogSettings => Environment.GetEnvironmentVariable("TWCACHE_TEST_LOG") is { Length: > 0 } form ? [$"--Feed:Log={form}"] : [];
+
     /// <summary>Starts the service on a database, and waits until it is LIVE.</summary>
     public static async Task<RunningService> StartAsync(string connectionString, params string[] settings)
     {
@@ -73,6 +76,7 @@ internal sealed class RunningService : IAsyncDisposable
                 "--Kestrel:Endpoints:Http:Url=http://127.0.0.1:0",
                 // So often that loads start from it in all tests.
                 "--Rollup:Interval=00:00:00.3",
+                .. LogSettings,
                 .. settings,
             ],
             builder => builder.Logging.ClearProviders().AddProvider(log));

@@ -17,12 +17,13 @@ internal sealed class RandomRollupsTests
     private const int Connections = 4;
     private const string SeedVariable = "TWCACHE_TEST_SEED";
 
-    [Test]
-    public async Task CurrentCounts_InsideAndOutsideOfRandomTransactions_EqualTheView()
+    [TestCase("change")]
+    [TestCase("table")]
+    public async Task CurrentCounts_InsideAndOutsideOfRandomTransactions_EqualTheView(string log)
     {
         var seed = ulong.TryParse(Environment.GetEnvironmentVariable(SeedVariable), out var given) ? given : (ulong)Random.Shared.NextInt64();
         await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"{SeedVariable}={seed}"));
-        await using var database = await TrialDatabase.CreateAsync();
+        await using var database = await TrialDatabase.CreateAsync(log: log);
         await database.RollUpAsync();
 
         var (looks, refused, rollups) = (0, 0, 0);

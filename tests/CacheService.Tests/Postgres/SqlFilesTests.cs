@@ -25,7 +25,7 @@ internal sealed partial class SqlFilesTests
         ["930_view.sql"] = (1, "961821b0215d81ab"),
         ["932_rollup.sql"] = (2, "e5721e73b66c2275"),
         ["935_problems.sql"] = (3, "74150ab71149db3c"),
-        ["936_set_log.sql"] = (1, "2f0576df64781281"),
+        ["936_set_log.sql"] = (1, "98bb013d4e70fbe2"),
         ["940_roles.sql"] = (3, "eb806e7409530c6a"),
     };
 

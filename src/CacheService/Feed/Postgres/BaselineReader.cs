@@ -5,7 +5,7 @@ namespace CacheService.Feed.Postgres;
 /// <summary>Reads the <see cref="Baseline"/>, and what stands in the way of the counts.</summary>
 internal static class BaselineReader
 {
-    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; all tables that are counted; the two that they are children or partitions of; and whether a trigger of ours fires, but not always. Of the service's own tables it reads none.</summary>
+    /// <summary>Reads what stands in the way of the counts, in a line, empty if nothing does; all tables that are counted; the two that they are children or partitions of; and whether a trigger of ours fires, but not always. Rows of the log are only looked at where nothing else is wrong.</summary>
     private const string ProblemsSql =
         """
         with recursive tree (id) as (
@@ -13,7 +13,7 @@ internal static class BaselineReader
             union
             select inhrelid from tree join pg_inherits on inhparent = id
         )
-        select array_to_string(twcache.problems(), '; '),
+        select coalesce(nullif(array_to_string(twcache.problems(), '; '), ''), twcache.foreign_rows(), ''),
                (select coalesce(array_agg(id order by id) filter (where id is not null), array[]::oid[]) from tree),
                array[to_regclass('tweet.message')::oid, to_regclass('tweet.activity')::oid],
                exists (select from twcache.present_trigger where enabled = 'O')

@@ -17,13 +17,14 @@ internal sealed class RandomHistoryTests
     private const string StepsVariable = "TWCACHE_TEST_STEPS";
 
 
-    [Test]
-    public async Task Counts_ThroughARandomHistory_AreNeverLiveAndWrong()
+    [TestCase("change")]
+    [TestCase("table")]
+    public async Task Counts_ThroughARandomHistory_AreNeverLiveAndWrong(string log)
     {
         var (seed, steps) = (Setting(SeedVariable, Random.Shared.Next()), Setting(StepsVariable, 300));
         await TestContext.Progress.WriteLineAsync($"{SeedVariable}={seed} {StepsVariable}={steps}");
         await using var server = await PrivateServer.StartAsync();
-        await using var database = await TrialDatabase.CreateAsync(Shapes.ActivityByRange, server);
+        await using var database = await TrialDatabase.CreateAsync(Shapes.ActivityByRange, server, log);
         await using var trial = await Trial.StartAsync(database);
         var started = Stopwatch.GetTimestamp();
         var history = new RandomHistory(server, database, trial, seed);
@@ -41,8 +42,9 @@ internal sealed class RandomHistoryTests
         await trial.FinishAsync();
     }
 
-    [Test]
-    public async Task Counts_BesideWritersAndChangesOfTheFooting_AreNeverTooYoung()
+    [TestCase("change")]
+    [TestCase("table")]
+    public async Task Counts_BesideWritersAndChangesOfTheFooting_AreNeverTooYoung(string log)
     {
         var (seed, steps) = (Setting(SeedVariable, Random.Shared.Next()), Setting(StepsVariable, 300) / 20);
         await TestContext.Progress.WriteLineAsync($"{SeedVariable}={seed} {StepsVariable}={steps * 20}");
@@ -50,6 +52,7 @@ internal sealed class RandomHistoryTests
         await using var database = await TrialDatabase.CreateEmptyAsync();
         await database.ExecuteAsync(Shapes.ActivityByRange);
         await FaultStatements.PrepareAsync(database);
+        await database.ExecuteAsync($"select * from twcache.set_log('{log}')");
         await database.GrantReaderAsync();
         await using var run = await FaultRun.StartPreparedAsync("changes of what the counts stand on", database, () => FaultService.StartHereAsync(database.AsCounts));
 
