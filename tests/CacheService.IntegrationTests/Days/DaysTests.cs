@@ -184,7 +184,6 @@ internal sealed class DaysTests
         await database.ExecuteAsync(activity.Contains("datetime", StringComparison.Ordinal)
             ? "alter table tweet.activity alter datetime drop default, alter datetime type timestamptz using datetime::timestamptz"
             : "alter table tweet.activity add datetime timestamptz, alter datetime set default now()");
-        await database.ApplySchemaAsync();
         await database.ExecuteAsync("insert into tweet.activity (messageid, action, datetime) values (1, 'rt', '2020-02-29 12:00+00')");
         await Wait.UntilAsync(
             async () => (await service.Client.GetStatusAsync(new GetStatusRequest())) is { State: FeedState.Live, DayTimeZone: "UTC" }, RunningService.Patience, "the days are kept");
