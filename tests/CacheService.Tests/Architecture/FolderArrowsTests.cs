@@ -12,7 +12,7 @@ internal sealed class FolderArrowsTests
         ["Api"] = "Api.Messages Api.Watches Auditing Metrics Postgres Reading Reloading Watching",
         ["Api.Grpc"] = "Api Api.Grpc.Serialization Api.Messages Api.Watches Auditing Counts Health Health.Protocol Reading Reloading Security",
         ["Api.Grpc.Serialization"] = "Api.Messages Counts Feed Reading",
-        ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed Metrics Reading Reloading Security",
+        ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed Reading Reloading Security",
         ["Api.Messages"] = "Auditing Counts Feed Reading Reloading Rollup Watching",
         ["Api.Watches"] = "Api.Messages Concurrency Counts Feed Reading Watching",
         ["Auditing"] = "Concurrency Counts Feed Metrics Postgres Settings",
