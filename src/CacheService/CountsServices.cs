@@ -1,4 +1,5 @@
 using CacheService.Counts;
+using CacheService.Feed;
 using CacheService.Reading;
 using CacheService.Settings;
 using Microsoft.Extensions.Options;

@@ -3,7 +3,6 @@ using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Reflection;
 using CacheService.Auditing;
-using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;

@@ -1,4 +1,3 @@
-using CacheService.Counts;
 using CacheService.Postgres;
 using Microsoft.Extensions.Options;
 using Npgsql;

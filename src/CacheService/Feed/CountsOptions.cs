@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
-namespace CacheService.Counts;
+namespace CacheService.Feed;
 
 /// <summary>What is counted: the section <c>Counts</c>.</summary>
 internal sealed class CountsOptions : IValidatableObject

@@ -1,6 +1,6 @@
 using CacheService.Settings;
 
-namespace CacheService.Tests.Counts;
+namespace CacheService.Tests.Feed;
 
 internal sealed class CountsOptionsTests
 {
