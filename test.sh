@@ -80,6 +80,37 @@ require_pgbouncer() {
 "
 }
 
+# Board and alerts are proven by a Prometheus.
+require_prometheus() {
+  command -v prometheus >/dev/null && command -v promtool >/dev/null && return 0
+  if command -v apt-get >/dev/null; then
+    say "installing prometheus …"
+    apt_install_idle prometheus && return 0
+  fi
+  say "
+*** WARNING: Prometheus is missing (package prometheus): the tests of deploy/ cannot run. ***
+"
+}
+
+# One test watches by a browser's EventSource, and one through a proxy that buffers.
+require_browser_and_proxy() {
+  local folder browser=no proxy=no missing=()
+  for folder in ${PATH//:/ } /usr/sbin /usr/local/bin /opt/homebrew/bin; do
+    [[ -x $folder/chromium || -x $folder/chromium-browser || -x $folder/google-chrome ]] && browser=yes
+    [[ -x $folder/nginx ]] && proxy=yes
+  done
+  [[ $browser == yes ]] || missing+=(chromium)
+  [[ $proxy == yes ]] || missing+=(nginx-light)
+  ((${#missing[@]} > 0)) || return 0
+  if command -v apt-get >/dev/null; then
+    say "installing ${missing[*]} …"
+    apt_install_idle "${missing[@]}" && return 0
+  fi
+  say "
+*** WARNING: ${missing[*]} missing (packages of that name): events are not tested with a browser and behind a proxy. ***
+"
+}
+
 # Names the tests that failed, each with the beginning of what it says: the rest is far above.
 list_failed() {
   find "$results" -name '*.trx' -exec cat {} + | awk '
@@ -125,6 +156,8 @@ else
   require_python_grpc
   require_node_grpc
   require_pgbouncer
+  require_prometheus
+  require_browser_and_proxy
 fi
 
 # What changes the build has to be said to the build.

@@ -58,7 +58,9 @@ internal static class Cluster
         settings.Database = "postgres";
         try
         {
-            await using var connection = new NpgsqlConnection(settings.ConnectionString);
+            // With a name: Npgsql's metrics would tell the connection string instead.
+            await using var source = new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = "embedded" }.Build();
+            await using var connection = source.CreateConnection();
             await connection.OpenAsync(cancellationToken);
             await using var find = new NpgsqlCommand("select from pg_database where datname = $1", connection);
             find.Parameters.Add(new NpgsqlParameter { Value = name });

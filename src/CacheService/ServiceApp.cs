@@ -1,3 +1,4 @@
+using CacheService.Api;
 using CacheService.Api.Grpc;
 using CacheService.Api.Http;
 using CacheService.Auditing;
@@ -11,6 +12,7 @@ using CacheService.Rollup;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
+using CacheService.Telemetry;
 using CacheService.Watching;
 
 namespace CacheService;
@@ -39,15 +41,22 @@ internal static class ServiceApp
         builder.AddReloading();
         builder.AddWatching();
         builder.AddSecurity();
+        builder.AddApi();
         builder.AddGrpcApi();
+        builder.AddHttpApi();
+        builder.AddTelemetry();
         configure?.Invoke(builder);
 
         var app = builder.Build();
         app.Services.CheckSettings();
         app.Services.GetRequiredService<WatchHub>().Start();
+        app.UseHttpProblems();
+        app.UseGrpcOverHttp();
         app.UseSecurity();
         app.MapGrpcApi();
+        app.MapHttpApi();
         app.MapHealth();
+        app.MapTelemetry();
         return app;
     }
 }

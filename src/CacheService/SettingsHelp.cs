@@ -12,6 +12,7 @@ using CacheService.Rollup;
 using CacheService.Security;
 using CacheService.Settings;
 using CacheService.Shutdown;
+using CacheService.Telemetry;
 using CacheService.Watching;
 
 namespace CacheService;
@@ -31,6 +32,7 @@ internal static class SettingsHelp
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (SecurityOptions.Section, typeof(SecurityOptions)),
         (ShutdownOptions.Section, typeof(ShutdownOptions)),
+        (MetricsOptions.Section, typeof(MetricsOptions)),
         (EmbeddedOptions.Section, typeof(EmbeddedOptions)),
     ];
 
@@ -41,16 +43,18 @@ internal static class SettingsHelp
             "Npgsql's form, or a URL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Where it is and who the service is there; how connections are used the service sets itself.",
             "an embedded PostgreSQL"),
         ("Kestrel:Endpoints:Grpc:Url", "Where gRPC is served (HTTP/2).", "http://127.0.0.1:5080"),
-        ("Kestrel:Endpoints:Http:Url", "Where /health is served, to everybody (HTTP/1.1).", "http://127.0.0.1:5081"),
+        ("Kestrel:Endpoints:Http:Url", "Where HTTP is served: the API as JSON and as events, gRPC-Web, /metrics, and /health to everybody (HTTP/1.1; HTTP/2 too over https).", "http://127.0.0.1:5081"),
         ("Kestrel:Endpoints:Grpc:Certificate:Path", "The server's certificate, for an https address: PEM with its key, or PFX. May be replaced at any time.", "none"),
         ("Kestrel:Endpoints:Grpc:Certificate:KeyPath", "Its key, where that has a file of its own.", "none"),
         ("Kestrel:Endpoints:Grpc:Certificate:Password", "The password of the key or of the PFX.", "none"),
-        ("Logging:Console:FormatterName", "The form of the log: simple, json or systemd.", "simple"),
+        ("Logging:Console:FormatterName", "The form of the log: simple, json or systemd.", "simple; systemd where systemd has started the service"),
+        ("Logging:Console:FormatterOptions:IncludeScopes", "Whether the log says which call an entry belongs to.", "true for json, else false"),
+        (OtlpEndpoint.Variable, "Where metrics and traces are sent to by OTLP: http://HOST:4317. OpenTelemetry's other variables, such as OTEL_EXPORTER_OTLP_PROTOCOL and OTEL_TRACES_SAMPLER, hold as well.", "nowhere"),
     ];
 
     /// <summary>The whole text.</summary>
     public static string Text => $"""
-        CacheService: retweet and like counts from memory, exact, over gRPC.
+        CacheService: retweet and like counts from memory, exact, over gRPC and HTTP.
 
         Usage: CacheService [--Section:Setting=value]...
 

@@ -7,7 +7,7 @@ namespace CacheService.Tool.Commands;
 internal sealed class LoadCastCommand : ToolCommand
 {
     private readonly Terminal _terminal;
-    private readonly DatabaseOptions _database = new();
+    private readonly ConnectionOption _database = new();
 
     public LoadCastCommand(Terminal terminal)
         : base("load-cast", "Add the 29 users of the article series, with a few messages each, and who follows whom. Run again, it adds nothing.", terminal)

@@ -8,7 +8,7 @@ namespace CacheService.Tool.Commands;
 internal sealed class LoadPlayCommand : ToolCommand
 {
     private readonly Terminal _terminal;
-    private readonly DatabaseOptions _database = new();
+    private readonly ConnectionOption _database = new();
     private readonly Argument<string> _file = new("FILE") { Description = "A play in Jon Bosak's XML." };
     private readonly Option<SpeakerAlias[]> _aliases = new("--alias")
     {

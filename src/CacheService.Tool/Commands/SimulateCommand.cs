@@ -13,7 +13,7 @@ internal sealed class SimulateCommand : ToolCommand
 
     private readonly Terminal _terminal;
     private readonly TimeProvider _time;
-    private readonly DatabaseOptions _database = new();
+    private readonly ConnectionOption _database = new();
     private readonly Option<double> _rate = new("--rate", "-r")
     {
         HelpName = "N",

@@ -19,7 +19,7 @@ internal sealed class LiveTable(Terminal terminal, ServiceConnection service, Ti
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
     private readonly Highlights _highlights = new(time);
-    private readonly MessageTexts _texts = new(service, time);
+    private readonly BackgroundTexts _texts = new(service, time);
 
     /// <summary>Draws until it is stopped.</summary>
     /// <exception cref="ToolException">The service will never let this be watched.</exception>

@@ -1,5 +1,7 @@
 using System.Net.Sockets;
+using CacheService.Api.Watches;
 using CacheService.Auditing;
+using CacheService.Metrics;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Reloading;
@@ -18,12 +20,21 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
     /// <param name="isCancelled">Whether its caller has gone, or its deadline has passed.</param>
     public Status StatusOf(Exception error, string method, bool isCancelled)
     {
+        var status = Describe(error, method, isCancelled);
+        Instruments.CallErrors.Increment(status.StatusCode);
+        return status;
+    }
+
+    private Status Describe(Exception error, string method, bool isCancelled)
+    {
         switch (error)
         {
             case ReadRefusedException refused:
                 return new Status(CodeOf(refused.Refusal), refused.Message);
             case AuditUnavailableException or ReloadUnavailableException:
                 return new Status(StatusCode.Unavailable, error.Message);
+            case WatchEndedException ended:
+                return new Status(ended.Code, error.Message);
             case TooManySubscriptionsException:
                 return new Status(StatusCode.ResourceExhausted, error.Message);
             // To write to a caller that has gone is an invalid operation.

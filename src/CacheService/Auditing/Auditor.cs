@@ -1,5 +1,6 @@
 using CacheService.Concurrency;
 using CacheService.Feed;
+using CacheService.Metrics;
 using Microsoft.Extensions.Options;
 
 namespace CacheService.Auditing;
@@ -103,9 +104,12 @@ internal sealed partial class Auditor(
 
     private async Task AuditAsync(TaskCompletionSource<AuditResult>? waiting, CancellationToken stopping)
     {
+        using var span = Spans.Begin("audit");
         try
         {
             var result = await audit.RunAsync(busy => PauseAsync(busy, isAwaited: waiting is not null, stopping), stopping);
+            Instruments.Audits.Record(result.Duration.TotalSeconds);
+            span?.SetTag("tweetcounts.audit.messages", result.Messages).SetTag("tweetcounts.audit.differences", result.Differences);
             var before = Summary;
             Volatile.Write(ref _summary, new AuditSummary(before.Audits + 1, before.Differences + result.Differences, time.GetUtcNow(), result.Duration));
             LogAudited(logger, result.Differences + result.DayDifferences == 0 ? LogLevel.Information : LogLevel.Warning, result.Messages, result.Duration.TotalSeconds, result.Differences, result.Repaired);
@@ -119,11 +123,13 @@ internal sealed partial class Auditor(
         catch (AuditUnavailableException e)
         {
             LogGivenUp(logger, e.Message);
+            span.Fail(e);
             waiting?.SetException(e);
         }
         catch (Exception e)
         {
             LogFailed(logger, e);
+            span.Fail(e);
             waiting?.SetException(e);
         }
     }

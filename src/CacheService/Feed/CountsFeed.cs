@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using CacheService.Counts;
+using CacheService.Metrics;
 using CacheService.Postgres;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -73,6 +74,7 @@ internal sealed class CountsFeed(
     {
         var description = DatabaseErrors.Describe(e);
         progress.BecomeNotLive(FeedState.Starting, description);
+        Instruments.Reconnects.Add(1);
         if (e is NpgsqlException or SocketException or TimeoutException or IOException or DatabaseSetupException or DuplicateMessageException)
         {
             FeedLog.Broken(logger, description, delay.TotalSeconds);

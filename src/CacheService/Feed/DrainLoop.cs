@@ -1,3 +1,4 @@
+using CacheService.Metrics;
 using Microsoft.Extensions.Options;
 
 namespace CacheService.Feed;
@@ -82,7 +83,13 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
 
         _timeout = _options.DrainTimeout;
         TellOthers(drain.FoundChanges && drain.HasOthers);
+        var wasAsleep = _doorbell.State == DoorbellState.Asleep;
         _doorbell.EndDrain(_source.HoldsAsleep, drain.FoundChanges);
+        if (_doorbell.State == DoorbellState.Asleep && !wasAsleep)
+        {
+            Instruments.Sleeps.Add(1);
+        }
+
         pause = _doorbell.WaitFor(IsRinger);
         return null;
     }

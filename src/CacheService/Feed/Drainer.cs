@@ -1,4 +1,5 @@
 using CacheService.Counts;
+using CacheService.Metrics;
 
 namespace CacheService.Feed;
 
@@ -20,6 +21,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
     private long _drains;
     private long _lastLook;
     private long _lastBaseline;
+    private long _leaseEndsAt;
 
     /// <summary>Reads of the change log since the start. Thread-safe.</summary>
     public long Drains => Volatile.Read(ref _drains);
@@ -29,6 +31,10 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
 
     /// <summary>How many drains were applied.</summary>
     public long Applied { get; private set; }
+
+    /// <summary>For how long the lease is proven to hold, by the server's clock as the last drain has read it; null before the first drain. Thread-safe.</summary>
+    public TimeSpan? LeaseLeft => Volatile.Read(ref _leaseEndsAt) is var end && end == 0 ? null
+        : time.GetTimestamp() is var now && now < end ? time.GetElapsedTime(now, end) : TimeSpan.Zero;
 
     /// <summary>When the last drain started, as a <see cref="TimeProvider"/> timestamp.</summary>
     public long LastStart { get; private set; } = time.GetTimestamp();
@@ -58,22 +64,24 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
             Interlocked.Increment(ref _drains);
             if (registration.FindGap(drain, before.Snapshot) is { } gap)
             {
-                return new DrainOutcome(false, false, new ReloadReason(gap, RegisterAfresh: true));
+                return new DrainOutcome(false, false, new ReloadReason(gap, RegisterAfresh: true) { Cause = CauseOfGap(drain, registration) });
             }
 
+            var leaseLeft = Math.Max(0, registration.Proven.Until - drain.ServerTime);
+            Volatile.Write(ref _leaseEndsAt, LastStart + (long)(leaseLeft * time.TimestampFrequency));
             if (drain.Truncated)
             {
-                return Reload("a table was truncated");
+                return Reload("a table was truncated", ReloadCause.Truncation);
             }
 
             if (drain.HasRowsOfOtherTables)
             {
-                return Reload("partitions or children of tweet.activity or tweet.message came and went");
+                return Reload("partitions or children of tweet.activity or tweet.message came and went", ReloadCause.Partitions);
             }
 
             if (FindDrift(registration.Baseline, drain) is { } drift)
             {
-                return Reload(drift);
+                return Reload(drift, ReloadCause.Baseline);
             }
 
             _lastLook = depth >= DrainDepth.Footprint ? LastStart : _lastLook;
@@ -81,11 +89,13 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
 
             if (!repairs.TryApplyTo(store))
             {
-                return Reload("an audit found that messages came or went unnoticed");
+                return Reload("an audit found that messages came or went unnoticed", ReloadCause.Audit);
             }
 
             store.Apply(drain.Changes, drain.Snapshot, depth >= DrainDepth.Footprint ? drain.StartedAt : before.TakenAt, drain.DayChanges);
             Applied++;
+            Instruments.Drains.Record(time.GetElapsedTime(LastStart).TotalSeconds);
+            Instruments.Changes.Add(drain.Changes.Count);
             // Before the reads that wait are answered: with LIVE.
             progress.BecomeLive();
             succeeded = true;
@@ -93,7 +103,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
         }
         catch (InconsistentChangeException e)
         {
-            return Reload($"the change log does not fit the counts: {e.Message}", registerAfresh: true);
+            return Reload($"the change log does not fit the counts: {e.Message}", ReloadCause.Misfit, registerAfresh: true);
         }
         finally
         {
@@ -101,7 +111,11 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
         }
     }
 
-    private static DrainOutcome Reload(string why, bool registerAfresh = false) => new(false, false, new ReloadReason(why, registerAfresh, DistrustsRollup: true));
+    private static DrainOutcome Reload(string why, ReloadCause cause, bool registerAfresh = false) =>
+        new(false, false, new ReloadReason(why, registerAfresh, DistrustsRollup: true) { Cause = cause });
+
+    private static ReloadCause CauseOfGap(DrainResult drain, Registration registration) =>
+        drain.Identity is null ? ReloadCause.Crash : drain.Identity != registration.Identity ? ReloadCause.Request : ReloadCause.Registration;
 
     private static string? FindDrift(Baseline baseline, DrainResult drain) =>
         (drain.Baseline is { } now ? baseline.DescribeChangeTo(now) : null)

@@ -1,3 +1,4 @@
+using CacheService.Metrics;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -59,6 +60,7 @@ internal sealed class SessionFollower(
             var (synchronized, applied) = (time.GetTimestamp(), loop.Applied);
             var reload = await loop.RunAsync(session.Changes, registration, _catchUpTimeout, cancellationToken);
             FeedLog.Reload(logger, reload.Why);
+            Instruments.Reloads.Increment(reload.Cause);
             progress.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {reload.Why}", isForEverybody: true);
             await synchronizer.InvalidateAsync(reload, cancellationToken);
             if (reload.RegisterAfresh)

@@ -1,4 +1,5 @@
 using CacheService.Counts;
+using CacheService.Metrics;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -93,6 +94,7 @@ internal sealed class Synchronizer(
             if (_isLoaded)
             {
                 FeedLog.Reload(logger, "the change log has no consumer of this name any more: the server has crashed, or was put back to an earlier state");
+                Instruments.Reloads.Increment(ReloadCause.Registration);
                 Invalidate(registersAfresh: true);
             }
         }
@@ -121,6 +123,7 @@ internal sealed class Synchronizer(
         }
 
         var started = time.GetTimestamp();
+        using var span = Spans.Begin(whyCount is null ? "load from the rollup" : "load from the activity");
         if (await loader.LoadAsync(registration, counts: whyCount is not null, cancellationToken) is { } whyNot)
         {
             WaitFor($"loading again, because {whyNot.Why}");
@@ -138,6 +141,8 @@ internal sealed class Synchronizer(
         (_isLoaded, _trustsOthers) = (true, true);
         var version = store.Version!;
         var seconds = time.GetElapsedTime(started).TotalSeconds;
+        Instruments.Loads.Record(seconds, Instruments.Source[whyCount is null ? LoadSource.Rollup : LoadSource.Activity]);
+        span?.Dispose();
         if (whyCount is null)
         {
             registration.NoteEverythingIsRecorded();

@@ -8,6 +8,24 @@ namespace CacheService.Postgres;
 /// <param name="Others">For everything else.</param>
 internal sealed record ConnectionPools(NpgsqlDataSource Lease, NpgsqlDataSource Texts, NpgsqlDataSource Others) : IAsyncDisposable
 {
+    private readonly Lock _opening = new();
+    private readonly Dictionary<string, NpgsqlDataSource> _single = [];
+
+    /// <summary>A connection, to be opened, that comes from no pool. Its source has a name: Npgsql's metrics would tell its connection string instead.</summary>
+    public NpgsqlConnection Single(string purpose, NpgsqlConnectionStringBuilder settings)
+    {
+        lock (_opening)
+        {
+            if (!_single.TryGetValue(purpose, out var source))
+            {
+                settings.Pooling = false;
+                _single[purpose] = source = new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = purpose }.Build();
+            }
+
+            return source.CreateConnection();
+        }
+    }
+
     /// <summary>Forgets connections that nobody uses.</summary>
     public void Clear()
     {
@@ -22,5 +40,15 @@ internal sealed record ConnectionPools(NpgsqlDataSource Lease, NpgsqlDataSource 
         await Lease.DisposeAsync();
         await Texts.DisposeAsync();
         await Others.DisposeAsync();
+        List<NpgsqlDataSource> single;
+        lock (_opening)
+        {
+            single = [.. _single.Values];
+        }
+
+        foreach (var source in single)
+        {
+            await source.DisposeAsync();
+        }
     }
 }

@@ -139,23 +139,23 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
 
     /// <summary>Opens a connection that only listens. Without keep-alive it would not notice a half-open connection.</summary>
     public Task<NpgsqlConnection> OpenListenerAsync(CancellationToken cancellationToken) =>
-        OpenUnpooledAsync(Builder("listener", builder => builder.KeepAlive = KeepAliveSeconds), cancellationToken);
+        OpenUnpooledAsync("listener", builder => builder.KeepAlive = KeepAliveSeconds, cancellationToken);
 
     /// <summary>Opens a connection for long statements.</summary>
     /// <param name="commandTimeout">After it a statement counts as failed.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     public Task<NpgsqlConnection> OpenLoaderAsync(TimeSpan commandTimeout, CancellationToken cancellationToken) =>
-        OpenUnpooledAsync(Builder("loader", builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds), cancellationToken);
+        OpenUnpooledAsync("loader", builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds, cancellationToken);
 
     /// <summary>Opens a connection that reads the change log and holds locks. Blocks.</summary>
     /// <param name="commandTimeout">After it a statement counts as failed.</param>
     public NpgsqlConnection OpenReader(TimeSpan commandTimeout)
     {
-        var builder = Builder("reader", builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds);
-        builder.Pooling = false;
+        const string Purpose = "reader";
+        var settings = Builder(Purpose, builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds);
         for (var attempt = 1; ; attempt++)
         {
-            var connection = new NpgsqlConnection(builder.ConnectionString);
+            var connection = Pools.Single(Purpose, settings);
             try
             {
                 connection.Open();
@@ -249,12 +249,12 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
     }
 
     // A connection that has listened or holds locks must never come back out of a pool.
-    private async Task<NpgsqlConnection> OpenUnpooledAsync(NpgsqlConnectionStringBuilder builder, CancellationToken cancellationToken)
+    private async Task<NpgsqlConnection> OpenUnpooledAsync(string purpose, Action<NpgsqlConnectionStringBuilder> configure, CancellationToken cancellationToken)
     {
-        builder.Pooling = false;
+        var settings = Builder(purpose, configure);
         for (var attempt = 1; ; attempt++)
         {
-            var connection = new NpgsqlConnection(builder.ConnectionString);
+            var connection = Pools.Single(purpose, settings);
             try
             {
                 await connection.OpenAsync(cancellationToken);
@@ -272,7 +272,7 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
                 await connection.DisposeAsync();
                 if (TlsDiagnosis.IsAbout(e))
                 {
-                    throw new TlsFailedException(await TlsDiagnosis.ExplainAsync(builder, e, cancellationToken), e);
+                    throw new TlsFailedException(await TlsDiagnosis.ExplainAsync(settings, e, cancellationToken), e);
                 }
 
                 throw;
@@ -316,7 +316,7 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
         });
         // Readers of texts have their callers' deadlines, and are in the way of no restore: they hold no lock while they wait for one.
         var session = purpose == "texts" ? $"{SessionSettings.ShortStatements}; set lock_timeout = 0" : SessionSettings.ShortStatements;
-        var pool = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        var pool = new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = purpose };
         pool.UsePhysicalConnectionInitializer(
             connection => _sharesSessions = !SessionSettings.Apply(connection, session),
             async connection => _sharesSessions = !await SessionSettings.ApplyAsync(connection, session));

@@ -30,7 +30,7 @@ internal static class PostgresServices
 
         try
         {
-            return ServiceAddress.Of(connectionString);
+            return ConnectionStringFilter.Apply(connectionString);
         }
         catch (BadConnectionStringException e)
         {

@@ -38,7 +38,9 @@ internal static class PrimaryFinder
         builder["Server Compatibility Mode"] = "NoTypeLoading";
         try
         {
-            await using var connection = new NpgsqlConnection(builder.ConnectionString);
+            // With a name, as in ConnectionPools.
+            await using var source = new NpgsqlDataSourceBuilder(builder.ConnectionString) { Name = "primary" }.Build();
+            await using var connection = source.CreateConnection();
             await connection.OpenAsync(cancellationToken);
             await using var command = new NpgsqlCommand(TimelineSql, connection);
             return await command.ExecuteScalarAsync(cancellationToken) is string timeline

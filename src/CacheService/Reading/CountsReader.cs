@@ -1,6 +1,7 @@
 using System.Buffers;
 using CacheService.Counts;
 using CacheService.Feed;
+using CacheService.Metrics;
 using Microsoft.Extensions.Options;
 
 namespace CacheService.Reading;
@@ -20,17 +21,17 @@ internal sealed class CountsReader(
     /// <summary>One message's counts, as they are.</summary>
     public CountsReading Read(long messageId)
     {
-        ReadChecks.MessageId(messageId);
-        var version = store.Read(messageId, out var counts) ?? throw NotLoaded();
-        return new CountsReading(messageId, counts ?? throw ReadRefusedException.NoSuchMessage(messageId), version);
+        Instruments.Reads.Increment(ReadMethod.GetCounts, ReadKind.None);
+        return Look(messageId);
     }
 
     /// <summary>One message's counts, once the terms are met.</summary>
     public async Task<CountsReading> ReadAsync(long messageId, ReadTerms terms)
     {
+        Instruments.Reads.Increment(ReadMethod.GetCounts, terms.Kind);
         ReadChecks.MessageId(messageId);
         await PassAsync(terms);
-        return Read(messageId);
+        return Look(messageId);
     }
 
     /// <summary>Many messages' counts, all of one version, once the terms are met.</summary>
@@ -38,6 +39,7 @@ internal sealed class CountsReader(
     /// <param name="terms">What it asks for.</param>
     public async ValueTask<BatchReading> ReadManyAsync(IList<long> messageIds, ReadTerms terms)
     {
+        Instruments.Reads.Increment(ReadMethod.BatchGetCounts, terms.Kind);
         var ids = ReadChecks.MessageIds(messageIds, _limits.MaxIdsPerRequest);
         await PassAsync(terms);
 
@@ -52,6 +54,7 @@ internal sealed class CountsReader(
     /// <param name="cancellationToken">The caller gave up.</param>
     public async Task<TopList> ReadTopAsync(TopOrder order, int limit, CancellationToken cancellationToken)
     {
+        Instruments.Reads.Increment(ReadMethod.ListTopCounts, ReadKind.None);
         var most = ReadChecks.TopLimit(limit, _limits.MaxTopCounts);
         RequireLoaded();
         var top = await topCounts.GetAsync(order, cancellationToken);
@@ -64,6 +67,7 @@ internal sealed class CountsReader(
     /// <param name="terms">What it asks for.</param>
     public async Task<DaysReading> ReadDaysAsync(string from, string to, ReadTerms terms)
     {
+        Instruments.Reads.Increment(ReadMethod.ListDailyCounts, terms.Kind);
         var (first, last) = (ReadChecks.Day(from, "from", DateOnly.MinValue), ReadChecks.Day(to, "to", DateOnly.MaxValue));
         if (first > last)
         {
@@ -86,14 +90,22 @@ internal sealed class CountsReader(
     /// <summary>A message's author, text and counts, once the terms are met.</summary>
     public async Task<MessageReading> ReadMessageAsync(long messageId, ReadTerms terms, CancellationToken cancellationToken)
     {
+        Instruments.Reads.Increment(ReadMethod.GetMessage, terms.Kind);
         ReadChecks.MessageId(messageId);
         await PassAsync(terms);
-        Read(messageId);
+        Look(messageId);
         var text = await texts.GetAsync(messageId, cancellationToken) ?? throw ReadRefusedException.NoSuchMessage(messageId);
 
         // Read last, so that the counts are no older than the answer.
-        var (_, counts, version) = Read(messageId);
+        var (_, counts, version) = Look(messageId);
         return new MessageReading(messageId, text, counts, version);
+    }
+
+    private CountsReading Look(long messageId)
+    {
+        ReadChecks.MessageId(messageId);
+        var version = store.Read(messageId, out var counts) ?? throw NotLoaded();
+        return new CountsReading(messageId, counts ?? throw ReadRefusedException.NoSuchMessage(messageId), version);
     }
 
     private ValueTask PassAsync(ReadTerms terms)
@@ -145,4 +157,8 @@ internal sealed record MessageReading(long MessageId, MessageText Text, MessageC
 /// <param name="Deadline">When its caller gives up, in UTC; or <see cref="ReadDeadline.None"/>.</param>
 /// <param name="Cancelled">Its caller gave up.</param>
 /// <param name="FromDatabase">Whether it goes round the cache, and is for <see cref="DatabaseReader"/>.</param>
-internal readonly record struct ReadTerms(ReadRequirement? Requirement, DateTime Deadline, CancellationToken Cancelled, bool FromDatabase = false);
+internal readonly record struct ReadTerms(ReadRequirement? Requirement, DateTime Deadline, CancellationToken Cancelled, bool FromDatabase = false)
+{
+    /// <summary>What kind of read it is.</summary>
+    public ReadKind Kind => FromDatabase ? ReadKind.Database : Requirement?.Kind ?? ReadKind.None;
+}

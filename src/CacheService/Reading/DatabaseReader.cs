@@ -1,4 +1,5 @@
 using CacheService.Counts;
+using CacheService.Metrics;
 using CacheService.Postgres;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -34,17 +35,22 @@ internal sealed class DatabaseReader(
     /// <summary>One message's counts.</summary>
     public async Task<DatabaseReading> ReadAsync(long messageId, ReadTerms terms)
     {
+        Instruments.Reads.Increment(ReadMethod.GetCounts, ReadKind.Database);
         var reading = await RunAsync([ReadChecks.MessageId(messageId)], terms, static (_, reading, _) => Task.FromResult(reading));
         return reading.Counts.ContainsKey(messageId) ? reading : throw ReadRefusedException.NoSuchMessage(messageId);
     }
 
     /// <summary>Some messages' counts, all at one snapshot; some may be missing.</summary>
-    public Task<DatabaseReading> ReadManyAsync(IList<long> messageIds, ReadTerms terms) =>
-        RunAsync(ReadChecks.MessageIds(messageIds, _limits.MaxIdsPerDatabaseRead), terms, static (_, reading, _) => Task.FromResult(reading));
+    public Task<DatabaseReading> ReadManyAsync(IList<long> messageIds, ReadTerms terms)
+    {
+        Instruments.Reads.Increment(ReadMethod.BatchGetCounts, ReadKind.Database);
+        return RunAsync(ReadChecks.MessageIds(messageIds, _limits.MaxIdsPerDatabaseRead), terms, static (_, reading, _) => Task.FromResult(reading));
+    }
 
     /// <summary>A message's author, text and counts, all at one snapshot.</summary>
     public async Task<(MessageText Text, DatabaseReading Reading)> ReadMessageAsync(long messageId, ReadTerms terms)
     {
+        Instruments.Reads.Increment(ReadMethod.GetMessage, ReadKind.Database);
         var withTime = true;
         return await RunAsync([ReadChecks.MessageId(messageId)], terms, async (connection, reading, cancellationToken) =>
         {

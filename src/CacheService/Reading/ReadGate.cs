@@ -1,5 +1,6 @@
 using CacheService.Counts;
 using CacheService.Feed;
+using CacheService.Metrics;
 
 namespace CacheService.Reading;
 
@@ -21,6 +22,8 @@ internal sealed class ReadGate(CountsStore store, FeedStatus status, DrainReques
             return;
         }
 
+        var arrived = time.GetTimestamp();
+        using var span = Spans.Begin("wait for a drain");
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limited.CancelAfter(limit);
         var inProgress = false;
@@ -46,7 +49,13 @@ internal sealed class ReadGate(CountsStore store, FeedStatus status, DrainReques
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw inProgress && status.Condition.State == FeedState.Live ? ReadRefusedException.InProgress(((ReadRequirement.AtLeastXid)requirement).Xid) : Unavailable(limit);
+            var refused = inProgress && status.Condition.State == FeedState.Live ? ReadRefusedException.InProgress(((ReadRequirement.AtLeastXid)requirement).Xid) : Unavailable(limit);
+            span.Fail(refused);
+            throw refused;
+        }
+        finally
+        {
+            Instruments.ReadWaits.Record(time.GetElapsedTime(arrived).TotalSeconds, Instruments.Requirement[requirement.Kind]);
         }
     }
 

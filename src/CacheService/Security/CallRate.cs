@@ -24,15 +24,15 @@ internal sealed class CallRate(IOptions<LimitsOptions> limits) : IConfigureOptio
         };
         options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(
             call => RateLimitPartition.GetTokenBucketLimiter(call.User.Identity?.Name ?? Network(call.Connection.RemoteIpAddress), _ => bucket));
-        options.OnRejected = (rejected, _) =>
+        options.OnRejected = async (rejected, _) =>
         {
             var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var time) ? time : Period;
             var response = rejected.HttpContext.Response;
             // What gRPC clients with a retry policy of their own look at.
             response.Headers["grpc-retry-pushback-ms"] = wait.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture);
-            Refusal.Write(
-                response, StatusCode.ResourceExhausted, $"more than {limits.Value.CallsPerSecond} calls a second from one caller; try again in {wait.TotalSeconds:0.#} s, ask for many messages in one call, or watch them");
-            return ValueTask.CompletedTask;
+            response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString("0", CultureInfo.InvariantCulture);
+            await Refusal.WriteAsync(
+                rejected.HttpContext, StatusCode.ResourceExhausted, $"more than {limits.Value.CallsPerSecond} calls a second from one caller; try again in {wait.TotalSeconds:0.#} s, ask for many messages in one call, or watch them");
         };
     }
 

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace CacheService.Security;
 
-/// <summary>Finds out who calls, by API key or else by client certificate, and refuses in gRPC's own way.</summary>
+/// <summary>Finds out who calls, by API key or else by client certificate, and refuses in the way of the protocol.</summary>
 internal sealed class CallerAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory loggers, UrlEncoder encoder, ApiKeys keys, ClientCertificates certificates)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
@@ -35,15 +35,20 @@ internal sealed class CallerAuthentication(
     {
         var failure = (await HandleAuthenticateOnceSafeAsync()).Failure?.Message;
         var known = certificates.AreAskedFor ? ", or connect with a client certificate" : "";
-        Refusal.Write(Response, StatusCode.Unauthenticated, failure ?? $"this call needs an API key: send it as metadata, authorization: Bearer KEY{known}");
+        var (place, isGrpc) = Refusal.IsGrpc(Request) ? ("as metadata", true) : ("in the header", false);
+        if (!isGrpc)
+        {
+            Response.Headers.WWWAuthenticate = Bearer.TrimEnd();
+        }
+
+        await Refusal.WriteAsync(Context, StatusCode.Unauthenticated, failure ?? $"this call needs an API key: send it {place}, authorization: Bearer KEY{known}");
     }
 
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties)
     {
         var right = Context.GetEndpoint()?.Metadata.GetMetadata<RequiredRight>()?.Right;
-        Refusal.Write(
-            Response, StatusCode.PermissionDenied, $"'{Context.User.Identity?.Name}' lacks the right {right} for {Request.Path}; use a key that has it, or have it added in the service's settings");
-        return Task.CompletedTask;
+        return Refusal.WriteAsync(
+            Context, StatusCode.PermissionDenied, $"'{Context.User.Identity?.Name}' lacks the right {right} for {Request.Path}; use a key that has it, or have it added in the service's settings");
     }
 
     private Caller? KeyIn(StringValues authorization) =>

@@ -1,5 +1,6 @@
 using System.Net;
 using CacheService.Settings;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
 namespace CacheService.Security;
@@ -13,7 +14,10 @@ internal sealed class EndpointCheck(IConfiguration configuration, IOptions<Secur
     {
         try
         {
-            return [.. Endpoints().Where(endpoint => endpoint.SpeaksGrpc).SelectMany(endpoint => FindErrors(endpoint.Name, endpoint.Address, options.Value))];
+            var security = options.Value;
+            return [.. Endpoints()
+                .Where(endpoint => security.AllowHttp || !IsOnly(endpoint.Protocols, HttpProtocols.Http1))
+                .SelectMany(endpoint => FindErrors(endpoint.Name, endpoint.Address, endpoint.Protocols, security))];
         }
         catch (Exception e) when (e is OptionsValidationException or InvalidOperationException)
         {
@@ -22,26 +26,29 @@ internal sealed class EndpointCheck(IConfiguration configuration, IOptions<Secur
         }
     }
 
-    private static IEnumerable<string> FindErrors(string name, BindingAddress address, SecurityOptions security)
+    private static IEnumerable<string> FindErrors(string name, BindingAddress address, string? protocols, SecurityOptions security)
     {
         var isTls = address.Scheme.Equals(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase);
-        if (!isTls && security.ClientCertificateAuthority.Length > 0 && security.ApiKeys.Count == 0)
+        var healthAlone = IsOnly(protocols, HttpProtocols.Http1) ? $", or {Setting(nameof(SecurityOptions.AllowHttp))}=false if it is there for /health alone" : "";
+
+        // Without TLS only HTTP/2 alone is gRPC, which nobody could call then. Else there is still /health.
+        if (!isTls && IsOnly(protocols, HttpProtocols.Http2) && security.ClientCertificateAuthority.Length > 0 && security.ApiKeys.Count == 0)
         {
             yield return $"{name} is {address}, where nobody can show a client certificate: make it https, with {name.Replace(":Url", ":Certificate:Path", StringComparison.Ordinal)}";
         }
         else if (!IsLoopback(address) && !security.AsksWhoCalls() && !security.AllowAnonymousBeyondLoopback)
         {
             yield return $"{name} is {address}, open to other machines, and nothing asks who calls: set {Setting(nameof(SecurityOptions.ApiKeys))} or {Setting(nameof(SecurityOptions.ClientCertificateAuthority))}"
-                + $" (--help says how), or {Setting(nameof(SecurityOptions.AllowAnonymousBeyondLoopback))}=true if everybody who can reach it may call";
+                + $" (--help says how), or {Setting(nameof(SecurityOptions.AllowAnonymousBeyondLoopback))}=true if everybody who can reach it may call{healthAlone}";
         }
         else if (!IsLoopback(address) && !isTls && security.ApiKeys.Count > 0 && !security.AllowPlaintextKeysBeyondLoopback)
         {
             yield return $"{name} is {address}, where API keys would cross the network in the clear: make it https, with {name.Replace(":Url", ":Certificate:Path", StringComparison.Ordinal)},"
-                + $" or set {Setting(nameof(SecurityOptions.AllowPlaintextKeysBeyondLoopback))}=true if something else encrypts";
+                + $" or set {Setting(nameof(SecurityOptions.AllowPlaintextKeysBeyondLoopback))}=true if something else encrypts{healthAlone}";
         }
     }
 
-    private IEnumerable<(string Name, BindingAddress Address, bool SpeaksGrpc)> Endpoints()
+    private IEnumerable<(string Name, BindingAddress Address, string? Protocols)> Endpoints()
     {
         var kestrel = configuration.GetSection("Kestrel");
         var defaultProtocols = kestrel["EndpointDefaults:Protocols"];
@@ -55,11 +62,12 @@ internal sealed class EndpointCheck(IConfiguration configuration, IOptions<Secur
             // What cannot be parsed Kestrel refuses, in its own words.
             if (Parse(url) is { } address)
             {
-                // HTTP/1.1 carries no gRPC: it serves /health alone, which is for everybody.
-                yield return (name, address, !string.Equals(protocols, "Http1", StringComparison.OrdinalIgnoreCase));
+                yield return (name, address, protocols);
             }
         }
     }
+
+    private static bool IsOnly(string? protocols, HttpProtocols only) => string.Equals(protocols, only.ToString(), StringComparison.OrdinalIgnoreCase);
 
     private string[] HostUrls() => Split(configuration[WebHostDefaults.ServerUrlsKey]) is { Length: > 0 } urls
         ? urls

@@ -18,6 +18,8 @@ internal static class SecurityServices
         var services = builder.Services;
         services.AddSettings<SecurityOptions, SecurityOptionsValidator>(builder.Configuration, SecurityOptions.Section);
         services.AddSingleton<ISettingsCheck, EndpointCheck>();
+        services.AddSingleton<ForeignPages>();
+        services.AddCors();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<ClosedConnections>();
         services.AddSingleton<ClientCertificates>();
@@ -53,6 +55,13 @@ internal static class SecurityServices
     public static void UseSecurity(this WebApplication app)
     {
         var asksWhoCalls = AsksWhoCalls(app.Configuration);
+        var security = app.Services.GetRequiredService<IOptions<SecurityOptions>>().Value;
+        if (security.Origins() is { Count: > 0 } origins)
+        {
+            // Before anything is asked: a browser asks without a key whether it may send one.
+            app.UseCors(policy => CrossOrigin.Allow(policy, origins));
+        }
+
         if (asksWhoCalls)
         {
             app.UseAuthentication();
@@ -70,7 +79,7 @@ internal static class SecurityServices
         }
     }
 
-    /// <summary>Asks the callers of a gRPC service's methods for the rights of <see cref="MethodRights"/>, if callers have to say who they are.</summary>
+    /// <summary>Asks the callers of methods, by gRPC or HTTP, for the rights of <see cref="MethodRights"/>, if callers have to say who they are.</summary>
     public static void RequireRights(this IEndpointConventionBuilder service, WebApplication app)
     {
         if (AsksWhoCalls(app.Configuration))
@@ -78,9 +87,19 @@ internal static class SecurityServices
             service.Add(endpoint =>
             {
                 // What is no method of the service asks for what nobody has listed.
-                var right = endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault() is { } method ? MethodRights.Of(method.Method.FullName) : Rights.None;
+                var method = endpoint.Metadata.OfType<ServesMethod>().FirstOrDefault()?.FullName ?? endpoint.Metadata.OfType<GrpcMethodMetadata>().FirstOrDefault()?.Method.FullName;
+                var right = method is null ? Rights.None : MethodRights.Of(method);
                 endpoint.Metadata.Add(right == Rights.None ? new AllowAnonymousAttribute() : new RequiredRight(right));
             });
+        }
+    }
+
+    /// <summary>Asks the callers of an endpoint for a right, if callers have to say who they are.</summary>
+    public static void RequireRight(this IEndpointConventionBuilder endpoint, WebApplication app, Rights right)
+    {
+        if (AsksWhoCalls(app.Configuration))
+        {
+            endpoint.WithMetadata(new RequiredRight(right));
         }
     }
 

@@ -11,6 +11,13 @@ internal static class SettingsExtensions
         where TValidator : class, IValidateOptions<TOptions>
     {
         services.AddSingleton<IValidateOptions<TOptions>, TValidator>();
+        services.AddSettings<TOptions>(configuration, section);
+    }
+
+    /// <summary>Binds a section of which every value that can be read is good.</summary>
+    public static void AddSettings<TOptions>(this IServiceCollection services, IConfiguration configuration, string section)
+        where TOptions : class
+    {
         services.Configure<TOptions>(configuration.GetSection(section));
         services.AddSingleton<ISettingsCheck>(provider =>
             new SettingsCheck<TOptions>(configuration.GetSection(section), () => provider.GetRequiredService<IOptions<TOptions>>().Value));

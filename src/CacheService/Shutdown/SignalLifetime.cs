@@ -64,7 +64,7 @@ internal sealed partial class SignalLifetime(
         try
         {
             ending.Begin();
-            await DrainAsync(signal);
+            await AnswerOnAsync(signal);
         }
         finally
         {
@@ -72,7 +72,7 @@ internal sealed partial class SignalLifetime(
         }
     }
 
-    private async Task DrainAsync(PosixSignal signal)
+    private async Task AnswerOnAsync(PosixSignal signal)
     {
         var period = options.Value.DrainPeriod;
         // A service that has not started yet answers nobody.

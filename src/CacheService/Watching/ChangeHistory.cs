@@ -117,7 +117,7 @@ internal sealed class ChangeHistory
             }
         }
 
-        // What came and went in between, nobody has to forget.
+        // Nobody has to forget what came and went in between.
         List<RemovedMessage> removed = [.. gone.Values.Where(removal => removal.WasThere || tellsAllThatWent).Select(removal => removal.Message)];
         return new Delta(after, upTo, changed, removed, total - changed.Count - removed.Count);
     }

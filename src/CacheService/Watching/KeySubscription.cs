@@ -67,7 +67,7 @@ internal sealed class KeySubscription : Subscription
             Compare(marks[i], counts[i], changed, removed);
         }
 
-        // A version that some of what was told is ahead of is none to resume from: that would be told again.
+        // Some of what was told is ahead of this version: who resumed from it would be told that again.
         var told = published.Revision >= _aheadTo ? published : null;
         var (isReset, endsInitialState) = (_isReset, told is not null && !_isSynced);
         _isReset = false;

@@ -31,6 +31,9 @@ internal sealed class WatchHub
     private int _count;
     private long _watchedIds;
     private long _stuck;
+    private long _deliveries;
+    private long _delivered;
+    private long _coalesced;
 
     public WatchHub(CountsStore store, IOptions<SubscriptionOptions> options)
     {
@@ -50,6 +53,15 @@ internal sealed class WatchHub
 
     /// <summary>How many clients were ended because they did not read.</summary>
     public long StuckClients => Volatile.Read(ref _stuck);
+
+    /// <summary>How many messages were sent to subscribers, heartbeats among them.</summary>
+    public long Deliveries => Volatile.Read(ref _deliveries);
+
+    /// <summary>How many counts and removals were in them.</summary>
+    public long DeliveredCounts => Volatile.Read(ref _delivered);
+
+    /// <summary>How many changes they passed over, because a later one replaced them.</summary>
+    public long Coalesced => Volatile.Read(ref _coalesced);
 
     /// <summary>Follows the store. To be called before its first load.</summary>
     public void Start() => _store.Changed += Publish;
@@ -91,6 +103,14 @@ internal sealed class WatchHub
 
     /// <summary>Notes that a client was ended because it did not read.</summary>
     public void CountStuckClient() => Interlocked.Increment(ref _stuck);
+
+    /// <summary>Notes that a batch was sent.</summary>
+    public void CountDelivery(WatchBatch batch)
+    {
+        Interlocked.Increment(ref _deliveries);
+        Interlocked.Add(ref _delivered, batch.Counts.Count + batch.Removed.Count);
+        Interlocked.Add(ref _coalesced, batch.Coalesced);
+    }
 
     /// <summary>From here on the subscription is told of every change.</summary>
     internal void Register(Subscription subscription)

@@ -7,6 +7,8 @@ using AuditedCounts = CacheService.Auditing.AuditedCounts;
 namespace CacheService.IntegrationTests.Auditing;
 
 /// <summary>Audits of what is slow, and of tables that are not as ours.</summary>
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class OddTablesTests
 {
     /// <summary>What the change log has forgotten.</summary>

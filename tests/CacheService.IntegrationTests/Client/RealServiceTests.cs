@@ -7,6 +7,8 @@ using Grpc.Core;
 namespace CacheService.IntegrationTests.Client;
 
 /// <summary>The library against the whole service on a real database.</summary>
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 public sealed class RealServiceTests
 {
     private TestDatabase _database = null!;

@@ -89,13 +89,28 @@ internal static class Database
         folder.Delete(recursive: true);
     }
 
-    /// <summary>Applies the files of sql/, as the service does.</summary>
+    /// <summary>Applies the files of sql/, as the service does: again where a lock was not to be had.</summary>
     public static async Task ApplySchemaAsync(this ITestDatabase database)
     {
         await using var connection = await database.OpenAsync();
         foreach (var file in SqlFiles.Names)
         {
-            await connection.ExecuteAsync(SqlFiles.Read(file));
+            // The files wait for a lock for a moment only.
+            await Wait.UntilAsync(() => TryExecuteAsync(connection, SqlFiles.Read(file)), RunningService.Patience, $"{file} is applied");
+        }
+    }
+
+    private static async Task<bool> TryExecuteAsync(NpgsqlConnection connection, string sql)
+    {
+        try
+        {
+            await connection.ExecuteAsync(sql);
+            return true;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            await connection.ExecuteAsync("rollback");
+            return false;
         }
     }
 }

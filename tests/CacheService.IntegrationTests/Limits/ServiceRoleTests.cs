@@ -5,6 +5,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Limits;
 
 /// <summary>What the service's role may do: what the service does, and nothing else.</summary>
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ServiceRoleTests
 {
     private static readonly string[] Forbidden =

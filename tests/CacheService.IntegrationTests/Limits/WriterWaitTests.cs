@@ -33,7 +33,7 @@ internal sealed class WriterWaitTests
         {
             var before = caches.Loads;
             await database.ExecuteAsync("update twcache.change_identity set id = gen_random_uuid()");
-            await Wait.UntilAsync(() => caches.Loads == before + 2, RunningService.Patience, "both have loaded");
+            await Wait.UntilAsync(() => caches.Loads.Zip(before).All(loads => loads.First > loads.Second), RunningService.Patience, "both have loaded");
         });
         await MeasureAsync("trim", async () =>
         {
@@ -101,7 +101,8 @@ internal sealed class WriterWaitTests
 
         public bool HasRinger => _running.Any(cache => cache.Status.IsRinger);
 
-        public int Loads => _running.Sum(cache => cache.Log.Count("CountsLoaded"));
+        /// <summary>How often each has loaded; on a busy machine also because its lease ran out.</summary>
+        public int[] Loads => [.. _running.Select(cache => cache.Log.Count("CountsLoaded") + cache.Log.Count("CountsLoadedFromRollup"))];
 
         /// <summary>Starts one where none runs.</summary>
         public async Task StartAfreshAsync()

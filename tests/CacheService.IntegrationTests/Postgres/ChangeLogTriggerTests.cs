@@ -4,6 +4,8 @@ using Npgsql;
 namespace CacheService.IntegrationTests.Postgres;
 
 /// <summary>What the triggers record, held against the view: on ordinary tables, partitions and children, and when the tables change under them.</summary>
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ChangeLogTriggerTests
 {
     // Messages whose sums in the log are not what the view says. The log begins with empty tables.

@@ -4,6 +4,8 @@ using Npgsql;
 namespace CacheService.IntegrationTests.Postgres;
 
 /// <summary>What the caches call: register, renew, trim; those of earlier versions, too.</summary>
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ConsumerFunctionsTests
 {
     [Test]

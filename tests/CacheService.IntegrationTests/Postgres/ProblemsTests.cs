@@ -4,6 +4,8 @@ using Npgsql;
 namespace CacheService.IntegrationTests.Postgres;
 
 /// <summary>What twcache.problems() tells the least role, and that it is content again when that is mended.</summary>
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ProblemsTests
 {
     [TestCase("alter table tweet.activity disable trigger user", "alter table tweet.activity enable trigger user; select twcache.install_triggers()", "trigger twcache_activity_insert on tweet.activity is disabled", TestName = "Problems_OfDisabledTriggers")]

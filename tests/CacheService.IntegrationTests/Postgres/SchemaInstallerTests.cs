@@ -7,6 +7,8 @@ using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Postgres;
 
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class SchemaInstallerTests
 {
     [Test]

@@ -5,6 +5,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Postgres;
 
 /// <summary>Whatever <c>alter role … set</c> says, the service's sessions are as it needs them.</summary>
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class SessionDefaultsTests
 {
     private static readonly string[] Hostile =

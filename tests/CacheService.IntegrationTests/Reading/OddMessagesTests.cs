@@ -6,6 +6,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Reading;
 
 /// <summary>GetMessage of what an application's tables may hold: the answer leaves out what cannot be said, or the error stays and says why.</summary>
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class OddMessagesTests
 {
     private TestDatabase _database = null!;

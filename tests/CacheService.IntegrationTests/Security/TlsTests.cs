@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using CacheService.Client;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.IntegrationTests.Tool;
@@ -48,6 +49,20 @@ internal sealed class TlsTests
     {
         using var client = new TweetCountsClient(Options(_service));
         await AssertReadsAndWatchesAsync(client);
+    }
+
+    [TestCase("1.1")]
+    [TestCase("2.0")]
+    public async Task Tls_OfTheHttpEndpoint_SpeaksBothVersions(string version)
+    {
+        string[] settings = [.. _certificates.ServerSettings, .. _certificates.ServerSettings.Select(setting => setting.Replace(":Grpc:", ":Http:", StringComparison.Ordinal))];
+        await using var service = await RunningService.StartAsync(_database.ConnectionString, settings);
+        using var handler = new SocketsHttpHandler { SslOptions = { CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust } } };
+        handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(_certificates.Authorities);
+        handler.SslOptions.CertificateChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        using var http = new HttpClient(handler) { DefaultRequestVersion = new Version(version), DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var answer = await http.GetAsync(new Uri(service.HttpAddress, "v1/messages/3/counts"));
+        Assert.That((answer.StatusCode, answer.Version), Is.EqualTo((System.Net.HttpStatusCode.OK, new Version(version))));
     }
 
     [Test]

@@ -4,6 +4,8 @@ using CacheService.IntegrationTests.Infrastructure;
 
 namespace CacheService.IntegrationTests.Tool;
 
+// Beside other fixtures: it has databases of its own, and measures nothing.
+[Parallelizable(ParallelScope.Self)]
 public sealed partial class SimulateTests
 {
     private const string Activities = "select count(*) from tweet.activity";

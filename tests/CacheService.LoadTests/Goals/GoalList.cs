@@ -30,6 +30,8 @@ internal static class GoalList
             run => run.LastRatio(PartNames.Reads, Reads(run, ManyRows), Reader.GetCounts, Reader.Aggregate)),
         AtLeast("32 writers, spread: ours with the cache running against no trigger", 0.70,
             run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.NoTrigger)),
+        AtLeast("32 writers, spread: ours, the table its own log, against no trigger", 0.90,
+            run => run.Ratio(PartNames.Writes, WritersSpread, Writer.TableLog, Writer.NoTrigger)),
         AtLeast("32 writers, spread: ours with the cache running against the NOTIFY trigger", 2.5,
             run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.Notify)),
         AtLeast("writers with no cache running against no trigger", 0.93,

@@ -15,6 +15,8 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
     public const string Materialized = "SQL: materialized view";
     public const string Summary = "SQL: summary table";
     public const string SummaryOf1000 = "SQL: summary table, 1,000 keys";
+    public const string Current = "SQL: twcache.counts_of";
+    public const string CurrentOf1000 = "SQL: twcache.counts_of_many, 1,000 keys";
     public const string GetCounts = "GetCounts";
     public const string GetCountsMaxAge = "GetCounts, max_age 1 s";
     public const string GetCountsStrong = "GetCounts, strong";
@@ -30,7 +32,9 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
         Sql(View, PlainTables.ViewSql, source, keys),
         Sql(Materialized, MaterializedView.ReadSql, source, keys),
         Sql(Summary, SummaryTable.ReadSql, source, keys),
-        SqlBatch(source, keys),
+        Sql(Current, "select rts, favs from twcache.counts_of($1)", source, keys),
+        SqlBatch(SummaryOf1000, SummaryTable.ReadManySql, source, keys),
+        SqlBatch(CurrentOf1000, "select messageid, rts, favs from twcache.counts_of_many($1)", source, keys),
     ];
 
     public static Reader Plain(TweetCountsClient client, SkewedKeys keys) => Single(GetCounts, client, null, keys);
@@ -58,9 +62,9 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
         _ = reader.GetInt64(0) + reader.GetInt64(1);
     });
 
-    private static Reader SqlBatch(NpgsqlDataSource source, SkewedKeys keys) => new(SummaryOf1000, LargeBatch, async (number, cancellationToken) =>
+    private static Reader SqlBatch(string name, string sql, NpgsqlDataSource source, SkewedKeys keys) => new(name, LargeBatch, async (number, cancellationToken) =>
     {
-        await using var command = source.CreateCommand(SummaryTable.ReadManySql);
+        await using var command = source.CreateCommand(sql);
         command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. keys.Take(number, LargeBatch)] });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))

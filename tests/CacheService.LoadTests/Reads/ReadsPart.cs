@@ -10,6 +10,8 @@ namespace CacheService.LoadTests.Reads;
 /// <summary>Reading counts: PostgreSQL's ways and the cache's, from one client process.</summary>
 internal sealed class ReadsPart : ILoadPart
 {
+    private static readonly TimeSpan RollupPoll = TimeSpan.FromMilliseconds(100);
+
     public string Name => PartNames.Reads;
 
     public string Title => "Reads";
@@ -38,6 +40,12 @@ internal sealed class ReadsPart : ILoadPart
         await database.ExecuteAsync("vacuum (analyze) loadtest.summary, loadtest.counters", cancellationToken);
 
         await using var service = await MeasuredService.StartAsync(database, [], cancellationToken);
+        context.Progress.Show("waiting until the counts are written back");
+        while (!await database.QueryAsync<bool>("select counted from twcache.roll_up()", cancellationToken))
+        {
+            await Task.Delay(RollupPoll, cancellationToken);
+        }
+
         await using var mirror = service.Client.StartMirror(WatchOptions.All);
         await mirror.WaitUntilSyncedAsync(cancellationToken);
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString)

@@ -16,6 +16,7 @@ internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql
     public const string Counter = "update of a counter row";
     public const string Summary = "summary-table trigger";
     public const string CacheRunning = "ours, cache running";
+    public const string TableLog = "ours, the table its own log";
     public const string NoCache = "ours, no cache";
 
     private const string InsertOne = "insert into tweet.activity (messageid, action) values (:id, 'rt');";
@@ -31,6 +32,7 @@ internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql
         new(Counter, "load_writes_counter", PlainTables.WithoutTriggersSql + ";" + CounterTable.CreateSql, CountOne, CountMany),
         new(Summary, "load_writes_summary", PlainTables.WithoutTriggersSql + ";" + SummaryTable.CreateSql, InsertOne, InsertMany),
         new(CacheRunning, "load_writes_cache", SetUpSql: null, InsertOne, InsertMany),
+        new(TableLog, "load_writes_table", "select twcache.set_log('table')", InsertOne, InsertMany),
         new(NoCache, "load_writes_no_cache", SetUpSql: null, InsertOne, InsertMany),
     ];
 

@@ -32,10 +32,11 @@ internal sealed class WritesPart : ILoadPart
         await LetLeasePassAsync(databases[Writer.Find(Writer.NoCache)], context, cancellationToken);
         await using var listener = await NotificationListener.StartAsync(databases[Writer.Find(Writer.Notify)], cancellationToken);
         await using var service = await MeasuredService.StartAsync(databases[Writer.Find(Writer.CacheRunning)], [], cancellationToken);
+        await using var tableService = await MeasuredService.StartAsync(databases[Writer.Find(Writer.TableLog)], [], cancellationToken);
 
         if (context.Programs.Pgbench is { } program)
         {
-            await RunSmallAsync(new Pgbench(program, context.Folder), databases, service, context, result, cancellationToken);
+            await RunSmallAsync(new Pgbench(program, context.Folder), databases, writer => writer.Name == Writer.TableLog ? tableService : service, context, result, cancellationToken);
         }
         else
         {
@@ -55,10 +56,11 @@ internal sealed class WritesPart : ILoadPart
 
         context.Progress.Show("comparing the cache with the view");
         await context.Comparison.CompareAsync("after the writes", databases[Writer.Find(Writer.CacheRunning)], service.Client, result, cancellationToken);
+        await context.Comparison.CompareAsync("after the writes to a table that is its own log", databases[Writer.Find(Writer.TableLog)], tableService.Client, result, cancellationToken);
     }
 
     private static async Task RunSmallAsync(
-        Pgbench pgbench, WritersDatabases databases, MeasuredService service, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
+        Pgbench pgbench, WritersDatabases databases, Func<Writer, MeasuredService> serviceOf, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         var warmUp = TimeSpan.FromSeconds(1);
         foreach (var isHot in (bool[])[false, true])
@@ -68,7 +70,7 @@ internal sealed class WritesPart : ILoadPart
                 var name = ScenarioName(clients, isHot);
                 context.Progress.Show($"{name}: vacuum and checkpoint");
                 await databases.TidyAsync(cancellationToken);
-                Candidate[] candidates = [.. Writer.All.Select(writer => Candidate(pgbench, writer, databases[writer], clients, isHot ? 1 : context.Options.Messages, [ProcessTree.OfClient, service.Processes, context.Server.Processes]))];
+                Candidate[] candidates = [.. Writer.All.Select(writer => Candidate(pgbench, writer, databases[writer], clients, isHot ? 1 : context.Options.Messages, [ProcessTree.OfClient, serviceOf(writer).Processes, context.Server.Processes]))];
                 result.Scenarios.Add(await new Turns(warmUp, context.Options.LongRound, context.Options.Rounds).RunAsync(
                     name, "transactions/s", Writer.NoTrigger, candidates, context.Progress, cancellationToken));
                 // Once is enough for the caches of the system.

@@ -9,20 +9,23 @@ internal sealed class FolderArrowsTests
     /// </summary>
     private static readonly Dictionary<string, string> Allowed = new()
     {
-        ["Api"] = "Auditing Postgres Reading Reloading Watching",
-        ["Api.Grpc"] = "Api Api.Grpc.Serialization Auditing Concurrency Counts Feed Health Health.Protocol Reading Reloading Rollup Security Watching",
-        ["Api.Grpc.Serialization"] = "Counts Feed Reading",
-        ["Api.Http"] = "Feed",
-        ["Auditing"] = "Concurrency Counts Feed Postgres Settings",
-        ["Feed"] = "Concurrency Counts Postgres Settings",
+        ["Api"] = "Api.Messages Api.Watches Auditing Metrics Postgres Reading Reloading Watching",
+        ["Api.Grpc"] = "Api Api.Grpc.Serialization Api.Messages Api.Watches Auditing Counts Health Health.Protocol Reading Reloading Security",
+        ["Api.Grpc.Serialization"] = "Api.Messages Counts Feed Reading",
+        ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed Reading Reloading Security",
+        ["Api.Messages"] = "Auditing Counts Feed Reading Reloading Rollup Watching",
+        ["Api.Watches"] = "Api.Messages Concurrency Counts Feed Reading Watching",
+        ["Auditing"] = "Concurrency Counts Feed Metrics Postgres Settings",
+        ["Feed"] = "Concurrency Counts Metrics Postgres Settings",
         ["Feed.Postgres"] = "Counts Feed Postgres Rollup",
         ["Health"] = "Feed Health.Protocol Shutdown",
         ["Postgres"] = "Postgres.Addresses Postgres.Embedded Settings",
-        ["Reading"] = "Concurrency Counts Feed Postgres Settings",
+        ["Reading"] = "Concurrency Counts Feed Metrics Postgres Settings",
         ["Reloading"] = "Counts Feed Postgres Reading",
         ["Rollup"] = "Feed Postgres Settings",
-        ["Security"] = "Reading Settings",
+        ["Security"] = "Api.Problems Metrics Reading Settings",
         ["Shutdown"] = "Postgres Settings",
+        ["Telemetry"] = "Auditing Counts Feed Metrics Postgres Rollup Security Settings Watching",
         ["Watching"] = "Concurrency Counts Settings",
     };
 

@@ -72,7 +72,7 @@ internal sealed class ConnectionStringTests
     [Test]
     public void Service_OfHowConnectionsAreUsed_TakesNothing()
     {
-        var taken = ServiceAddress.Of(
+        var taken = ConnectionStringFilter.Apply(
             "Host=db;Username=counts;Pooling=false;Enlist=true;Command Timeout=0;Keepalive=1;No Reset On Close=false;Maximum Pool Size=1;Minimum Pool Size=1;Search Path=evil;Read Buffer Size=100;"
             + "Max Auto Prepare=50;Include Error Detail=true;Log Parameters=true;Persist Security Info=true;Client Encoding=latin1;Array Nullability Mode=Always;Application Name=mine");
         Assert.That(taken.ConnectionString, Is.EqualTo("Host=db;Username=counts;Application Name=mine"));
@@ -84,12 +84,12 @@ internal sealed class ConnectionStringTests
     [TestCase("Host=db;SSL Certificate=/nowhere/c.pem", "/nowhere/c.pem")]
     [TestCase("Host=db;Passfile=/nowhere/passfile", "/nowhere/passfile")]
     public void Service_OfWhatCannotBe_SaysWhat(string text, string words) =>
-        Assert.That(() => ServiceAddress.Of(text), Throws.InstanceOf<BadConnectionStringException>().With.Message.Contains(words));
+        Assert.That(() => ConnectionStringFilter.Apply(text), Throws.InstanceOf<BadConnectionStringException>().With.Message.Contains(words));
 
     [Test]
     public void Hosts_OfSeveral_EachHaveTheirPort()
     {
-        var hosts = ServiceAddress.Of("postgresql://one:1,[::1]:2,three/app").Hosts.Select(host => new NpgsqlConnectionStringBuilder(host));
+        var hosts = ConnectionStringFilter.Apply("postgresql://one:1,[::1]:2,three/app").Hosts.Select(host => new NpgsqlConnectionStringBuilder(host));
         Assert.That(hosts.Select(host => (host.Host, host.Port)), Is.EqualTo(new[] { ("one", 1), ("::1", 2), ("three", 5432) }));
     }
 

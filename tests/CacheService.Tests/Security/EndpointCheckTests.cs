@@ -45,18 +45,31 @@ internal sealed class EndpointCheckTests
     [Test]
     public void FindErrors_ClientCertificatesWithoutTls_SaysThatNobodyGetsIn()
     {
-        Assert.That(Find(new SecurityOptions { ClientCertificateAuthority = "ca.pem" }, Grpc("http://127.0.0.1:5080")).Single(), Does.Contain("https"));
-        Assert.That(Find(new SecurityOptions { ClientCertificateAuthority = "ca.pem" }, Grpc("https://*:5080")), Is.Empty);
-        Assert.That(Find(new SecurityOptions { ClientCertificateAuthority = "ca.pem", ApiKeys = [Key] }, Grpc("http://127.0.0.1:5080")), Is.Empty, "keys get in");
+        var certificates = new SecurityOptions { ClientCertificateAuthority = "ca.pem" };
+        Assert.That(Find(certificates, Grpc("http://127.0.0.1:5080"), Protocols("Http2")).Single(), Does.Contain("https"));
+        Assert.That(Find(certificates, Grpc("https://*:5080"), Protocols("Http2")), Is.Empty);
+        Assert.That(Find(certificates, Grpc("http://127.0.0.1:5080")), Is.Empty, "HTTP/1.1 still has /health");
+        Assert.That(Find(new SecurityOptions { ClientCertificateAuthority = "ca.pem", ApiKeys = [Key] }, Grpc("http://127.0.0.1:5080"), Protocols("Http2")), Is.Empty, "keys get in");
+    }
+
+    [TestCase("Http1")]
+    [TestCase("Http1AndHttp2")]
+    [TestCase(null)]
+    public void FindErrors_HttpBeyondLoopback_IsLikeGrpc(string? protocols)
+    {
+        (string, string)[] settings = [("Kestrel:Endpoints:Http:Url", "http://*:5081"), .. protocols is null ? [] : new[] { ("Kestrel:Endpoints:Http:Protocols", protocols) }];
+        Assert.That(Find(new SecurityOptions(), settings).Single(), Does.StartWith("Kestrel:Endpoints:Http:Url is ").And.Contain("Security:ApiKeys"));
+        Assert.That(Find(new SecurityOptions { ApiKeys = [Key] }, settings).Single(), Does.Contain("in the clear"));
     }
 
     [Test]
     public void FindErrors_HealthAloneBeyondLoopback_IsForEverybody()
     {
-        Assert.That(Find(new SecurityOptions(), ("Kestrel:Endpoints:Http:Url", "http://*:5081"), ("Kestrel:Endpoints:Http:Protocols", "Http1")), Is.Empty);
-        Assert.That(Find(new SecurityOptions(), ("Kestrel:Endpoints:Http:Url", "http://*:5081"), ("Kestrel:EndpointDefaults:Protocols", "Http1")), Is.Empty);
-        Assert.That(Find(new SecurityOptions(), ("Kestrel:Endpoints:Http:Url", "http://*:5081"), ("Kestrel:Endpoints:Http:Protocols", "Http1AndHttp2")), Has.Count.EqualTo(1));
-        Assert.That(Find(new SecurityOptions(), ("Kestrel:Endpoints:Http:Url", "http://*:5081")), Has.Count.EqualTo(1), "Kestrel's default has HTTP/2");
+        var health = new SecurityOptions { AllowHttp = false };
+        Assert.That(Find(health, ("Kestrel:Endpoints:Http:Url", "http://*:5081"), ("Kestrel:Endpoints:Http:Protocols", "Http1")), Is.Empty);
+        Assert.That(Find(health, ("Kestrel:Endpoints:Http:Url", "http://*:5081"), ("Kestrel:EndpointDefaults:Protocols", "Http1")), Is.Empty);
+        Assert.That(Find(health, ("Kestrel:Endpoints:Http:Url", "http://*:5081"), ("Kestrel:Endpoints:Http:Protocols", "Http1AndHttp2")), Has.Count.EqualTo(1), "gRPC over it");
+        Assert.That(Find(health, ("Kestrel:Endpoints:Http:Url", "http://*:5081")), Has.Count.EqualTo(1), "Kestrel's default has HTTP/2");
     }
 
     [Test]
@@ -72,6 +85,8 @@ internal sealed class EndpointCheckTests
         Assert.That(Find(new SecurityOptions(), (setting, value), Grpc("http://127.0.0.1:5080")), Is.Empty, "endpoints come first");
         Assert.That(Find(new SecurityOptions(), (setting, value), Grpc("http://127.0.0.1:5080"), ("preferHostingUrls", "true")), Has.Count.EqualTo(1));
     }
+
+    private static (string, string) Protocols(string protocols) => ("Kestrel:Endpoints:Grpc:Protocols", protocols);
 
     private static (string, string) Grpc(string url) => ("Kestrel:Endpoints:Grpc:Url", url);
 

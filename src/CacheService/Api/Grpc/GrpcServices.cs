@@ -29,13 +29,19 @@ internal static class GrpcServices
         });
         builder.Services.AddSingleton<LoggerFactory>();
         builder.Services.Replace(ServiceDescriptor.Singleton<ILoggerFactory, SenderFaultLogs>());
-        builder.Services.AddSingleton<CallErrors>();
-        builder.Services.AddSingleton<Replies>();
         builder.Services.AddSingleton<EncodedReplies>();
-        builder.Services.AddSingleton<WatchStreams>();
         builder.Services.AddSingleton<TweetCountsGrpcService>();
         builder.Services.AddSingleton<IServiceMethodProvider<TweetCountsGrpcService>, TweetCountsMethods>();
         builder.Services.AddReflection();
+    }
+
+    /// <summary>Lets calls come as gRPC-Web too, over HTTP/1.1 and from browsers, unless the settings say that only gRPC is served. Before what looks at calls as gRPC.</summary>
+    public static void UseGrpcOverHttp(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<IOptions<SecurityOptions>>().Value.AllowHttp)
+        {
+            app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+        }
     }
 
     /// <summary>Maps the services.</summary>

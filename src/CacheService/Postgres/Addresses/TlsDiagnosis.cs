@@ -56,7 +56,7 @@ internal static class TlsDiagnosis
     {
         var cause = error.GetBaseException();
         var words = cause.Message.ReplaceLineEndings(" ");
-        // Of a file that cannot be read as a certificate or a key, the message may show what was read.
+        // The message may show what was read of a file that is no certificate or key.
         return cause is CryptographicException && settings.SslCertificate is { Length: > 0 }
             ? "the client's certificate or key cannot be used; see SSL Certificate, SSL Key and SSL Password"
             : $"{words}; see SSL Mode, Root Certificate{(settings.SslCertificate is { Length: > 0 } ? ", SSL Certificate and SSL Key" : " and, if the server asks for the client's certificate, SSL Certificate and SSL Key")}";
@@ -131,7 +131,7 @@ internal static class TlsDiagnosis
             return $"the server's certificate is valid only from {certificate.NotBefore.ToUniversalTime():yyyy-MM-dd HH:mm:ss} UTC on: look at the clocks of both machines";
         }
 
-        // Of another authority with the same name the signature is none.
+        // Another authority with the same name shows as a signature that is not valid.
         if ((status & (X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain | X509ChainStatusFlags.NotSignatureValid)) != 0)
         {
             return $"the authority that signed the server's certificate is unknown here ({certificate.Issuer}): set Root Certificate to a PEM file with it"

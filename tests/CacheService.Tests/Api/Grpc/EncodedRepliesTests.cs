@@ -1,5 +1,5 @@
-using CacheService.Api.Grpc;
 using CacheService.Api.Grpc.Serialization;
+using CacheService.Api.Messages;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;

@@ -36,6 +36,9 @@ internal sealed class DoorbellTrial : IDisposable
     private bool _isAsleep;
     private bool _isQuiet;
 
+    /// <summary>Whether a bell was heard since the last step began.</summary>
+    private bool _isRung;
+
     public DoorbellTrial()
     {
         _database = new ModelDatabase(ComeBetween, _time);
@@ -116,6 +119,7 @@ internal sealed class DoorbellTrial : IDisposable
         _loop.EndSession();
         _loop.Begin(_database, _registration, _options.DrainTimeout);
         _isAsleep = false;
+        _isRung = false;
         _isQuiet = true;
         for (var step = 0; step < QuietSteps; step++)
         {
@@ -130,6 +134,8 @@ internal sealed class DoorbellTrial : IDisposable
     private string? StepAndWait()
     {
         var wasAsleep = _isAsleep;
+        var isWoken = wasAsleep && _isRung;
+        _isRung = false;
         TimeSpan pause;
         try
         {
@@ -148,6 +154,11 @@ internal sealed class DoorbellTrial : IDisposable
         _isAsleep = pause >= _options.HeartbeatInterval;
         Sleeps += _isAsleep && !wasAsleep ? 1 : 0;
         Tell(_isAsleep ? "asleep" : "awake");
+        if (isWoken && _database.HoldsAsleep)
+        {
+            return "a bell was heard, and writers go on ringing";
+        }
+
         if (FindWrong(isWaiting: _isAsleep) is { } wrong)
         {
             return wrong;
@@ -214,6 +225,7 @@ internal sealed class DoorbellTrial : IDisposable
     private void Deliver()
     {
         _database.BellsInTheAir--;
+        _isRung = true;
         _hearing.HearBell();
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using CacheService.Api.Messages;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;

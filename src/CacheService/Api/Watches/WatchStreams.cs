@@ -1,4 +1,4 @@
-using CacheService.Api.Grpc.Serialization;
+using CacheService.Api.Messages;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;
@@ -8,9 +8,9 @@ using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 using FeedState = CacheService.Feed.FeedState;
 
-namespace CacheService.Api.Grpc;
+namespace CacheService.Api.Watches;
 
-/// <summary>Serves <c>WatchCounts</c>: a loop for each call, which collects what its subscription has marked, sends it, and waits.</summary>
+/// <summary>Serves watches, whatever protocol they come by: a loop for each, which collects what its subscription has marked, sends it, and waits.</summary>
 internal sealed class WatchStreams
 {
     private readonly WatchHub _hub;
@@ -31,11 +31,9 @@ internal sealed class WatchStreams
         status.StateChanged += hub.WakeAll;
     }
 
-    /// <summary>How many subscriptions there are.</summary>
-    public int Count => _hub.Count;
-
-    /// <summary>Serves one call until its client ends it, does not read, or the service stops.</summary>
-    public async Task RunAsync(WatchCountsRequest request, IServerStreamWriter<WatchCountsResponse> responses, ServerCallContext context)
+    /// <summary>Serves one client until it ends its watch, does not read, or the service stops.</summary>
+    /// <exception cref="WatchEndedException">The service has ended it.</exception>
+    public async Task RunAsync(WatchCountsRequest request, IWatchClient client)
     {
         var messageIds = Requests.WatchedIds(request, _options.MaxIdsPerSubscription);
         var minInterval = Requests.MinInterval(request.MinInterval);
@@ -47,27 +45,27 @@ internal sealed class WatchStreams
         }
 
         using var subscription = _hub.Subscribe(messageIds, resume);
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, _stopping);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(client.Gone, _stopping);
         try
         {
-            await SendAsync(subscription, minInterval, heartbeat, responses, ending.Token);
+            await SendAsync(subscription, minInterval, heartbeat, client, ending.Token);
         }
         catch (StuckClientException stuck)
         {
             subscription.Dispose();
             _hub.CountStuckClient();
-            await EndAsync(stuck.Write, context, ending.Token);
-            throw new RpcException(new Status(
-                StatusCode.Aborted, $"the client has not read for {_options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume"));
+            await EndAsync(stuck.Write, client, ending.Token);
+            throw new WatchEndedException(
+                StatusCode.Aborted, $"the client has not read for {_options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume");
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
-            throw new RpcException(new Status(StatusCode.Unavailable, "the service is stopping; connect again and resume"));
+            throw new WatchEndedException(StatusCode.Unavailable, "the service is stopping; connect again and resume");
         }
     }
 
     private async Task SendAsync(
-        Subscription subscription, TimeSpan minInterval, TimeSpan? heartbeat, IServerStreamWriter<WatchCountsResponse> responses, CancellationToken ending)
+        Subscription subscription, TimeSpan minInterval, TimeSpan? heartbeat, IWatchClient client, CancellationToken ending)
     {
         CountsVersion? told = null;
         FeedState? toldState = null;
@@ -106,7 +104,8 @@ internal sealed class WatchStreams
         async Task SendBatchAsync(WatchBatch batch)
         {
             toldState = StateOf(told);
-            await WriteAsync(responses, ToResponse(batch, told, toldState.Value), ending);
+            await WriteAsync(client, ToResponse(batch, told, toldState.Value), ending);
+            _hub.CountDelivery(batch);
             lastSent = _time.GetTimestamp();
         }
 
@@ -115,9 +114,9 @@ internal sealed class WatchStreams
         TimeSpan UntilHeartbeat() => heartbeat is null ? Timeout.InfiniteTimeSpan : NotNegative(heartbeat.Value - _time.GetElapsedTime(lastSent));
     }
 
-    private async Task WriteAsync(IServerStreamWriter<WatchCountsResponse> responses, WatchCountsResponse response, CancellationToken ending)
+    private async Task WriteAsync(IWatchClient client, WatchCountsResponse response, CancellationToken ending)
     {
-        var write = responses.WriteAsync(response, ending);
+        var write = client.WriteAsync(response, ending);
         try
         {
             await write.WaitAsync(_options.StuckClientTimeout, _time, ending);
@@ -132,7 +131,7 @@ internal sealed class WatchStreams
     /// Gives a client that has not read the time to take what is under way, behind which the status waits. Then the stream is reset: else the server would
     /// keep both for as long as the client leaves its window closed.
     /// </summary>
-    private async Task EndAsync(Task write, ServerCallContext context, CancellationToken ending)
+    private async Task EndAsync(Task write, IWatchClient client, CancellationToken ending)
     {
         try
         {
@@ -140,7 +139,7 @@ internal sealed class WatchStreams
         }
         catch (TimeoutException)
         {
-            context.GetHttpContext().Abort();
+            client.Abort();
         }
         catch (OperationCanceledException)
         {

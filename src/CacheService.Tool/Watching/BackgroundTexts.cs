@@ -6,7 +6,7 @@ using Grpc.Core;
 namespace CacheService.Tool.Watching;
 
 /// <summary>Authors and texts, read in the background when they are first asked for.</summary>
-internal sealed class MessageTexts(ServiceConnection service, TimeProvider time)
+internal sealed class BackgroundTexts(ServiceConnection service, TimeProvider time)
 {
     private const int ParallelReads = 4;
     private const int MostKept = 10_000;

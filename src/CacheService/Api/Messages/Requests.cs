@@ -1,10 +1,9 @@
 using CacheService.Reading;
 using CacheService.Watching;
 using Google.Protobuf.WellKnownTypes;
-using Grpc.Core;
 using TweetCounts.V1;
 
-namespace CacheService.Api.Grpc;
+namespace CacheService.Api.Messages;
 
 /// <summary>Says in the terms of reads and subscriptions what a request says. What has no such terms is refused with words that say what to send instead.</summary>
 internal static class Requests
@@ -17,11 +16,11 @@ internal static class Requests
         _ => throw Invalid($"order_by is {(int)order}; use TOP_ORDER_RETWEETS, TOP_ORDER_LIKES or TOP_ORDER_TOTAL"),
     };
 
-    /// <summary>What a read asks for. Of the call nothing is looked at for a read that asks for nothing: it would have to be made.</summary>
-    public static ReadTerms Terms(ReadOptions? options, ServerCallContext call)
+    /// <summary>What a read asks for, without the call's deadline and end. The default: nothing, and then nothing need be known of the call.</summary>
+    public static ReadTerms Terms(ReadOptions? options)
     {
         var (requirement, fromDatabase) = (Requirement(options), IsFromDatabase(options));
-        return requirement is null && !fromDatabase ? default : new ReadTerms(requirement, call.Deadline, call.CancellationToken, fromDatabase);
+        return requirement is null && !fromDatabase ? default : new ReadTerms(requirement, ReadDeadline.None, CancellationToken.None, fromDatabase);
     }
 
     /// <summary>The messages of a subscription; null for all of them.</summary>
@@ -40,6 +39,9 @@ internal static class Requests
     /// <summary>How often a subscriber wants a message at least; null for whenever there is something to say.</summary>
     public static TimeSpan? Heartbeat(Duration? duration) =>
         duration is null ? null : Within(duration, "heartbeat", TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1));
+
+    /// <summary>How long a caller waits at most; null: it does not say.</summary>
+    public static TimeSpan? Timeout(Duration? duration, TimeSpan most) => duration is null ? null : Within(duration, "timeout", TimeSpan.FromMilliseconds(1), most);
 
     /// <summary>Where a subscription resumes; null: at the beginning.</summary>
     public static ResumePoint? Resume(WatchCountsRequest request) =>

@@ -4,8 +4,8 @@ using CacheService.Tool.Database;
 
 namespace CacheService.Tool.Commands;
 
-/// <summary>The options of the commands that write to the database.</summary>
-internal sealed class DatabaseOptions
+/// <summary>The option of the commands that write to the database: which one.</summary>
+internal sealed class ConnectionOption
 {
     private readonly Option<string?> _connection = new("--connection", "-c")
     {

@@ -7,7 +7,7 @@ namespace CacheService.Postgres;
 /// What the service takes from a connection string: where the database is, who it is there, and how they trust each other. How connections are used it decides
 /// itself, because what is right depends on it: what else is set is left out.
 /// </summary>
-internal static class ServiceAddress
+internal static class ConnectionStringFilter
 {
     private static readonly string[] Taken =
     [
@@ -20,7 +20,7 @@ internal static class ServiceAddress
 
     /// <summary>The connection string that the service uses, and the keywords that it leaves out.</summary>
     /// <exception cref="BadConnectionStringException">It cannot be used.</exception>
-    public static DatabaseAddress Of(string text)
+    public static DatabaseAddress Apply(string text)
     {
         var all = ConnectionString.Parse(text);
         if (all.Multiplexing)

@@ -1,7 +1,7 @@
 using CacheService.Feed;
 using FeedStateMessage = TweetCounts.V1.FeedState;
 
-namespace CacheService.Api.Grpc.Serialization;
+namespace CacheService.Api.Messages;
 
 /// <summary>The feed's state as the API has it.</summary>
 internal static class FeedStates

@@ -1,5 +1,4 @@
 using System.Globalization;
-using CacheService.Api.Grpc.Serialization;
 using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
@@ -8,7 +7,7 @@ using CacheService.Reloading;
 using Google.Protobuf.WellKnownTypes;
 using TweetCounts.V1;
 
-namespace CacheService.Api.Grpc;
+namespace CacheService.Api.Messages;
 
 /// <summary>Says in the API's messages what the store and the feed say.</summary>
 internal sealed class Replies(FeedStatus status)
@@ -30,6 +29,28 @@ internal sealed class Replies(FeedStatus status)
         Likes = counts.Likes,
         Revision = counts.Revision,
     };
+
+    public GetCountsResponse One(in CountsReading reading) => new() { Counts = Counts(reading.MessageId, reading.Counts), Freshness = Freshness(reading.Version) };
+
+    public BatchGetCountsResponse Batch(in BatchReading reading)
+    {
+        var response = new BatchGetCountsResponse { Freshness = Freshness(reading.Version) };
+        for (var i = 0; i < reading.MessageIds.Length; i++)
+        {
+            if (reading.Counts[i] is { } counts)
+            {
+                response.Counts.Add(Counts(reading.MessageIds[i], counts));
+            }
+            else
+            {
+                response.MissingMessageIds.Add(reading.MessageIds[i]);
+            }
+        }
+
+        return response;
+    }
+
+    public ListTopCountsResponse Top(TopList top) => new() { Counts = { top.Messages.Select(Counts) }, Freshness = Freshness(top.Version) };
 
     public GetMessageResponse Message(MessageReading message)
     {

@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Text;
+using CacheService.Api.Watches;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
+using TweetCounts.V1;
+
+namespace CacheService.Api.Http;
+
+/// <summary>
+/// A watch as server-sent events, which a browser's EventSource reads and resumes by itself: the id of an event says what has been told, and comes back as
+/// <c>Last-Event-ID</c>.
+/// </summary>
+/// <param name="context">The request.</param>
+/// <param name="isSilent">Whether what tells only the freshness is a comment, which no EventSource shows, and not an event.</param>
+internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchClient
+{
+    /// <summary>How often a stream where nothing happens sends a comment: proxies end connections that are silent for a minute, some sooner.</summary>
+    public static readonly TimeSpan CommentInterval = TimeSpan.FromSeconds(15);
+
+    private const string LastEventIdHeader = "Last-Event-ID";
+    private const string LastEventId = "last_event_id";
+
+    private FeedState? _toldState;
+
+    public CancellationToken Gone => context.RequestAborted;
+
+    /// <summary>Where an earlier stream got to; empty: there was none. A point that is none of ours is that of another epoch, so that the client is told to begin anew.</summary>
+    public static (string Epoch, ulong Revision) ResumePointOf(HttpCall call)
+    {
+        var id = call.Context.Request.Headers[LastEventIdHeader].FirstOrDefault() is { Length: > 0 } sent ? sent : call.Text(LastEventId) ?? "";
+        var colon = id.LastIndexOf(':');
+        return colon > 0 && ulong.TryParse(id.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var revision) ? (id[..colon], revision) : (id, 0);
+    }
+
+    public async Task WriteAsync(WatchCountsResponse response, CancellationToken cancellationToken)
+    {
+        if (!context.Response.HasStarted)
+        {
+            await StartAsync(cancellationToken);
+        }
+
+        await context.Response.WriteAsync(Format(response), Encoding.UTF8, cancellationToken);
+        await context.Response.Body.FlushAsync(cancellationToken);
+    }
+
+    public void Abort() => context.Abort();
+
+    private async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var response = context.Response;
+        response.ContentType = "text/event-stream";
+        response.Headers.CacheControl = "no-cache";
+        // nginx, and those who follow it, pass on at once what comes.
+        response.Headers["X-Accel-Buffering"] = "no";
+        if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
+        {
+            // How long a client may read nothing, Watch:StuckClientTimeout says.
+            rate.MinDataRate = null;
+        }
+
+        await response.StartAsync(cancellationToken);
+        // A client that is cut off comes again after a second, and not only after some.
+        await response.WriteAsync("retry: 1000\n\n", cancellationToken);
+    }
+
+    private string Format(WatchCountsResponse response)
+    {
+        var freshness = response.Freshness;
+        var tellsCounts = response.Counts.Count > 0 || response.RemovedMessageIds.Count > 0 || response.Reset || response.Synced;
+        var tellsState = freshness.State != _toldState;
+        _toldState = freshness.State;
+
+        // A client that has forgotten everything, and is cut off before it has been told everything, must not resume.
+        var id = freshness.Epoch.Length > 0 ? $"id: {freshness.Epoch}:{freshness.Revision}\n" : response.Reset ? "id\n" : "";
+        return isSilent && !tellsCounts && !tellsState
+            ? $": nothing new\n{id}\n"
+            : $"event: counts\n{id}data: {HttpCall.ToJson(response)}\n\n";
+    }
+}

@@ -1,0 +1,16 @@
+using TweetCounts.V1;
+
+namespace CacheService.Api.Watches;
+
+/// <summary>Who watches, at the other end of a stream of some protocol.</summary>
+internal interface IWatchClient
+{
+    /// <summary>Cancelled when the client has ended the stream, or is gone.</summary>
+    CancellationToken Gone { get; }
+
+    /// <summary>Tells it something; completes when there is room for more.</summary>
+    Task WriteAsync(WatchCountsResponse response, CancellationToken cancellationToken);
+
+    /// <summary>Tears the stream down, with what has not been taken.</summary>
+    void Abort();
+}

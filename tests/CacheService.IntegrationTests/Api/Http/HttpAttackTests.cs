@@ -1,0 +1,189 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Postgres.Embedded;
+using Microsoft.Extensions.Logging;
+
+namespace CacheService.IntegrationTests.Api.Http;
+
+/// <summary>Requests that are none, too slow, or never end: an error for who sends them, and nothing for the others.</summary>
+internal sealed class HttpAttackTests
+{
+    private const string Smuggled = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+
+    private static readonly string[] Malformed =
+    [
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n",
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nContent-Length: 4, 4\r\n\r\n",
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nContent-Length: +4\r\n\r\n",
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n",
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nX: a\r\n Transfer-Encoding: chunked\r\n\r\n",
+        "POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "GET /v1/status HTTP/1.1\r\n\r\n",
+        "GET /v1/status HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "GET /v1/status HTTP/9.1\r\nHost: x\r\n\r\n",
+        "GET /v1/\0status HTTP/1.1\r\nHost: x\r\n\r\n",
+    ];
+
+    private TestDatabase _database = null!;
+    private RunningService _service = null!;
+
+    [OneTimeSetUp]
+    public async Task StartService()
+    {
+        _database = await TestDatabase.CreateAsync();
+        _service = await RunningService.StartAsync(_database.ConnectionString);
+    }
+
+    [OneTimeTearDown]
+    public async Task StopService()
+    {
+        // Nor can a sender fill the log.
+        Assert.That(_service.Log.Entries.Where(entry => entry.Level >= LogLevel.Warning), Is.Empty);
+        await _service.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+
+    [TestCaseSource(nameof(Malformed))]
+    public async Task Request_ThatCouldBeReadInTwoWays_IsRefusedAndTheConnectionClosed(string request)
+    {
+        var answer = await SendAsync(request + Smuggled);
+        Assert.That(answer, Does.Match("^HTTP/1.1 (400|411|505|501) "));
+        Assert.That(answer, Does.Not.Contain("HTTP/1.1 200 "), "what follows is not taken for a request");
+        Assert.That((await _service.GetAsync("v1/status")).Code, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task Request_WithALengthAndChunks_HidesNoOtherRequest()
+    {
+        // By its length the body is all that follows, by its chunks it ends before the second request: a proxy that believes the length would pass on one request.
+        var chunks = $"0\r\n\r\n{Smuggled}";
+        var answer = await SendAsync($"POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nContent-Length: {chunks.Length}\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+        Assert.That(answer, Does.StartWith("HTTP/1.1 400 "));
+        Assert.That(Count(answer, "HTTP/1.1 "), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Body_ThatComesTooSlowly_IsGivenUp()
+    {
+        using var slow = new TcpClient();
+        await slow.ConnectAsync(IPAddress.Loopback, _service.HttpAddress.Port);
+        var stream = slow.GetStream();
+        await stream.WriteAsync("POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"u8.ToArray());
+        var answer = ReadAsync(stream);
+        while (!answer.IsCompleted)
+        {
+            Assert.That((await _service.GetAsync("v1/status")).Code, Is.EqualTo(HttpStatusCode.OK), "others are served meanwhile");
+        }
+
+        Assert.That(await answer, Does.StartWith("HTTP/1.1 408 "));
+    }
+
+    [Test]
+    public async Task Body_ThatIsCutOff_CostsNothing()
+    {
+        for (var n = 0; n < 20; n++)
+        {
+            using var cut = new TcpClient { LingerState = new LingerOption(n % 2 == 0, 0) };
+            await cut.ConnectAsync(IPAddress.Loopback, _service.HttpAddress.Port);
+            await cut.GetStream().WriteAsync("POST /v1/counts:batch HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"u8.ToArray());
+        }
+
+        Assert.That((await _service.GetAsync("v1/status")).Code, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public async Task Connections_ThatNeverEndARequest_AreGivenUpAndDelayNobody()
+    {
+        const int Most = 10_000;
+
+        // As many as this process may open, of which the service, a process of its own, has as many again.
+        var count = Math.Min(Most, (await OpenFilesAsync()) - 2_000);
+        var port = LoopbackPort.ChooseNew();
+        await using var service = ServiceProcess.Start($"--ConnectionStrings:Postgres={_database.ConnectionString}", $"--Kestrel:Endpoints:Http:Url=http://127.0.0.1:{port}");
+        using var http = new HttpClient { Timeout = RunningService.Patience };
+        await Wait.UntilAsync(AnswersAsync, RunningService.Patience, "the service answers");
+        var connections = new List<TcpClient>();
+        try
+        {
+            while (connections.Count < count)
+            {
+                var connection = new TcpClient();
+                connections.Add(connection);
+                await connection.ConnectAsync(IPAddress.Loopback, port);
+                await connection.GetStream().WriteAsync("GET /v1/sta"u8.ToArray());
+            }
+
+            var (calls, slowest) = (0, TimeSpan.Zero);
+            for (; calls < 200; calls++)
+            {
+                var start = System.Diagnostics.Stopwatch.GetTimestamp();
+                using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/v1/status"));
+                Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+                var took = System.Diagnostics.Stopwatch.GetElapsedTime(start);
+                slowest = took > slowest ? took : slowest;
+            }
+
+            var ends = await Task.WhenAll(connections.Select(connection => ReadAsync(connection.GetStream())));
+            await TestContext.Progress.WriteLineAsync($"{count} half-open connections; {calls} others were served meanwhile, the slowest in {slowest.TotalMilliseconds:F0} ms; {ends.Count(end => end.StartsWith("HTTP/1.1 408", StringComparison.Ordinal))} were told 408");
+            Assert.That(ends, Is.All.StartsWith("HTTP/1.1 408 "));
+            Assert.That(service.HasExited, Is.False);
+        }
+        finally
+        {
+            connections.ForEach(connection => connection.Dispose());
+        }
+
+        async Task<bool> AnswersAsync()
+        {
+            try
+            {
+                using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{port}/health"));
+                return answer.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }
+    }
+
+    private async Task<string> SendAsync(string request)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, _service.HttpAddress.Port);
+        await client.GetStream().WriteAsync(Encoding.Latin1.GetBytes(request));
+        return await ReadAsync(client.GetStream());
+    }
+
+    /// <summary>All that comes until the server closes the connection.</summary>
+    private static async Task<string> ReadAsync(NetworkStream stream)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var answer = new MemoryStream();
+        try
+        {
+            await stream.CopyToAsync(answer, patience.Token);
+        }
+        catch (IOException)
+        {
+            // Reset, after what came.
+        }
+
+        return Encoding.Latin1.GetString(answer.ToArray());
+    }
+
+    private static int Count(string text, string part) => text.Split(part).Length - 1;
+
+    private static async Task<int> OpenFilesAsync()
+    {
+        var limits = File.Exists("/proc/self/limits") ? await File.ReadAllLinesAsync("/proc/self/limits") : [];
+        var line = limits.FirstOrDefault(line => line.StartsWith("Max open files", StringComparison.Ordinal));
+        return line is not null && int.TryParse(line["Max open files".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture, out var most) ? most : 4_000;
+    }
+}
