@@ -1,3 +1,4 @@
+using System.Data;
 using CacheService.Postgres;
 using Npgsql;
 
@@ -10,11 +11,19 @@ internal static class DayZone
     /// <exception cref="DatabaseSetupException">The server does not know that zone.</exception>
     public static async Task SetAsync(NpgsqlConnection connection, string zone, CancellationToken cancellationToken)
     {
+        // A rollup that counts holds what is to be changed for as long as that takes: rather try again than seem to have stopped.
+        await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
+        await using (var patience = new NpgsqlCommand("set local lock_timeout = '5s'", connection))
+        {
+            await patience.ExecuteNonQueryAsync(cancellationToken);
+        }
+
         await using var set = new NpgsqlCommand("select twcache.set_day_zone($1)", connection);
         set.Parameters.Add(new NpgsqlParameter<string> { TypedValue = zone });
         try
         {
             await set.ExecuteNonQueryAsync(cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InvalidParameterValue)
         {
