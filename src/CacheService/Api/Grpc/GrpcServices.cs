@@ -40,7 +40,10 @@ internal static class GrpcServices
     {
         if (app.Services.GetRequiredService<IOptions<SecurityOptions>>().Value.AllowHttp)
         {
-            app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+            // Calls of gRPC itself, which are most, do not pay for it.
+            app.UseWhen(
+                static context => context.Request.ContentType?.StartsWith("application/grpc-web", StringComparison.OrdinalIgnoreCase) == true,
+                static branch => branch.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true }));
         }
     }
 
