@@ -79,6 +79,8 @@ begin
         raise exception 'this version of the service cannot read a log of form "%": run a later one, or as the owner of the tables: select * from twcache.set_log(''%'')', twcache.log_form(), log_forms[1]
             using errcode = 'object_not_in_prerequisite_state';
     end if;
+    -- Not beside the files of sql/, which grant rights on the same table.
+    perform pg_advisory_xact_lock_shared(1951, 1);
     perform twcache.extend_consumers_lease(lease_seconds);
     -- Rows of transactions that this server has not begun: a dump brought them. Nobody can count them right.
     delete from twcache.change where xid >= pg_snapshot_xmax(pg_current_snapshot());

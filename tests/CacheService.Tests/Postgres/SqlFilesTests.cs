@@ -19,7 +19,7 @@ internal sealed partial class SqlFilesTests
         ["060_days.sql"] = (1, "c7107e63053ecec0"),
         ["905_baseline.sql"] = (2, "55d0407f850e1b58"),
         ["906_days.sql"] = (1, "7e455dfa7be22267"),
-        ["910_functions.sql"] = (3, "74fb99a7ce541a9b"),
+        ["910_functions.sql"] = (3, "166f6637ae6a66b6"),
         ["915_changes.sql"] = (2, "12fb9357999f35ce"),
         ["920_triggers.sql"] = (3, "e3c0001364894a19"),
         ["930_view.sql"] = (1, "961821b0215d81ab"),
