@@ -28,13 +28,17 @@ internal sealed class ConsumerFunctionsTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var connection = await OpenAsync(database);
-        await connection.ExecuteAsync("select twcache.register('one', 'one', 30); insert into twcache.change (messageid) select n from generate_series(1, 10) n");
+        // Two transactions: to a snapshot, its own one has ended once a later one of the server has.
+        await connection.ExecuteAsync("select twcache.register('one', 'one', 30)");
+        await connection.ExecuteAsync("insert into twcache.change (messageid) select n from generate_series(1, 10) n");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.Zero);
         await connection.ExecuteAsync("select twcache.renew('one', 1, 0, null, true, 30)");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.EqualTo(10));
         Assert.That(await connection.QueryAsync<bool>("select loaded from twcache.consumer"), Is.False);
 
-        await connection.ExecuteAsync("select twcache.renew('one', 2, 0, pg_current_snapshot(), false, 30); insert into twcache.change (messageid) values (1); select twcache.renew('one', 3, 0, null, true, 30)");
+        await connection.ExecuteAsync("select twcache.renew('one', 2, 0, pg_current_snapshot(), false, 30)");
+        await connection.ExecuteAsync("insert into twcache.change (messageid) values (1)");
+        await connection.ExecuteAsync("select twcache.renew('one', 3, 0, null, true, 30)");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.Zero, "a consumer that is loaded waits no more");
     }
 
