@@ -35,11 +35,6 @@ internal sealed class ConsumerFunctionsTests
         await connection.ExecuteAsync("select twcache.renew('one', 1, 0, null, true, 30)");
         Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.EqualTo(10));
         Assert.That(await connection.QueryAsync<bool>("select loaded from twcache.consumer"), Is.False);
-
-        await connection.ExecuteAsync("select twcache.renew('one', 2, 0, pg_current_snapshot(), false, 30)");
-        await connection.ExecuteAsync("insert into twcache.change (messageid) values (1)");
-        await connection.ExecuteAsync("select twcache.renew('one', 3, 0, null, true, 30)");
-        Assert.That(await connection.QueryAsync<int>("select twcache.trim(100)"), Is.Zero, "a consumer that is loaded waits no more");
     }
 
     [Test]
