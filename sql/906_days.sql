@@ -6,6 +6,7 @@ select twcache.start_file('906_days.sql', 1);
 -- The value of a column datetime, of whatever type it is; null where it tells no time. Without a time zone it is taken as UTC.
 create or replace function twcache.as_time(timestamptz) returns timestamptz language sql immutable as 'select $1';
 create or replace function twcache.as_time(timestamp)   returns timestamptz language sql immutable as $$select pg_catalog.timezone('UTC', $1)$$;
+create or replace function twcache.as_time(date)        returns timestamptz language sql immutable as 'select null::pg_catalog.timestamptz';
 create or replace function twcache.as_time(anyelement)  returns timestamptz language sql immutable as 'select null::pg_catalog.timestamptz';
 
 -- The same of a row: JSON has a time as ISO 8601, with the zone's offset where the column has a time zone. Text that only looks like one tells no time.
@@ -72,7 +73,7 @@ begin
 end
 $$;
 
-revoke execute on function twcache.as_time(timestamptz), twcache.as_time(timestamp), twcache.as_time(anyelement), twcache.time_of(jsonb), twcache.slot_of(timestamptz),
+revoke execute on function twcache.as_time(timestamptz), twcache.as_time(timestamp), twcache.as_time(date), twcache.as_time(anyelement), twcache.time_of(jsonb), twcache.slot_of(timestamptz),
     twcache.day_of(timestamptz, text), twcache.keeps_days(), twcache.day_zone(), twcache.set_day_zone(text) from public;
 
 select twcache.finish_file('906_days.sql', 1);

@@ -25,10 +25,12 @@ $sql$;
     inserted constant text := $sql$
      union all
     select a.recorded_by, null::pg_catalog.xid8, null::pg_catalog.xid, a.messageid::pg_catalog.int8,
-           case a.action::pg_catalog.text when 'rt' then 1 when 'de-rt' then -1 else 0 end::pg_catalog.int8,
-           case a.action::pg_catalog.text when 'fav' then 1 when 'de-fav' then -1 else 0 end::pg_catalog.int8, 0, false, a.tableoid,
-           case a.action::pg_catalog.text when 'de-rt' then 1 else 0 end::pg_catalog.int8,
-           case a.action::pg_catalog.text when 'de-fav' then 1 else 0 end::pg_catalog.int8, twcache.as_time(a.datetime)
+           case when a.action operator(pg_catalog.=) twcache.as_action(case when false then a.action end, 'rt') then 1
+                when a.action operator(pg_catalog.=) twcache.as_action(case when false then a.action end, 'de-rt') then -1 else 0 end::pg_catalog.int8,
+           case when a.action operator(pg_catalog.=) twcache.as_action(case when false then a.action end, 'fav') then 1
+                when a.action operator(pg_catalog.=) twcache.as_action(case when false then a.action end, 'de-fav') then -1 else 0 end::pg_catalog.int8, 0, false, a.tableoid,
+           case when a.action operator(pg_catalog.=) twcache.as_action(case when false then a.action end, 'de-rt') then 1 else 0 end::pg_catalog.int8,
+           case when a.action operator(pg_catalog.=) twcache.as_action(case when false then a.action end, 'de-fav') then 1 else 0 end::pg_catalog.int8, twcache.as_time(a.datetime)
       from (select null::pg_catalog.bool as datetime) as missing,
            lateral (select recorded_by, messageid, action, datetime, tableoid from tweet.activity) as a
      where a.messageid is not null

@@ -131,8 +131,16 @@ $$;
 create or replace function twcache.activity_recorded() returns trigger
 language plpgsql security definer as $$
 begin
-    new.recorded_by := case tg_op when 'INSERT' then pg_catalog.pg_current_xact_id() else old.recorded_by end;
+    if tg_op operator(pg_catalog.=) 'INSERT' then
+        new.recorded_by := pg_catalog.pg_current_xact_id();
+    else
+        new.recorded_by := old.recorded_by;
+    end if;
     return new;
+exception
+    when undefined_column then
+        -- It was renamed, which is told as a problem.
+        return new;
 end
 $$;
 
@@ -519,7 +527,7 @@ begin
                                                   twcache.as_key(smallint), twcache.as_key(int), twcache.as_key(bigint), twcache.as_key(anyelement),
                                                   twcache.is_action(anyelement), twcache.as_action(anyelement, text), twcache.key_of(jsonb), twcache.tells_actions(oid),
                                                   twcache.as_xid(xid8), twcache.as_xid(jsonb), twcache.as_xid(anyelement),
-                                                  twcache.as_time(timestamptz), twcache.as_time(timestamp), twcache.as_time(anyelement), twcache.time_of(jsonb), twcache.slot_of(timestamptz) to %I', step.new_owner);
+                                                  twcache.as_time(timestamptz), twcache.as_time(timestamp), twcache.as_time(date), twcache.as_time(anyelement), twcache.time_of(jsonb), twcache.slot_of(timestamptz) to %I', step.new_owner);
         execute format('alter function %s owner to %I', step.function, step.new_owner);
     end loop;
 end

@@ -37,7 +37,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set r
     select 'rows of tweet.activity have transaction ids of another server, as a restore brings them: as its owner run: select * from twcache.set_log(''table'')'
      where twcache.log_form() = 'table'
        and exists (select from twcache.recorded_changes()
-                    where xid >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(xid, pg_current_snapshot()) and xid is distinct from pg_current_xact_id_if_assigned())
+                    where row_xid is null and xid >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(xid, pg_current_snapshot()) and xid is distinct from pg_current_xact_id_if_assigned())
 $$;
 
 -- Why the counters and the changes since do not add up to the counts; null: they do. For the statement that asks, and its snapshot.
@@ -238,11 +238,10 @@ begin
             ), stamp as (
                 update twcache.rollup set snapshot = twcache.snapshot_without_own(), counted = true, rolled_at = started, wait_below = null
             )
-            select (select count(*) from gone) + (select count(*) from moved) + (select count(*) from come), (select max(born) from fresh) into changed, most;
+            select (select count(*) from gone) + (select count(*) from moved) + (select count(*) from come), (select max(born) from fresh), twcache.foreign_rows() into changed, most, detail;
             if most > 1 then
                 raise exception 'tweet.message has a messageid more than once: the counts of such messages are not kept' using errcode = 'unique_violation';
             end if;
-            detail := twcache.foreign_rows();
             if detail is not null then
                 raise exception '%', detail using errcode = 'object_not_in_prerequisite_state';
             end if;
@@ -350,7 +349,7 @@ select messageid, rts, favs from twcache.counters_now where born > 0 and (select
 
 -- The days likewise, where the activity has times.
 create or replace view twcache.current_daily_counters as
-select day, rts, de_rts, favs, de_favs from twcache.daily_counters_now where (select twcache.require_rollup());
+select day, rts, de_rts, favs, de_favs from twcache.daily_counters_now where (select twcache.require_rollup()) and (select twcache.keeps_days());
 
 -- The counts of the given messages, without those that do not exist. It reads them by primary key, what was not rolled up yet, and the footprint of
 -- what they stand on, however much activity there is.

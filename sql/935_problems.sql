@@ -70,22 +70,29 @@ begin
                     when t.tgenabled in ('D', 'R') then format('trigger %s on %s is disabled: alter table %s enable always trigger %s', n.name, n.relid::regclass, n.relid::regclass, n.name)
                     when t.tgenabled = 'O' and t.tgfoid = n.function_oid and t.tgtype = n.type then format('trigger %s on %s does not fire always', n.name, n.relid::regclass)
                     else format('trigger %s on %s is not the one that is needed', n.name, n.relid::regclass) end
-               || case when t.tgenabled in ('D', 'R') then '' else ': select twcache.install_triggers()' end
+               || case when t.tgenabled in ('D', 'R') then ''
+                       when t.tgenabled = 'A' and n.name like 'zz%' then ' for column recorded_by: select * from twcache.set_log(''table'')'
+                       else ': select twcache.install_triggers()' end
           from needed_trigger n
           left join pg_trigger t on t.tgrelid = n.relid and t.tgname = n.name
          where t.oid is null or t.tgenabled <> 'A' or t.tgfoid is distinct from n.function_oid or t.tgtype <> n.type
             or (t.tgqual is not null) <> (n.condition <> '') or t.tgattr::text <> ''
+            -- A renamed column takes the condition with it. Clones in partitions have no record of their own.
+            or n.name like 'zz%' and t.tgparentid = 0 and not exists (
+                select from pg_depend d
+                  join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid and a.attname = 'recorded_by'
+                 where d.classid = 'pg_trigger'::regclass and d.objid = t.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = n.relid)
     ), wrong_log (words) as (
         select 'tweet.activity is its own log (twcache.log_form), and has no column recorded_by of type xid8: as its owner run: select * from twcache.set_log(''table'')'
          where twcache.log_form() = 'table' and activity is not null
            and not exists (select from pg_attribute where attrelid = activity and attname = 'recorded_by' and atttypid = 'xid8'::regtype and not attisdropped)
          union all
-        select format('%s has no index that begins with recorded_by, without which each look for changes would read the whole table: create index concurrently on %s (recorded_by) where recorded_by is not null',
+        select format('%s has no B-tree index that begins with recorded_by, without which each look for changes would read the whole table: create index concurrently on %s (recorded_by) where recorded_by is not null',
                    t.relid::regclass, t.relid::regclass)
           from tables t
           join pg_attribute a on a.attrelid = t.relid and a.attname = 'recorded_by' and a.atttypid = 'xid8'::regtype and not a.attisdropped
          where t.root = 'activity' and t.relkind = 'r' and twcache.log_form() = 'table'
-           and not exists (select from pg_index i where i.indrelid = t.relid and i.indkey[0] = a.attnum and i.indisvalid and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = '(recorded_by IS NOT NULL)'))
+           and not exists (select from pg_index i where i.indrelid = t.relid and i.indkey[0] = a.attnum and i.indisvalid and (select amname from pg_am join pg_class x on x.relam = pg_am.oid where x.oid = i.indexrelid) = 'btree' and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = '(recorded_by IS NOT NULL)'))
     ), strange_trigger (words) as (
         select format('trigger %s on %s %s: select twcache.install_triggers(), or drop it', p.tgname, p.tgrelid::regclass,
                    case when p.tgrelid in (select relid from tables) then 'is for tables of another form, and would count twice' else 'counts rows of a table that is not counted' end)

@@ -19,6 +19,9 @@ begin
     if form is null or form not in ('change', 'table') then
         raise exception 'the log is change or table, and not %', coalesce(form, 'null') using errcode = 'invalid_parameter_value';
     end if;
+    if pg_current_xact_id_if_assigned() is not null or current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'twcache.set_log() needs a transaction of its own, of the isolation level read committed' using errcode = 'active_sql_transaction';
+    end if;
     done := true;
     if form = 'change' and twcache.log_form() = 'change' then
         return;
@@ -33,7 +36,11 @@ begin
             lock table tweet.message, tweet.activity in share row exclusive mode;
             -- No writer is open: what is not of the past is not of this server.
             if exists (select from tweet.activity where recorded_by >= pg_snapshot_xmin(pg_current_snapshot()) and not pg_visible_in_snapshot(recorded_by, pg_current_snapshot())) then
-                alter table tweet.activity drop column recorded_by cascade;
+                -- Without cascade, because views of others may stand on it.
+                for counted in select relid::regclass as name, p.name as trigger_name from twcache.present_trigger p where p.name like 'zz%' and not p.is_clone loop
+                    execute format('drop trigger %I on %s', counted.trigger_name, counted.name);
+                end loop;
+                alter table tweet.activity drop column recorded_by;
                 present := false;
             elsif twcache.log_form() = 'table' and cardinality(twcache.problems()) = 0 then
                 return;
@@ -49,6 +56,8 @@ begin
             select i.indexrelid::regclass as name, i.indisvalid as is_valid into index
               from pg_index i
               join pg_attribute a on a.attrelid = i.indrelid and a.attname = 'recorded_by' and a.attnum = i.indkey[0]
+              join pg_class c on c.oid = i.indexrelid
+              join pg_am m on m.oid = c.relam and m.amname = 'btree'
              where i.indrelid = counted.name and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = '(recorded_by IS NOT NULL)')
              order by i.indisvalid desc
              limit 1;
@@ -56,10 +65,12 @@ begin
             execute format('select count(*) from (select from %s limit %s) as few_rows', counted.name, few + 1) into found_rows;
             if index.name is null and found_rows <= few then
                 execute format('create index on %s (recorded_by) where recorded_by is not null', counted.name);
+            elsif counted.relkind = 'p' then
+                raise exception '% is partitioned, and large. Run before: alter table % add column if not exists recorded_by xid8; create index on only % (recorded_by) where recorded_by is not null; then for each partition: create index concurrently on it, likewise, and alter index ... attach partition ...', counted.name, counted.name, counted.name
+                    using errcode = 'object_not_in_prerequisite_state';
             else
                 done := false;
-                next := case when counted.relkind = 'p' then format('create index on only %s (recorded_by) where recorded_by is not null, the same concurrently on each partition, and attach them: alter index ... attach partition ...', counted.name)
-                             when index.name is not null then format('drop index concurrently %s', index.name)
+                next := case when index.name is not null then format('drop index concurrently %s', index.name)
                              else format('create index concurrently on %s (recorded_by) where recorded_by is not null', counted.name) end;
                 return;
             end if;
@@ -72,9 +83,15 @@ begin
         end if;
     end if;
 
+    -- The conditions of the guards may be of a column that was renamed.
+    for counted in select relid::regclass as name, p.name as trigger_name from twcache.present_trigger p where p.name like 'zz%' and not p.is_clone loop
+        execute format('drop trigger %I on %s', counted.trigger_name, counted.name);
+    end loop;
     perform twcache.make_log(form);
     perform twcache.install_triggers();
     perform twcache.note_definitions();
+    -- For readers with a snapshot of before, which have the functions of now: a sequence is outside of snapshots.
+    perform setval('twcache.lapse', greatest(last_value + 1, (1e6 * extract(epoch from clock_timestamp()))::bigint)) from twcache.lapse;
     delete from twcache.consumer;
     perform twcache.reload();
 end

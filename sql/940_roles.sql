@@ -34,7 +34,7 @@ begin
         'grant select on twcache.baseline, twcache.counters, twcache.rollup, twcache.counters_now, twcache.daily_counters, twcache.daily_counters_now to twcache_reader',
         'grant execute on function twcache.footprint(oid[], oid[], bool), twcache.changes_since(pg_snapshot), twcache.earlier_transaction(xid8) to twcache_reader',
         'grant execute on function twcache.log_form(), twcache.recorded_changes(), twcache.recent_changes(pg_snapshot), twcache.changes_between(pg_snapshot, pg_snapshot), twcache.foreign_rows(), twcache.pending_changes() to twcache_reader',
-        'grant execute on function twcache.as_time(timestamptz), twcache.as_time(timestamp), twcache.as_time(anyelement), twcache.slot_of(timestamptz), twcache.day_of(timestamptz, text) to twcache_reader',
+        'grant execute on function twcache.as_time(timestamptz), twcache.as_time(timestamp), twcache.as_time(date), twcache.as_time(anyelement), twcache.is_action(anyelement), twcache.as_action(anyelement, text), twcache.slot_of(timestamptz), twcache.day_of(timestamptz, text) to twcache_reader',
         'grant execute on function twcache.keeps_days(), twcache.day_zone(), twcache.set_day_zone(text) to twcache_reader',
         'grant execute on function twcache.rollup_problem(bool), twcache.roll_up(int), twcache.drop_rollup() to twcache_reader',
         'grant usage on schema tweet to twcache_reader',
@@ -45,7 +45,7 @@ begin
         'grant usage on all sequences in schema tweet to twcache_writer',
         'grant usage on schema twcache to twcache_sql_reader',
         'grant select on twcache.current_counts, twcache.current_daily_counters to twcache_sql_reader',
-        'grant execute on function twcache.require_rollup(), twcache.pending_changes(), twcache.day_zone(), twcache.day_of(timestamptz, text) to twcache_sql_reader',
+        'grant execute on function twcache.require_rollup(), twcache.pending_changes(), twcache.keeps_days(), twcache.day_zone(), twcache.day_of(timestamptz, text) to twcache_sql_reader',
         'grant execute on function twcache.counts_of(bigint), twcache.counts_of_many(bigint[]) to twcache_sql_reader']
     loop
         if exists (select from pg_roles where rolname = substring(statement from '\w+$')) then

@@ -129,12 +129,74 @@ internal sealed class TableLogTests
     }
 
     [Test]
+    public async Task Insert_UnderHostileOperators_RunsNothingWithOthersRights()
+    {
+        await using var database = await TrialDatabase.CreateAsync(log: "table");
+        await using var owner = await OpenAsync(database.ConnectionString);
+        await owner.ExecuteAsync(
+            $"""
+            grant usage on schema tweet to {database.Counts}; grant insert on tweet.activity to {database.Counts}; create schema evil authorization {database.Counts}; create table evil.calls (by_role text);
+            create function evil.eq(text, text) returns bool language plpgsql as $f$ begin if current_user <> '{database.Counts}' then raise exception 'called as %', current_user; end if; return $1 operator(pg_catalog.=) $2; end $f$;
+            create operator evil.= (leftarg = text, rightarg = text, function = evil.eq); grant usage on schema evil to public; grant execute on all functions in schema evil to public
+            """);
+        await using var writer = await OpenAsync(database.AsCounts);
+        await writer.ExecuteAsync("set search_path = evil, pg_catalog; insert into tweet.activity (messageid, action, recorded_by) values (1, 'rt', '3')");
+        Assert.That(await database.QueryAsync<long>("select count(*) from tweet.activity where recorded_by = '3'"), Is.Zero, "the row is of the transaction that brought it");
+    }
+
+    [Test]
+    public async Task ColumnRenamed_IsToldAndNoStatementFails()
+    {
+        await using var database = await TrialDatabase.CreateAsync(log: "table");
+        await using var trial = await Trial.StartAsync(database);
+        await trial.DoAsync("alter table tweet.activity rename column recorded_by to somebodys");
+        await trial.ToldToCallersAsync("recorded_by");
+        await trial.DoAsync("insert into tweet.activity (messageid, action, somebodys) values (1, 'rt', '3')");
+        await trial.DoAsync("select * from twcache.set_log('table')");
+        await trial.ExactAsync("the switch", Trial.MendedByHand);
+        await trial.DoExactlyAsync("insert into tweet.activity (messageid, action, recorded_by) values (1, 'rt', null), (1, 'rt', '3')");
+        await trial.FinishAsync();
+    }
+
+    [TestCase("table", "change")]
+    [TestCase("change", "table")]
+    public async Task CurrentCounts_ToASnapshotOfBeforeTheSwitch_AreRefused(string from, string to)
+    {
+        await using var database = await TrialDatabase.CreateAsync(log: from);
+        await using var owner = await OpenAsync(database.ConnectionString);
+        await Wait.UntilAsync(() => owner.QueryAsync<bool>("select counted from twcache.roll_up()"), RunningService.Patience, "the counts are written back");
+        await using var reader = await OpenAsync(database.ConnectionString);
+        await reader.ExecuteAsync("begin isolation level repeatable read; select count(*) from tweet.users");
+        await owner.ExecuteAsync($"select * from twcache.set_log('{to}')");
+        var refused = (await Assert.ThrowsAsync<PostgresException>(() => reader.ExecuteAsync("select * from twcache.current_counts")))!;
+        Assert.That(refused.MessageText, Does.Contain("the current counts are not known"));
+    }
+
+    [Test]
+    public async Task SetLog_WhereAViewStandsOnTheColumn_TakesNothingAway()
+    {
+        await using var database = await TrialDatabase.CreateAsync(log: "table");
+        await using var owner = await OpenAsync(database.ConnectionString);
+        await owner.ExecuteAsync("create view tweet.recent as select * from tweet.activity");
+        await owner.ExecuteAsync(
+            "begin; alter table tweet.activity disable trigger all; insert into tweet.activity (messageid, action, recorded_by) values (1, 'fav', '9999999999'); alter table tweet.activity enable trigger all; commit");
+        var refused = (await Assert.ThrowsAsync<PostgresException>(() => owner.ExecuteAsync("select * from twcache.set_log('table')")))!;
+        Assert.That(refused.SqlState, Is.EqualTo(PostgresErrorCodes.DependentObjectsStillExist));
+
+        await owner.ExecuteAsync("drop view tweet.recent");
+        await owner.ExecuteAsync("select * from twcache.set_log('table')");
+        Assert.That(await owner.QueryAsync<bool>("select twcache.foreign_rows() is null"));
+        var written = (await Assert.ThrowsAsync<PostgresException>(() => owner.ExecuteAsync("begin; insert into tweet.activity (messageid, action) values (1, 'rt'); select * from twcache.set_log('table')")))!;
+        Assert.That(written.MessageText, Does.Contain("needs a transaction of its own"));
+    }
+
+    [Test]
     public async Task IndexGone_IsToldWithTheStatementThatMendsIt()
     {
         await using var database = await TrialDatabase.CreateAsync(log: "table");
         await using var trial = await Trial.StartAsync(database);
         await trial.DoAsync("drop index tweet.activity_recorded_by_idx");
-        await trial.ToldAsync("has no index that begins with recorded_by", "create index concurrently");
+        await trial.ToldAsync("has no B-tree index that begins with recorded_by", "create index concurrently");
         await trial.DoAsync("create index on tweet.activity (recorded_by) where recorded_by is not null");
         await trial.ExactAsync("the index", Trial.MendedByHand);
         await trial.FinishAsync();

@@ -18,15 +18,15 @@ internal sealed partial class SqlFilesTests
         ["050_table_log.sql"] = (1, "9328e383f0335bd9"),
         ["060_days.sql"] = (1, "c7107e63053ecec0"),
         ["905_baseline.sql"] = (2, "55d0407f850e1b58"),
-        ["906_days.sql"] = (1, "7e455dfa7be22267"),
+        ["906_days.sql"] = (1, "e433dcb1760c9802"),
         ["910_functions.sql"] = (3, "166f6637ae6a66b6"),
-        ["915_changes.sql"] = (2, "12fb9357999f35ce"),
-        ["920_triggers.sql"] = (3, "e3c0001364894a19"),
+        ["915_changes.sql"] = (2, "df564e31f869c1ca"),
+        ["920_triggers.sql"] = (3, "45d54df328b33a6e"),
         ["930_view.sql"] = (1, "961821b0215d81ab"),
-        ["932_rollup.sql"] = (2, "e5721e73b66c2275"),
-        ["935_problems.sql"] = (3, "74150ab71149db3c"),
-        ["936_set_log.sql"] = (1, "98bb013d4e70fbe2"),
-        ["940_roles.sql"] = (3, "eb806e7409530c6a"),
+        ["932_rollup.sql"] = (2, "2588f81d79456a87"),
+        ["935_problems.sql"] = (3, "e592524f4565cd2c"),
+        ["936_set_log.sql"] = (1, "45804501087bbaa5"),
+        ["940_roles.sql"] = (3, "e88bd883a28ce468"),
     };
 
     [Test]

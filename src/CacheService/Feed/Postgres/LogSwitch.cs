@@ -12,6 +12,15 @@ internal sealed partial class LogSwitch(ILogger<LogSwitch> logger)
     /// <summary>Statements that the database asks for before it can go on: to drop an index that somebody began, and to create one.</summary>
     private const int MostSteps = 4;
 
+    // Where it has the form, what a call left undone, or a restore brought, is mended. Rows are only looked at where the column is there.
+    private const string IsDueSql =
+        """
+        select case when twcache.log_form() <> $1 then true
+                    when $1 <> 'table' then false
+                    when exists (select from unnest(twcache.problems()) as problem where problem like '%recorded_by%') then true
+                    else twcache.foreign_rows() is not null end
+        """;
+
     /// <summary>Does nothing where the log has that form.</summary>
     /// <exception cref="DatabaseSetupException">The role may not do it, or the database cannot have it.</exception>
     /// <exception cref="TimeoutException">Other transactions hold locks that are needed: try again.</exception>
@@ -39,7 +48,7 @@ internal sealed partial class LogSwitch(ILogger<LogSwitch> logger)
                 await statement.ExecuteNonQueryAsync(cancellationToken);
             }
         }
-        catch (PostgresException e) when (DatabaseErrors.IsPermanent(e) || e.SqlState == PostgresErrorCodes.ObjectNotInPrerequisiteState)
+        catch (PostgresException e) when (DatabaseErrors.IsPermanent(e) || e.SqlState is PostgresErrorCodes.ObjectNotInPrerequisiteState or PostgresErrorCodes.DependentObjectsStillExist)
         {
             throw Refused(name, e.MessageText, e);
         }
@@ -49,7 +58,7 @@ internal sealed partial class LogSwitch(ILogger<LogSwitch> logger)
 
     private static async Task<bool> IsDueAsync(NpgsqlConnection connection, string form, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select twcache.log_form() <> $1 or twcache.foreign_rows() is not null", connection);
+        await using var command = new NpgsqlCommand(IsDueSql, connection);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = form });
         return await command.ExecuteScalarAsync(cancellationToken) is true;
     }
