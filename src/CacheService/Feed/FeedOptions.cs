@@ -31,7 +31,7 @@ internal sealed class FeedOptions
     public Doorbell Doorbell { get; set; }
 
     /// <summary>Where changes are recorded; null: as the database has it.</summary>
-    [Description("Where changes are recorded. Table: tweet.activity is itself the log of what is inserted, by a column recorded_by with an index, which costs writers least. Change: triggers write all changes to a table beside it. The database is brought to it at the start, which needs its owner's rights. Without it: as the database has it, which at first is Change.")]
+    [Description("Where changes are recorded. Table: tweet.activity is itself the log of what is inserted, by a column recorded_by with an index. Change: triggers write all changes to a table beside it. The database is brought to it at the start, which needs its owner's rights. Without it: as the database has it, which at first is Change.")]
     [EnumDataType(typeof(LogForm))]
     public LogForm? Log { get; set; }
 
