@@ -4,7 +4,8 @@ set local statement_timeout = 0;
 select twcache.start_file('936_set_log.sql', 1);
 
 -- Makes tweet.activity its own log ('table': it gets a column and an index), or has triggers write a log beside it ('change'; column and index
--- stay, and may be dropped). For the owner of the tables. It holds up writers for a moment, and neither rewrites the table nor reads it. Caches load afresh.
+-- stay, and may be dropped). For the owner of the tables. It holds up writers for a moment only, because the table is not rewritten, and the index of a large
+-- one is for the caller to create beside them. Caches load afresh.
 -- done: false where a statement (next) is to be run first, outside a transaction; then call this again.
 -- The column is made anew where it has transaction ids that are not of this server, as a restore brings them.
 create or replace function twcache.set_log(form text, out done bool, out next text)

@@ -32,3 +32,7 @@ internal static class MethodRights
     /// <summary>The right that a method asks for, <see cref="Rights.None"/> where anybody may call it; of a method that is not listed, the highest.</summary>
     public static Rights Of(string method) => Table.GetValueOrDefault(method, Rights.Admin);
 }
+
+/// <summary>Marks an endpoint that serves a gRPC method over HTTP, and so asks for the same right.</summary>
+/// <param name="FullName">Such as <c>/tweetcounts.v1.TweetCountsService/GetCounts</c>.</param>
+internal sealed record ServesMethod(string FullName);

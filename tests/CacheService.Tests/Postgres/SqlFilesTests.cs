@@ -25,7 +25,7 @@ internal sealed partial class SqlFilesTests
         ["930_view.sql"] = (1, "961821b0215d81ab"),
         ["932_rollup.sql"] = (2, "2588f81d79456a87"),
         ["935_problems.sql"] = (3, "e592524f4565cd2c"),
-        ["936_set_log.sql"] = (1, "45804501087bbaa5"),
+        ["936_set_log.sql"] = (1, "40f75344e8ab70ce"),
         ["940_roles.sql"] = (3, "e88bd883a28ce468"),
     };
 
