@@ -34,6 +34,8 @@ internal static class GoalList
             run => run.Ratio(PartNames.Writes, WritersSpread, Writer.TableLog, Writer.NoTrigger)),
         AtLeast("32 writers, spread: ours with the cache running against the NOTIFY trigger", 2.5,
             run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.Notify)),
+        AtLeast("32 writers, spread: ours against the same with nothing written back", 0.98,
+            run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.NoRollup)),
         AtLeast("writers with no cache running against no trigger", 0.93,
             run => run.LastRatio(PartNames.Writes, Writes(run, isHot: false), Writer.NoCache, Writer.NoTrigger)),
         AtLeast("writers on one hot message: ours against the summary-table trigger", 4,

@@ -9,13 +9,15 @@ namespace CacheService.LoadTests.Writes;
 /// <param name="SetUpSql">Makes its database from one that has the product's triggers; null: it needs nothing more.</param>
 /// <param name="OneSql">Counts one retweet of the message <c>:id</c>.</param>
 /// <param name="BulkSql">Null, or: counts as many retweets as <c>{0}</c> says in one statement, in turns of all messages, of which there are <c>{1}</c>.</param>
-internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql, string OneSql, string? BulkSql)
+/// <param name="ServiceSettings">Of the service that runs on the database; null: none does.</param>
+internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql, string OneSql, string? BulkSql, string[]? ServiceSettings = null)
 {
     public const string NoTrigger = "no trigger";
     public const string Notify = "row trigger, JSON in NOTIFY";
     public const string Counter = "update of a counter row";
     public const string Summary = "summary-table trigger";
     public const string CacheRunning = "ours, cache running";
+    public const string NoRollup = "ours, nothing written back";
     public const string TableLog = "ours, the table its own log";
     public const string NoCache = "ours, no cache";
 
@@ -31,8 +33,9 @@ internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql
         new(Notify, "load_writes_notify", PlainTables.WithoutTriggersSql + ";" + NotifyTrigger.CreateSql, InsertOne, InsertMany),
         new(Counter, "load_writes_counter", PlainTables.WithoutTriggersSql + ";" + CounterTable.CreateSql, CountOne, CountMany),
         new(Summary, "load_writes_summary", PlainTables.WithoutTriggersSql + ";" + SummaryTable.CreateSql, InsertOne, InsertMany),
-        new(CacheRunning, "load_writes_cache", SetUpSql: null, InsertOne, InsertMany),
-        new(TableLog, "load_writes_table", "select twcache.set_log('table')", InsertOne, InsertMany),
+        new(CacheRunning, "load_writes_cache", SetUpSql: null, InsertOne, InsertMany, []),
+        new(NoRollup, "load_writes_no_rollup", SetUpSql: null, InsertOne, InsertMany, ["--Rollup:Interval=00:00:00"]),
+        new(TableLog, "load_writes_table", SetUpSql: null, InsertOne, InsertMany, ["--Feed:Log=Table"]),
         new(NoCache, "load_writes_no_cache", SetUpSql: null, InsertOne, InsertMany),
     ];
 

@@ -31,12 +31,16 @@ internal sealed class WritesPart : ILoadPart
         await using var databases = await WritersDatabases.CreateAsync(context, Writer.All, cancellationToken);
         await LetLeasePassAsync(databases[Writer.Find(Writer.NoCache)], context, cancellationToken);
         await using var listener = await NotificationListener.StartAsync(databases[Writer.Find(Writer.Notify)], cancellationToken);
-        await using var service = await MeasuredService.StartAsync(databases[Writer.Find(Writer.CacheRunning)], [], cancellationToken);
-        await using var tableService = await MeasuredService.StartAsync(databases[Writer.Find(Writer.TableLog)], [], cancellationToken);
+        await using var services = await WritersServices.StartAsync(databases, Writer.All, cancellationToken);
+
+        if (!await databases[Writer.Find(Writer.TableLog)].QueryAsync<bool>("select twcache.log_form() = 'table'", cancellationToken))
+        {
+            throw new LoadTestException($"\"{Writer.TableLog}\": the log has the other form");
+        }
 
         if (context.Programs.Pgbench is { } program)
         {
-            await RunSmallAsync(new Pgbench(program, context.Folder), databases, writer => writer.Name == Writer.TableLog ? tableService : service, context, result, cancellationToken);
+            await RunSmallAsync(new Pgbench(program, context.Folder), databases, services, context, result, cancellationToken);
         }
         else
         {
@@ -55,12 +59,14 @@ internal sealed class WritesPart : ILoadPart
         }
 
         context.Progress.Show("comparing the cache with the view");
-        await context.Comparison.CompareAsync("after the writes", databases[Writer.Find(Writer.CacheRunning)], service.Client, result, cancellationToken);
-        await context.Comparison.CompareAsync("after the writes to a table that is its own log", databases[Writer.Find(Writer.TableLog)], tableService.Client, result, cancellationToken);
+        foreach (var (writer, service) in services.All)
+        {
+            await context.Comparison.CompareAsync($"after the writes: {writer.Name}", databases[writer], service.Client, result, cancellationToken);
+        }
     }
 
     private static async Task RunSmallAsync(
-        Pgbench pgbench, WritersDatabases databases, Func<Writer, MeasuredService> serviceOf, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
+        Pgbench pgbench, WritersDatabases databases, WritersServices services, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         var warmUp = TimeSpan.FromSeconds(1);
         foreach (var isHot in (bool[])[false, true])
@@ -70,7 +76,7 @@ internal sealed class WritesPart : ILoadPart
                 var name = ScenarioName(clients, isHot);
                 context.Progress.Show($"{name}: vacuum and checkpoint");
                 await databases.TidyAsync(cancellationToken);
-                Candidate[] candidates = [.. Writer.All.Select(writer => Candidate(pgbench, writer, databases[writer], clients, isHot ? 1 : context.Options.Messages, [ProcessTree.OfClient, serviceOf(writer).Processes, context.Server.Processes]))];
+                Candidate[] candidates = [.. Writer.All.Select(writer => Candidate(pgbench, writer, databases[writer], clients, isHot ? 1 : context.Options.Messages, [ProcessTree.OfClient, services.ProcessesOf(writer), context.Server.Processes]))];
                 result.Scenarios.Add(await new Turns(warmUp, context.Options.LongRound, context.Options.Rounds).RunAsync(
                     name, "transactions/s", Writer.NoTrigger, candidates, context.Progress, cancellationToken));
                 // Once is enough for the caches of the system.
