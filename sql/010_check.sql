@@ -24,8 +24,8 @@ declare
     -- With their versions. A database that has others has been set up by a later version.
     known_files constant jsonb := '{
         "001_schema_files.sql": 1, "002_tweet.sql": 1, "003_change_log.sql": 1, "004_consumers.sql": 1, "005_triggers.sql": 1, "006_roles.sql": 1,
-        "010_check.sql": 2, "020_application.sql": 1, "030_change_log.sql": 1, "040_rollup.sql": 1, "050_table_log.sql": 1, "060_days.sql": 1,
-        "905_baseline.sql": 2, "906_days.sql": 1, "910_functions.sql": 3, "915_changes.sql": 2, "920_triggers.sql": 3, "930_view.sql": 1, "932_rollup.sql": 2, "935_problems.sql": 3,
+        "010_check.sql": 3, "020_application.sql": 1, "030_change_log.sql": 1, "040_rollup.sql": 1, "050_table_log.sql": 1, "060_days.sql": 1,
+        "905_baseline.sql": 2, "906_days.sql": 1, "910_functions.sql": 3, "915_changes.sql": 2, "920_triggers.sql": 4, "930_view.sql": 1, "932_rollup.sql": 2, "935_problems.sql": 4,
         "936_set_log.sql": 1, "940_roles.sql": 3}';
     message  oid;
     activity oid;
@@ -238,5 +238,5 @@ insert into twcache.schema_file (name)
 values ('001_schema_files.sql'), ('002_tweet.sql'), ('003_change_log.sql'), ('004_consumers.sql'), ('005_triggers.sql'), ('006_roles.sql')
     on conflict do nothing;
 
-select twcache.finish_file('010_check.sql', 2);
+select twcache.finish_file('010_check.sql', 3);
 commit;

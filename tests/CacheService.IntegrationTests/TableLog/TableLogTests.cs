@@ -145,6 +145,42 @@ internal sealed class TableLogTests
     }
 
     [Test]
+    public async Task Bell_ThatNotAllMayAskFor_IsRungByAFunction()
+    {
+        await using var database = await TrialDatabase.CreateAsync(log: "table");
+        await using var trial = await Trial.StartAsync(database);
+        await trial.DoAsync(
+            $"""
+            grant usage on schema tweet to {database.Counts}; grant insert on tweet.activity to {database.Counts};
+            revoke execute on function pg_try_advisory_xact_lock_shared(int, int) from public; grant execute on function pg_try_advisory_xact_lock_shared(int, int) to {database.Owner}
+            """);
+        await trial.ToldAsync("twcache_activity_insert on tweet.activity is not the one that is needed", "install_triggers");
+        await trial.DoAsync("select twcache.install_triggers()");
+        await trial.ExactAsync("the triggers", Trial.MendedByHand);
+        await using (var writer = await OpenAsync(database.AsCounts))
+        {
+            await writer.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
+        }
+
+        await trial.ExactAsync("the insert", Trial.Mends);
+        await trial.FinishAsync();
+    }
+
+    [Test]
+    public async Task Upgrade_OfALandedTableLog_GivesTheBellItsCondition()
+    {
+        await using var database = await new Landed("412e0f6").CreateDatabaseAsync();
+        await database.ExecuteAsync("select twcache.set_log('table')");
+        await using var service = await FaultService.StartHereAsync(database.ConnectionString);
+        await service.WaitForStateAsync(TweetCounts.V1.FeedState.Live);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action, recorded_by) select messageid, 'rt', '3' from tweet.message");
+        await service.Client.AssertEqualsViewAsync(database, "after the upgrade");
+        Assert.That(await database.QueryAsync<string>("select twcache.log_form()"), Is.EqualTo("table"));
+        Assert.That(await database.QueryAsync<string[]>("select twcache.problems()"), Is.Empty);
+        Assert.That(await database.QueryAsync<bool>("select bool_and(tgqual is not null) from pg_trigger where tgfoid = 'twcache.activity_arrived'::regproc"));
+    }
+
+    [Test]
     public async Task ColumnRenamed_IsToldAndNoStatementFails()
     {
         await using var database = await TrialDatabase.CreateAsync(log: "table");

@@ -9,7 +9,7 @@ namespace CacheService.IntegrationTests.Upgrades;
 internal sealed record Landed(string Version)
 {
     /// <summary>All of them, the oldest first.</summary>
-    public static readonly string[] Versions = ["7ed7426", "543c017", "c28a403", "ce1d6cc"];
+    public static readonly string[] Versions = ["7ed7426", "543c017", "c28a403", "ce1d6cc", "412e0f6"];
 
     /// <summary>Whether its service registered with two arguments: a name, and the seconds of the lease.</summary>
     public bool RegistersWithoutInstance => Version == Versions[0];
