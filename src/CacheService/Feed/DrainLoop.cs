@@ -14,6 +14,7 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
     private static readonly TimeSpan MinTellInterval = TimeSpan.FromMilliseconds(5);
 
     private readonly FeedOptions _options = options.Value;
+    private readonly DrainPace _pace = new(options.Value.MinDrainInterval);
     private IChangeSource _source = null!;
     private DoorbellMachine _doorbell = new(options.Value);
     private TimeSpan _timeout;
@@ -68,6 +69,7 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
         // Taken before the drain starts: what rang until now, the drain sees.
         var reasons = wake.Take();
         _source.ThrowIfBroken();
+        var lastStart = drainer.LastStart;
         var prelude = _doorbell.BeginDrain(reasons, mayFallAsleep: _source.MaySleep && IsRinger && !_owesOthers && !queue.IsTooFullToRing);
         if (TryDrain(prelude) is not { } drain)
         {
@@ -82,9 +84,11 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
         }
 
         _timeout = _options.DrainTimeout;
-        TellOthers(drain.FoundChanges && drain.HasOthers);
+        _pace.Count(drain.Changes, time.GetElapsedTime(lastStart, drainer.LastStart));
+        var foundChanges = drain.Changes > 0;
+        TellOthers(foundChanges && drain.HasOthers);
         var wasAsleep = _doorbell.State == DoorbellState.Asleep;
-        _doorbell.EndDrain(_source.HoldsAsleep, drain.FoundChanges);
+        _doorbell.EndDrain(_source.HoldsAsleep, foundChanges);
         if (_doorbell.State == DoorbellState.Asleep && !wasAsleep)
         {
             Instruments.Sleeps.Add(1);
@@ -158,7 +162,7 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
         }
 
         // Drains are spaced whoever asks for them, so that many reads share one. Timers tick in whole milliseconds: rounded up, not to nothing.
-        var untilAllowed = (_options.MinDrainInterval - time.GetElapsedTime(drainer.LastStart)).TotalMilliseconds;
+        var untilAllowed = (_pace.Interval - time.GetElapsedTime(drainer.LastStart)).TotalMilliseconds;
         if (untilAllowed > 0)
         {
             cancellationToken.WaitHandle.WaitOne((int)Math.Ceiling(untilAllowed));

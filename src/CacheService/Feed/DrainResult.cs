@@ -52,4 +52,16 @@ internal sealed record DrainResult
 
     /// <summary>What is to be added to days, each day once.</summary>
     public IReadOnlyList<DayCounts> DayChanges { get; init; } = [];
+
+    /// <summary>How many changes there were, as far as one did not undo another; where some were found, at least one.</summary>
+    public long CountChanges()
+    {
+        var sum = 0L;
+        foreach (var change in Changes)
+        {
+            sum += Math.Max(1, Math.Abs(change.Retweets) + Math.Abs(change.Likes));
+        }
+
+        return sum;
+    }
 }

@@ -64,7 +64,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
             Interlocked.Increment(ref _drains);
             if (registration.FindGap(drain, before.Snapshot) is { } gap)
             {
-                return new DrainOutcome(false, false, new ReloadReason(gap, RegisterAfresh: true) { Cause = CauseOfGap(drain, registration) });
+                return new DrainOutcome(0, false, new ReloadReason(gap, RegisterAfresh: true) { Cause = CauseOfGap(drain, registration) });
             }
 
             var leaseLeft = Math.Max(0, registration.Proven.Until - drain.ServerTime);
@@ -99,7 +99,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
             // Before the reads that wait are answered: with LIVE.
             progress.BecomeLive();
             succeeded = true;
-            return new DrainOutcome(drain.Changes.Count > 0, drain.Consumers > 1, null);
+            return new DrainOutcome(drain.CountChanges(), drain.Consumers > 1, null);
         }
         catch (InconsistentChangeException e)
         {
@@ -112,7 +112,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
     }
 
     private static DrainOutcome Reload(string why, ReloadCause cause, bool registerAfresh = false) =>
-        new(false, false, new ReloadReason(why, registerAfresh, DistrustsRollup: true) { Cause = cause });
+        new(0, false, new ReloadReason(why, registerAfresh, DistrustsRollup: true) { Cause = cause });
 
     private static ReloadCause CauseOfGap(DrainResult drain, Registration registration) =>
         drain.Identity is null ? ReloadCause.Crash : drain.Identity != registration.Identity ? ReloadCause.Request : ReloadCause.Registration;
@@ -125,7 +125,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
 }
 
 /// <summary>What a drain came to.</summary>
-/// <param name="FoundChanges">Whether it found changes.</param>
+/// <param name="Changes">How many changes it found.</param>
 /// <param name="HasOthers">Whether other caches follow the database as well.</param>
 /// <param name="Reload">Why all counts must be loaded afresh; null if they need not.</param>
-internal readonly record struct DrainOutcome(bool FoundChanges, bool HasOthers, ReloadReason? Reload);
+internal readonly record struct DrainOutcome(long Changes, bool HasOthers, ReloadReason? Reload);

@@ -11,7 +11,7 @@ internal sealed class FeedOptions
     public const string Section = "Feed";
 
     /// <summary>While changes come, the change log is read at most once in this time.</summary>
-    [Description("While changes come, the change log is read at most once in this time.")]
+    [Description("While changes come, the change log is read at most once in this time; beside very busy writers less often, once in 10 ms.")]
     [Range(typeof(TimeSpan), "00:00:00", "00:00:01")]
     public TimeSpan MinDrainInterval { get; set; } = TimeSpan.FromMilliseconds(2);
 
