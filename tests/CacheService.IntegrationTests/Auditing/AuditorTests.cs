@@ -10,6 +10,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Auditing;
 
 /// <summary>When audits run, who waits for them, and what they keep from the log's trim.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class AuditorTests
 {
     private TestDatabase _database = null!;

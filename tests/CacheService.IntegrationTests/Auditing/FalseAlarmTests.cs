@@ -10,6 +10,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Auditing;
 
 /// <summary>An audit never finds a difference where there is none, whatever is written meanwhile.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class FalseAlarmTests
 {
     private const int Connections = 4;

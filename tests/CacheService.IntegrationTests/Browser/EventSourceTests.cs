@@ -5,6 +5,7 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.Browser;
 
 /// <summary>A browser's own EventSource, on a page of another origin.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class EventSourceTests
 {
     private const int Messages = 2_000;

@@ -3,6 +3,7 @@ using CacheService.IntegrationTests.Infrastructure;
 namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>The service's sessions end, one by one and all together.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ConnectionFaultsTests
 {
     [TestCase("listener", TestName = "Listener_Terminated_IsReplaced")]

@@ -6,6 +6,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>The change log cannot be written, or not be trimmed.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class LogFaultsTests
 {
     [Test]

@@ -4,6 +4,7 @@ using Npgsql;
 namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>Transactions that make it hard to say what has happened when.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class TransactionFaultsTests
 {
     [Test]

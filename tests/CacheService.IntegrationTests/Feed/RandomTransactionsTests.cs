@@ -10,6 +10,7 @@ using Microsoft.FSharp.Core;
 namespace CacheService.IntegrationTests.Feed;
 
 /// <summary>The property that everything else serves: after any history, a strong read equals the view, and the days a count.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class RandomTransactionsTests
 {
     private const int Bursts = 50;

@@ -3,6 +3,7 @@ using FeedState = CacheService.Feed.FeedState;
 
 namespace CacheService.IntegrationTests.Feed;
 
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ReconnectTests
 {
     [TestCase("listener", true)]

@@ -4,6 +4,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Feed;
 
 /// <summary>Registering, the lease, and what makes the service load afresh.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class RegistrationTests
 {
     [Test]

@@ -6,6 +6,7 @@ using FeedState = CacheService.Feed.FeedState;
 namespace CacheService.IntegrationTests.Postgres;
 
 /// <summary>Few connections, and many who want one: the counts stay LIVE, and readers of texts wait.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class FewConnectionsTests
 {
     private const int Messages = 60;

@@ -11,6 +11,7 @@ using ReadSource = TweetCounts.V1.ReadSource;
 namespace CacheService.IntegrationTests.Reading;
 
 /// <summary>Reads that go round the cache: what the tables say, whatever the cache and the feed do.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class DatabaseReadTests
 {
     private static readonly ReadOptions FromDatabase = new() { Source = ReadSource.Database };

@@ -7,6 +7,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Reading;
 
 /// <summary>Reads that ask for more than "what you have".</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ReadGateTests
 {
     private static readonly ReadOptions Strong = new() { Strong = true };

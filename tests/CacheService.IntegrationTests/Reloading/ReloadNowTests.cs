@@ -11,6 +11,7 @@ using FeedState = TweetCounts.V1.FeedState;
 namespace CacheService.IntegrationTests.Reloading;
 
 /// <summary>Loads on request: what they mend, who shares them, and what becomes of those that cannot be.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ReloadNowTests
 {
     private TestDatabase _database = null!;

@@ -10,6 +10,7 @@ using Npgsql;
 namespace CacheService.IntegrationTests.Rollup;
 
 /// <summary>Rollups, trims and readers beside random transactions, with no service running.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class RandomRollupsTests
 {
     private const int Bursts = 30;

@@ -13,6 +13,7 @@ using Microsoft.Extensions.Logging;
 namespace CacheService.IntegrationTests.Security;
 
 /// <summary>Connections whose clients have gone, and that have calls which do not end.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class ClosedConnectionsTests
 {
     private const int Rounds = 150;

@@ -7,6 +7,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Security;
 
 /// <summary>What callers and connections may cost.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class LimitsTests
 {
     private const uint RefusedStream = 7;

@@ -4,6 +4,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Telemetry;
 
 /// <summary>The board and the alerts ask for what there is: a real Prometheus scrapes a service that is used, and every query returns something.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class BoardTests
 {
     [Test]

@@ -5,6 +5,7 @@ using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Tool;
 
+[Parallelizable(ParallelScope.Self)]
 public sealed class WatchTests
 {
     private ScriptedServer _server = null!;

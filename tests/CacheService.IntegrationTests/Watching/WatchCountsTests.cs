@@ -1,15 +1,13 @@
-using CacheService.Counts;
 using CacheService.IntegrationTests.Infrastructure;
-using CacheService.Watching;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Grpc.Net.Client;
-using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Watching;
 
 /// <summary>WatchCounts over real gRPC and a real database.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class WatchCountsTests
 {
     private static readonly Duration Often = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(100));
@@ -337,25 +335,6 @@ internal sealed class WatchCountsTests
         await Wait.UntilAsync(() => service.Hub.WatchedIds == 0, RunningService.Patience, "there is room");
         using var another = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10 } });
         await NextAsync(another);
-    }
-
-    [Test]
-    public void Subscription_OfManyMessages_CostsSomeTwoHundredBytesEach()
-    {
-        const int Subscriptions = 20;
-        const int Ids = 10_000;
-        var store = new CountsStore(0);
-        var hub = new WatchHub(store, Options.Create(new CacheService.Watching.SubscriptionOptions()));
-        hub.Start();
-        store.Load([new CountedMessage(1, default)], PgSnapshot.Parse("10:10:"), 0);
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        var subscriptions = Enumerable.Range(0, Subscriptions)
-            .Select(n => hub.Subscribe([.. Enumerable.Range(1, Ids).Select(id => (long)id + (n * Ids))], null)).ToList();
-        subscriptions.ForEach(subscription => _ = subscription.Collect().ToList());
-        var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / (Subscriptions * Ids);
-        TestContext.Out.WriteLine($"{each} bytes for each watched message");
-        Assert.That(each, Is.LessThan(200));
-        subscriptions.ForEach(subscription => subscription.Dispose());
     }
 
     [Test]

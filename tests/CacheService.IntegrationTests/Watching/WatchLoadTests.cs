@@ -1,8 +1,10 @@
 using CacheService.Counts;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Watching;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Watching;
@@ -15,7 +17,26 @@ internal sealed class WatchLoadTests
     private const int AllWatchers = 20;
     private const int StuckWatchers = 10;
     private const int PerSecond = 1_000;
-    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(15);
+
+    [Test]
+    public void Subscription_OfManyMessages_CostsSomeTwoHundredBytesEach()
+    {
+        const int Subscriptions = 20;
+        const int Ids = 10_000;
+        var store = new CountsStore(0);
+        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()));
+        hub.Start();
+        store.Load([new CountedMessage(1, default)], PgSnapshot.Parse("10:10:"), 0);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var subscriptions = Enumerable.Range(0, Subscriptions)
+            .Select(n => hub.Subscribe([.. Enumerable.Range(1, Ids).Select(id => (long)id + (n * Ids))], null)).ToList();
+        subscriptions.ForEach(subscription => _ = subscription.Collect().ToList());
+        var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / (Subscriptions * Ids);
+        TestContext.Out.WriteLine($"{each} bytes for each watched message");
+        Assert.That(each, Is.LessThan(200));
+        subscriptions.ForEach(subscription => subscription.Dispose());
+    }
 
     [Test]
     public async Task Watchers_InThousandsUnderAThousandTransactionsASecond_AllEndWithTheTruth()

@@ -5,6 +5,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Api.Http;
 
 /// <summary>Watches as server-sent events.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class EventStreamTests
 {
     [Test]

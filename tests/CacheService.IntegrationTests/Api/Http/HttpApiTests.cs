@@ -5,6 +5,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Api.Http;
 
 /// <summary>The HTTP API's own: how a request is written, ETags, timeouts, errors of HTTP. That it says what gRPC says is for <see cref="ConformanceTests"/>.</summary>
+[Parallelizable(ParallelScope.Self)]
 internal sealed class HttpApiTests
 {
     private TestDatabase _database = null!;
