@@ -1,5 +1,6 @@
 using CacheService.IntegrationTests.Infrastructure;
 using TweetCounts.V1;
+using LogForm = CacheService.Feed.LogForm;
 
 namespace CacheService.IntegrationTests.Faults;
 
@@ -9,11 +10,11 @@ namespace CacheService.IntegrationTests.Faults;
 internal sealed class FailoverTests
 {
     [Test]
-    public async Task Primary_GoneAndStandbyPromoted_IsFollowedThere()
+    public async Task Primary_GoneAndStandbyPromoted_IsFollowedThere([Values] LogForm log)
     {
         await using var servers = await ServerPair.StartAsync();
         await servers.BecomeSynchronousAsync();
-        await using var run = await FaultRun.StartAsync("primary gone, standby promoted", servers);
+        await using var run = await FaultRun.StartAsync("primary gone, standby promoted", servers, $"--Feed:Log={log}");
 
         await servers.Primary.StopAsync(immediate: true);
         await servers.Standby.PromoteAsync();

@@ -1,4 +1,5 @@
 using CacheService.IntegrationTests.Infrastructure;
+using LogForm = CacheService.Feed.LogForm;
 
 namespace CacheService.IntegrationTests.Faults;
 
@@ -20,6 +21,12 @@ internal static class FaultStatements
     public static async Task PrepareAsync(ITestDatabase database)
     {
         await database.ApplySchemaAsync();
+        if (RunningService.LogSettings.Contains($"--Feed:Log={LogForm.Table}"))
+        {
+            // Before anybody is in the way.
+            await database.ExecuteAsync("select twcache.set_log('table')");
+        }
+
         await FillAsync(database);
     }
 

@@ -1,5 +1,6 @@
 using CacheService.IntegrationTests.Infrastructure;
 using TweetCounts.V1;
+using LogForm = CacheService.Feed.LogForm;
 
 namespace CacheService.IntegrationTests.Faults;
 
@@ -26,10 +27,10 @@ internal sealed class ServerFaultsTests
     }
 
     [Test]
-    public async Task Server_Crashed_IsLoadedAfresh()
+    public async Task Server_Crashed_IsLoadedAfresh([Values] LogForm log)
     {
         await using var server = await PrivateServer.StartAsync();
-        await using var run = await FaultRun.StartAsync("server crashed", server);
+        await using var run = await FaultRun.StartAsync("server crashed", server, $"--Feed:Log={log}");
 
         await server.StopAsync(immediate: true);
         await run.Service.WaitForStateAsync(FeedState.Stale);
@@ -42,10 +43,10 @@ internal sealed class ServerFaultsTests
     }
 
     [Test]
-    public async Task Server_RestartedThreeTimes_IsExactEachTime()
+    public async Task Server_RestartedThreeTimes_IsExactEachTime([Values] LogForm log)
     {
         await using var server = await PrivateServer.StartAsync();
-        await using var run = await FaultRun.StartAsync("server restarted, crashed, restarted", server);
+        await using var run = await FaultRun.StartAsync("server restarted, crashed, restarted", server, $"--Feed:Log={log}");
 
         foreach (var immediate in (bool[])[false, true, false])
         {

@@ -1,5 +1,6 @@
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
+using Npgsql;
 
 namespace CacheService.IntegrationTests.Soak;
 
@@ -44,6 +45,8 @@ internal sealed class SoakFaults
                 _other.StartAgain();
             }),
             ("everything to be loaded afresh", () => _server.ExecuteAsync("update twcache.change_identity set id = gen_random_uuid()")),
+            ("rollups killed", KillRollupsAsync),
+            ("log switched", SwitchLogAsync),
             ("consumers forgotten", () => _server.ExecuteAsync("delete from twcache.consumer")),
             ("a large transaction", () => _server.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message, generate_series(1, 50) where message = 'calm'")),
         ];
@@ -83,6 +86,53 @@ internal sealed class SoakFaults
         await ProcessSignals.FreezeAsync(service.Process!.Id);
         await PauseAsync(1, 6);
         await ProcessSignals.ThawAsync(service.Process!.Id);
+    }
+
+    /// <summary>Rollups, ended wherever they are.</summary>
+    private async Task KillRollupsAsync()
+    {
+        for (var killed = 0; killed < 20; killed++)
+        {
+            await using var connection = await _server.OpenAsync();
+            var pid = await connection.QueryAsync<int>("select pg_backend_pid()");
+            var rolling = connection.ExecuteAsync("select twcache.roll_up()");
+            await Pause.ForAsync(TimeSpan.FromMilliseconds(_random.Next(1, 20)));
+            await _server.ExecuteAsync($"select pg_terminate_backend({pid})");
+            try
+            {
+                await rolling;
+            }
+            catch (Exception e) when (e is PostgresException { SqlState: PostgresErrorCodes.AdminShutdown } or NpgsqlException { InnerException: IOException })
+            {
+                // As intended.
+            }
+        }
+    }
+
+    /// <summary>To the other form; an index that is asked for is created beside the writers.</summary>
+    private async Task SwitchLogAsync()
+    {
+        await using var connection = await _server.OpenAsync();
+        var form = await connection.QueryAsync<string>("select case twcache.log_form() when 'table' then 'change' else 'table' end");
+        await Wait.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    if (await connection.QueryAsync<string>($"select coalesce(next, '') from twcache.set_log('{form}')") is { Length: > 0 } next)
+                    {
+                        await connection.ExecuteAsync(next);
+                    }
+                }
+                catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected)
+                {
+                    // Writers hold the tables for longer than it waits.
+                }
+
+                return await connection.QueryAsync<string>("select twcache.log_form()") == form;
+            },
+            RunningService.Patience,
+            $"the log has form {form}");
     }
 
     private Task PauseAsync(double leastSeconds, double mostSeconds) =>

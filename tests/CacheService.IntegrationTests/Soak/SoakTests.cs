@@ -3,6 +3,7 @@ using System.Globalization;
 using CacheService.Client;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.IntegrationTests.Rollup;
 using Npgsql;
 using FeedState = TweetCounts.V1.FeedState;
 
@@ -14,6 +15,7 @@ namespace CacheService.IntegrationTests.Soak;
 internal sealed class SoakTests
 {
     private const int Mirrors = 3;
+    private const string RollUpOften = "--Rollup:Interval=00:00:01";
 
     private static readonly TimeSpan WriterPace = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(2);
@@ -30,8 +32,8 @@ internal sealed class SoakTests
         await using var proxy = new SwallowingProxy(server.Port);
         var throughProxy = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Port = proxy.Port }.ConnectionString;
         // The first is never killed, so that its memory can be followed.
-        await using var service = FaultService.StartProcess(throughProxy, "--Feed:DrainTimeout=00:00:02");
-        await using var other = FaultService.StartProcess(server.ConnectionString);
+        await using var service = FaultService.StartProcess(throughProxy, "--Feed:DrainTimeout=00:00:02", RollUpOften);
+        await using var other = FaultService.StartProcess(server.ConnectionString, RollUpOften);
         await service.WaitForStateAsync(FeedState.Live);
         await other.WaitForStateAsync(FeedState.Live);
         await using var writers = new FaultWriters(WriterPace);
@@ -61,6 +63,8 @@ internal sealed class SoakTests
                 {
                     await AssertMirrorsAsync(mirror, server);
                 }
+
+                await AssertSqlReadersAsync(server, faults.Last);
 
                 // Else the tables, and the time that comparing takes, would grow.
                 await server.ExecuteAsync("delete from tweet.activity where messageid in (select messageid from tweet.message join tweet.users using (userid) where uname = 'Puck') and random() < 0.7");
@@ -98,6 +102,27 @@ internal sealed class SoakTests
             () => mirror.Count == expected.Count && mirror.All(counts => expected.TryGetValue(counts.MessageId, out var one) && one == (counts.Retweets, counts.Likes)),
             RunningService.Patience,
             $"a watcher has been told the view's counts ({mirror.State}: {mirror.Detail})");
+    }
+
+    /// <summary>What SQL reads, once it is known again, and what was written back with what has changed since.</summary>
+    private static async Task AssertSqlReadersAsync(PrivateServer server, string after)
+    {
+        await Wait.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    Assert.That(await server.QueryAsync<long>(RollupDatabase.DifferencesSql), Is.Zero, $"current_counts and the view, after: {after}");
+                    return true;
+                }
+                catch (PostgresException e) when (e.MessageText.StartsWith("the current counts are not known", StringComparison.Ordinal))
+                {
+                    return false;
+                }
+            },
+            RunningService.Patience,
+            $"SQL reads current counts, after: {after}");
+        Assert.That(await server.QueryAsync<long>(RollupDatabase.CounterDifferencesSql), Is.Zero, $"counters and what is pending, after: {after}");
     }
 
     private static string Tail(string log) => string.Join('\n', log.Split('\n').TakeLast(30));
