@@ -111,6 +111,22 @@ require_browser_and_proxy() {
 "
 }
 
+# The files of deploy/ are judged by those whom they are for, as far as these run without an engine or a cluster.
+require_deployment_tools() {
+  local pair missing=()
+  for pair in bwrap:bubblewrap docker-compose:docker-compose kubectl:kubernetes-client systemd-analyze:systemd; do
+    command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+  done
+  ((${#missing[@]} > 0)) || return 0
+  if command -v apt-get >/dev/null; then
+    say "installing ${missing[*]} …"
+    apt_install_idle "${missing[@]}" && return 0
+  fi
+  say "
+*** WARNING: ${missing[*]} missing (packages of that name): not all files of deploy/ are tested. ***
+"
+}
+
 # Names the tests that failed, each with the beginning of what it says: the rest is far above.
 list_failed() {
   find "$results" -name '*.trx' -exec cat {} + | awk '
@@ -158,6 +174,7 @@ else
   require_pgbouncer
   require_prometheus
   require_browser_and_proxy
+  require_deployment_tools
 fi
 
 # What changes the build has to be said to the build.

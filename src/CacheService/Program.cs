@@ -1,4 +1,5 @@
 using CacheService;
+using CacheService.Health;
 
 if (args.Contains("--help") || args.Contains("-h"))
 {
@@ -8,6 +9,11 @@ if (args.Contains("--help") || args.Contains("-h"))
 
 try
 {
+    if (args is [HealthProbe.Option, ..])
+    {
+        return await HealthProbe.RunAsync(args[1..]);
+    }
+
     await using var app = ServiceApp.Build(args);
     return await ServiceRun.RunAsync(app) is { } reason ? Fail(reason) : 0;
 }

@@ -56,6 +56,7 @@ internal static class SettingsHelp
         CacheService: retweet and like counts from memory, exact, over gRPC and HTTP.
 
         Usage: CacheService [--Section:Setting=value]...
+               CacheService --health ready|live [--Section:Setting=value]...
 
         Examples:
           CacheService                                    with a PostgreSQL of its own
@@ -64,6 +65,8 @@ internal static class SettingsHelp
           CacheService --Kestrel:Endpoints:Grpc:Url=https://*:5080 --Kestrel:Endpoints:Grpc:Certificate:Path=server.pem \
             --Kestrel:Endpoints:Grpc:Certificate:KeyPath=server.key --Security:ClientCertificateAuthority=clients-ca.pem \
             --Security:ApiKeys:0:Name=dashboard --Security:ApiKeys:0:Sha256=... --Security:ApiKeys:0:Rights=Read,Watch
+          CacheService --health ready                     asks the service that runs on this machine with the same settings: exit code 0 while its counts are LIVE
+          CacheService --health live                      the same: 0 while it need not be restarted
 
         Settings, also as environment variables (Feed__HeartbeatInterval) or in appsettings.json:
         {string.Join(Environment.NewLine, Standard.Select(setting => $"  {setting.Name,-32} {setting.Description} Default: {setting.Default}"))}

@@ -2,6 +2,7 @@ using Grpc.AspNetCore.Server.Model;
 using Grpc.HealthCheck;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting.Systemd;
 
 namespace CacheService.Health;
 
@@ -11,13 +12,19 @@ internal static class HealthServices
     // Logs each answer, at Error where the service is not ready: an error a probe, however long a database is away. The feed logs the reason, once.
     private const string ChecksLog = "Microsoft.Extensions.Diagnostics.HealthChecks.DefaultHealthCheckService";
 
-    /// <summary>Adds the readiness and the standard health service over it.</summary>
+    /// <summary>Adds the readiness, the standard health service over it, and the notices to systemd where that asks for them.</summary>
     public static void AddHealth(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddSingleton<IServingStatus>(provider => provider.GetRequiredService<Readiness>());
         builder.Services.AddGrpcHealth().AddCheck<Readiness>("readiness");
         builder.Logging.AddFilter(ChecksLog, LogLevel.None);
+        var systemd = new SystemdNotifier();
+        if (systemd.IsEnabled)
+        {
+            builder.Services.AddSingleton<ISystemdNotifier>(systemd);
+            builder.Services.AddHostedService<SystemdNotices>();
+        }
     }
 
     /// <summary>Adds the standard health service over the <see cref="IServingStatus"/>.</summary>

@@ -25,15 +25,20 @@ internal sealed class Readiness : IServingStatus, IHealthCheck
     public bool IsServing => !_ending.HasBegun && _feed.IsServing;
 
     /// <summary>The same in words that are for everybody: the state's name, or what has to be mended; or "stopping".</summary>
+    public string Words => _ending.HasBegun ? "stopping" : WordsOf(_feed.Condition);
+
+    /// <summary>Both.</summary>
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         if (_ending.HasBegun)
         {
-            return Task.FromResult(HealthCheckResult.Unhealthy("stopping"));
+            return Task.FromResult(HealthCheckResult.Unhealthy(Words));
         }
 
         var condition = _feed.Condition;
-        var words = condition.IsForEverybody ? condition.Detail : condition.State.ToString().ToLowerInvariant();
+        var words = WordsOf(condition);
         return Task.FromResult(condition.State == FeedState.Live ? HealthCheckResult.Healthy(words) : HealthCheckResult.Unhealthy(words));
     }
+
+    private static string WordsOf(FeedCondition condition) => condition.IsForEverybody ? condition.Detail : condition.State.ToString().ToLowerInvariant();
 }

@@ -8,6 +8,10 @@ internal static class PostgresTools
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(120);
 
+    /// <summary>Where they are, unless the distribution has them elsewhere, on PATH.</summary>
+    public static async Task<string> FolderAsync() => (await PostgresBinaries.FindAsync(
+        Environment.GetEnvironmentVariable("PG_HOME"), Environment.GetEnvironmentVariable("PATH"), PostgresPlaces.Usual(), preferredVersion: null, CancellationToken.None)).Folder;
+
     /// <summary>Runs one on a database.</summary>
     /// <param name="program">Its name.</param>
     /// <param name="database">The database.</param>
@@ -23,9 +27,7 @@ internal static class PostgresTools
     /// <summary>As above; it may fail.</summary>
     public static async Task<CommandResult> TryRunAsync(string program, string database, params string[] arguments)
     {
-        var binaries = await PostgresBinaries.FindAsync(
-            Environment.GetEnvironmentVariable("PG_HOME"), Environment.GetEnvironmentVariable("PATH"), PostgresPlaces.Usual(), preferredVersion: null, CancellationToken.None);
-        var path = Path.Combine(binaries.Folder, program);
+        var path = Path.Combine(await FolderAsync(), program);
         var target = new NpgsqlConnectionStringBuilder(database);
         var words = $"host={target.Host} port={target.Port} user={target.Username} password={target.Password} dbname={target.Database}";
         // Some distributions have the clients elsewhere.

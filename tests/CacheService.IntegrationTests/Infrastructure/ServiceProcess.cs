@@ -62,17 +62,17 @@ internal sealed class ServiceProcess : IAsyncDisposable
     {
         var program = Path.Combine(AppContext.BaseDirectory, "CacheService.dll");
         var dotnet = Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? Environment.ProcessPath : "dotnet";
-        string[] command = [.. by, dotnet, program];
-        var start = new ProcessStartInfo(command[0])
+        return StartCommand([.. by, dotnet, program, "--Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:Http:Url=http://127.0.0.1:0", .. settings], environment);
+    }
+
+    /// <summary>Starts it by a command, with variables in its environment.</summary>
+    public static ServiceProcess StartCommand(string[] command, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var argument in (string[])[.. command[1..], "--Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:0", "--Kestrel:Endpoints:Http:Url=http://127.0.0.1:0", .. settings])
-        {
-            start.ArgumentList.Add(argument);
-        }
-
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

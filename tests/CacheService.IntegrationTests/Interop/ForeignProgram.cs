@@ -79,9 +79,11 @@ internal static class ForeignProgram
     }
 
     /// <summary>Runs something to its end; an exit code of null where there is no such program.</summary>
-    public static async Task<(int? ExitCode, string Output)> RunToEndAsync(ProcessStartInfo start)
+    /// <param name="start">How it is started.</param>
+    /// <param name="timeLimit">How long it may take, if that is not a minute.</param>
+    public static async Task<(int? ExitCode, string Output)> RunToEndAsync(ProcessStartInfo start, TimeSpan? timeLimit = null)
     {
-        using var patience = new CancellationTokenSource(TimeLimit);
+        using var patience = new CancellationTokenSource(timeLimit ?? TimeLimit);
         Process process;
         try
         {

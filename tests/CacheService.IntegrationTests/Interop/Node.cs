@@ -8,6 +8,12 @@ internal static class Node
 {
     private const string ModulesVariable = "TWCACHE_TEST_NODE_MODULES";
 
+    /// <summary>The folder node_modules that has what <c>package.json</c> names.</summary>
+    public static string Modules => ModulesFolders.First(Directory.Exists);
+
+    private static IEnumerable<string> ModulesFolders =>
+        new[] { Environment.GetEnvironmentVariable(ModulesVariable), Environment.GetEnvironmentVariable("NODE_PATH") }.OfType<string>().Where(folder => folder.Length > 0);
+
     /// <summary>Sees that Node.js is there and has what <c>package.json</c> names; where it is not, the calling test is ignored.</summary>
     public static async Task RequireAsync()
     {
@@ -30,8 +36,7 @@ internal static class Node
     private static ProcessStartInfo StartInfo(IEnumerable<string> arguments)
     {
         var start = ForeignProgram.StartInfo("node", arguments);
-        string?[] folders = [Environment.GetEnvironmentVariable(ModulesVariable), Environment.GetEnvironmentVariable("NODE_PATH")];
-        start.Environment["NODE_PATH"] = string.Join(Path.PathSeparator, folders.OfType<string>());
+        start.Environment["NODE_PATH"] = string.Join(Path.PathSeparator, ModulesFolders);
         return start;
     }
 }

@@ -40,7 +40,11 @@ internal sealed class Python : IDisposable
     /// <param name="database">Where it has statements run, over one connection.</param>
     /// <param name="arguments">Its arguments.</param>
     public Task RunAsync(string program, TestDatabase database, params string[] arguments) => ForeignProgram.RunAsync(
-        $"{program}.py", StartInfo(_interpreter, [Path.Combine(ForeignProgram.Folder, $"{program}.py"), .. arguments], _stubs.FullName), database);
+        $"{program}.py", StartInfo([Path.Combine(ForeignProgram.Folder, $"{program}.py"), .. arguments]), database);
+
+    /// <summary>How to start a program that finds the stubs.</summary>
+    /// <param name="arguments">Its path, and its arguments.</param>
+    public ProcessStartInfo StartInfo(IEnumerable<string> arguments) => StartInfo(_interpreter, arguments, _stubs.FullName);
 
     public void Dispose() => _stubs.Delete(recursive: true);
 

@@ -39,20 +39,6 @@ internal sealed class RunScript : IAsyncDisposable
         }
     }
 
-    private static string Root
-    {
-        get
-        {
-            var folder = AppContext.BaseDirectory;
-            while (!File.Exists(Path.Combine(folder, "run.sh")))
-            {
-                folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"There is no run.sh above {AppContext.BaseDirectory}.");
-            }
-
-            return folder;
-        }
-    }
-
     /// <summary>Starts it, by another program where <paramref name="by"/> names one.</summary>
     public static RunScript Start(string[] by, params string[] settings)
     {
@@ -61,7 +47,7 @@ internal sealed class RunScript : IAsyncDisposable
         [
             $"--Kestrel:Endpoints:Grpc:Url=http://127.0.0.1:{LoopbackPort.ChooseNew()}", $"--Kestrel:Endpoints:Http:Url=http://127.0.0.1:{LoopbackPort.ChooseNew()}",
         ];
-        string[] command = [.. by, Path.Combine(Root, "run.sh"), $"--Embedded:DataDirectory={folder}", .. addresses, .. settings];
+        string[] command = [.. by, SourceFolder.PathOf("run.sh"), $"--Embedded:DataDirectory={folder}", .. addresses, .. settings];
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
 #if !DEBUG
         // What was built for the tests is what it runs.

@@ -139,7 +139,7 @@ internal sealed partial class DocumentTests
     [GeneratedRegex(@"[^\w\- ]")]
     private static partial Regex NoAnchor();
 
-    [GeneratedRegex(@"(?<![\w/.-])(?:(?:src|tests|sql|docs|eng|protos)/[\w./*-]*\w|\.ci/\w+|(?:run|test)\.sh\b)")]
+    [GeneratedRegex(@"(?<![\w/.-])(?:(?:src|tests|sql|docs|eng|protos|deploy|examples)/[\w./*-]*\w|\.ci/\w+|(?:run|test)\.sh\b)")]
     private static partial Regex FileName();
 
     [GeneratedRegex(@"tweetcounts (?<command>[a-z][a-z-]*)(?:[^#\n-]|(?<option>--[a-z][a-z-]*)|-)*")]

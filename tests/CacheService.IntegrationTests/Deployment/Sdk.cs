@@ -1,0 +1,22 @@
+using System.Diagnostics;
+using CacheService.IntegrationTests.Interop;
+
+namespace CacheService.IntegrationTests.Deployment;
+
+/// <summary>Runs dotnet, as who builds, packs and installs does.</summary>
+internal static class Sdk
+{
+    // It compiles and restores, beside other tests.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
+    /// <summary>Runs it in a folder; it has succeeded.</summary>
+    public static async Task RunAsync(string folder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        // It would come before what a nuget.config says.
+        start.Environment.Remove("NUGET_PACKAGES");
+        start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = start.Environment["DOTNET_NOLOGO"] = "1";
+        var (code, output) = await ForeignProgram.RunToEndAsync(start, Patience);
+        Assert.That(code, Is.Zero, $"dotnet {string.Join(' ', arguments)}: {output}");
+    }
+}
