@@ -5,6 +5,7 @@ using CacheService.Auditing;
 using CacheService.Feed;
 using CacheService.Feed.Postgres;
 using CacheService.Health;
+using CacheService.History;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Reloading;
@@ -40,6 +41,7 @@ internal static class ServiceApp
         builder.AddAuditing();
         builder.AddReloading();
         builder.AddWatching();
+        builder.AddHistory();
         builder.AddSecurity();
         builder.AddApi();
         builder.AddGrpcApi();
