@@ -1,6 +1,7 @@
 using CacheService.Api;
 using CacheService.Api.Grpc;
 using CacheService.Api.Http;
+using CacheService.Api.Page;
 using CacheService.Auditing;
 using CacheService.Feed;
 using CacheService.Feed.Postgres;
@@ -57,6 +58,7 @@ internal static class ServiceApp
         app.UseSecurity();
         app.MapGrpcApi();
         app.MapHttpApi();
+        app.MapPage();
         app.MapHealth();
         app.MapTelemetry();
         return app;
