@@ -19,7 +19,8 @@ run.sh loadtest [argument …]     measure it against direct SQL: speed, memory,
 run.sh --help                    this text
 
 Without a connection string it is a demo: the service runs a PostgreSQL of its own, the cast of a play
-tweets, and a gentle simulation retweets and likes. The data is kept; --Embedded:DataDirectory says where.
+tweets, and a gentle simulation retweets and likes. It prints the address of a page on which the counts
+move. The data is kept; --Embedded:DataDirectory says where.
 
 Examples:
   ./run.sh

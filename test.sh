@@ -92,7 +92,7 @@ require_prometheus() {
 "
 }
 
-# One test watches by a browser's EventSource, and one through a proxy that buffers.
+# Some tests look at the operator's page in a browser, one watches by its EventSource, and one through a proxy that buffers.
 require_browser_and_proxy() {
   local folder browser=no proxy=no missing=()
   for folder in ${PATH//:/ } /usr/sbin /usr/local/bin /opt/homebrew/bin; do
@@ -107,7 +107,7 @@ require_browser_and_proxy() {
     apt_install_idle "${missing[@]}" && return 0
   fi
   say "
-*** WARNING: ${missing[*]} missing (packages of that name): events are not tested with a browser and behind a proxy. ***
+*** WARNING: ${missing[*]} missing (packages of that name): the page and events are not tested with a browser, nor events behind a proxy. ***
 "
 }
 

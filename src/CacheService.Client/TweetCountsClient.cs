@@ -1,5 +1,6 @@
 using CacheService.Client.Connections;
 using CacheService.Client.Watching;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -104,6 +105,25 @@ public sealed class TweetCountsClient : IDisposable
     /// <exception cref="RpcException">UNAVAILABLE or DEADLINE_EXCEEDED: none answers.</exception>
     public async Task<ServiceStatus> GetStatusAsync(CancellationToken cancellationToken = default) =>
         Wire.Of(await CallAsync((reads, call) => reads.GetStatusAsync(new GetStatusRequest(), call), cancellationToken).ConfigureAwait(false));
+
+    /// <summary>What a server did lately, in samples of a few seconds, by time; of several servers, the next in turn.</summary>
+    /// <param name="span">How far back, up to an hour; null: as far as it remembers.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="RpcException">UNAVAILABLE or DEADLINE_EXCEEDED: none answers. INVALID_ARGUMENT: the span.</exception>
+    public async Task<IReadOnlyList<HistorySample>> GetHistoryAsync(TimeSpan? span = null, CancellationToken cancellationToken = default)
+    {
+        var request = new GetHistoryRequest { Span = span is { } back ? Duration.FromTimeSpan(back) : null };
+        var answer = await CallAsync((reads, call) => reads.GetHistoryAsync(request, call), cancellationToken).ConfigureAwait(false);
+        return [.. answer.Samples.Select(Wire.Of)];
+    }
+
+    /// <summary>The caches that are registered with the database, by name, as it had them a second ago at most.</summary>
+    /// <exception cref="RpcException">UNAVAILABLE: the database cannot be asked. Others: see <see cref="TweetCountsClient"/>.</exception>
+    public async Task<IReadOnlyList<RegisteredCache>> ListCachesAsync(CancellationToken cancellationToken = default)
+    {
+        var answer = await CallAsync((reads, call) => reads.ListCachesAsync(new ListCachesRequest(), call), cancellationToken).ConfigureAwait(false);
+        return [.. answer.Caches.Select(Wire.Of)];
+    }
 
     /// <summary>
     /// Has a server compare all its counts with the database now, and correct what differs; of several servers, the next in turn. That holds up

@@ -18,6 +18,7 @@ internal static class Program
         new GetCommand(terminal, time),
         new TopCommand(terminal, time),
         new DaysCommand(terminal, time),
+        new CachesCommand(terminal, time),
         new WatchCommand(terminal, time),
         new StatusCommand(terminal, time),
         new AuditCommand(terminal, time),

@@ -1,10 +1,12 @@
 using CacheService.Api;
 using CacheService.Api.Grpc;
 using CacheService.Api.Http;
+using CacheService.Api.Page;
 using CacheService.Auditing;
 using CacheService.Feed;
 using CacheService.Feed.Postgres;
 using CacheService.Health;
+using CacheService.History;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Reloading;
@@ -40,6 +42,7 @@ internal static class ServiceApp
         builder.AddAuditing();
         builder.AddReloading();
         builder.AddWatching();
+        builder.AddHistory();
         builder.AddSecurity();
         builder.AddApi();
         builder.AddGrpcApi();
@@ -55,6 +58,7 @@ internal static class ServiceApp
         app.UseSecurity();
         app.MapGrpcApi();
         app.MapHttpApi();
+        app.MapPage();
         app.MapHealth();
         app.MapTelemetry();
         return app;

@@ -65,6 +65,20 @@ internal static class Wire
         DayTimeZone = status.DayTimeZone,
     };
 
+    public static HistorySample Of(TweetCounts.V1.HistorySample sample) => new()
+    {
+        At = sample.At?.ToDateTimeOffset() ?? default,
+        Length = sample.Length?.ToTimeSpan() ?? TimeSpan.Zero,
+        Reads = sample.Reads,
+        Drains = sample.Drains,
+        Changes = sample.Changes,
+        Age = sample.Age?.ToTimeSpan(),
+        Watchers = sample.Watchers,
+        State = Of(sample.State),
+    };
+
+    public static RegisteredCache Of(Cache cache) => new(cache.Name, cache.Self, cache.Loaded, cache.Heard?.ToTimeSpan() ?? TimeSpan.Zero);
+
     public static AuditAnswer Of(AuditNowResponse audit) => new()
     {
         Messages = audit.Messages,

@@ -91,7 +91,11 @@ internal sealed class DemoCommand : ToolCommand
         var change = folder is null ? "" : $"  cd {ShellWord(folder)}\n";
         return $"""
 
-            The service is LIVE, and a simulation writes five retweets and likes a second. Try, in another terminal:
+            The service is LIVE, and a simulation writes five retweets and likes a second. See the counts move, in a browser:
+
+              {settings.HttpAddress.AbsoluteUri.TrimEnd('/')}
+
+            Or try, in another terminal:
 
             {change}  {run} top   # read counts
               {run} get 1 2 3

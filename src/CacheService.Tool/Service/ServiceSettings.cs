@@ -20,7 +20,7 @@ internal sealed class ServiceSettings(IConfiguration settings)
     /// <summary>Where to call its gRPC API.</summary>
     public Uri GrpcAddress => Address("Grpc", ServiceAddress.Default);
 
-    /// <summary>Where to ask for its health.</summary>
+    /// <summary>Where its page is, and where to ask for its health.</summary>
     public Uri HttpAddress => Address("Http", DefaultHttpAddress);
 
     /// <summary>As the service reads them: the arguments before the environment.</summary>

@@ -26,6 +26,7 @@ internal static class FeedServices
         builder.Services.AddSingleton<SessionWatch>();
         builder.Services.AddSingleton<SessionFollower>();
         builder.Services.AddSingleton<LeaseKeeper>();
+        builder.Services.AddSingleton<ConsumerList>();
         builder.Services.AddHostedService<CountsFeed>();
         builder.Services.AddHostedService<StalenessMonitor>();
     }

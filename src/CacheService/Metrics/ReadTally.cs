@@ -26,6 +26,9 @@ internal sealed class ReadTally
         unit,
         description);
 
+    /// <summary>All of them.</summary>
+    public long Total => _counts.Sum(counts => Enumerable.Range(Padding, Methods * Requirements).Sum(i => Interlocked.Read(ref counts[i])));
+
     /// <summary>Counts one more.</summary>
     public void Increment(ReadMethod method, ReadKind kind) =>
         Interlocked.Increment(ref _counts[(uint)Thread.GetCurrentProcessorId() % (uint)_counts.Length][IndexOf(method, kind)]);

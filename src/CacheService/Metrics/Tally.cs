@@ -15,7 +15,10 @@ internal sealed class Tally
     /// <param name="name">Its name.</param>
     /// <param name="unit">What it counts.</param>
     /// <param name="description">What it says.</param>
-    public Tally(Meter meter, string name, string unit, string description) => meter.CreateObservableCounter(name, () => Interlocked.Read(ref _value), unit, description);
+    public Tally(Meter meter, string name, string unit, string description) => meter.CreateObservableCounter(name, () => Value, unit, description);
+
+    /// <summary>How many there are.</summary>
+    public long Value => Interlocked.Read(ref _value);
 
     /// <summary>Counts some more.</summary>
     public void Add(long some) => Interlocked.Add(ref _value, some);

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using Npgsql;
@@ -54,6 +55,8 @@ internal static class DatabaseErrors
             $"the database has no room for another connection ({e.MessageText}); allow the service's role as many as Database:MaxConnections says, or set that lower",
         PostgresException e => $"the database says: {e.MessageText} ({e.SqlState})",
         TlsFailedException or NoPrimaryException => error.Message.ReplaceLineEndings(" "),
+        NpgsqlException { InnerException: SocketException refused } => $"the database cannot be reached: {error.Message.ReplaceLineEndings(" ")} ({refused.Message.ReplaceLineEndings(" ")}){Hint(error)}",
+        NpgsqlException { InnerException: IOException broken } => $"the connection to the database broke ({broken.GetBaseException().Message.ReplaceLineEndings(" ")}){Hint(error)}",
         NpgsqlException { InnerException: { } inner } => $"{error.Message.ReplaceLineEndings(" ")} ({inner.GetBaseException().Message.ReplaceLineEndings(" ")}){Hint(error)}",
         _ => $"{error.Message.ReplaceLineEndings(" ")}{Hint(error)}",
     };

@@ -15,6 +15,8 @@ internal static class MethodRights
         [$"{Counts}/ListDailyCounts"] = Rights.Read,
         [$"{Counts}/GetMessage"] = Rights.Read,
         [$"{Counts}/GetStatus"] = Rights.Read,
+        [$"{Counts}/GetHistory"] = Rights.Read,
+        [$"{Counts}/ListCaches"] = Rights.Read,
         [$"{Counts}/WatchCounts"] = Rights.Watch,
         [$"{Counts}/AuditNow"] = Rights.Admin,
         [$"{Counts}/ReloadNow"] = Rights.Admin,

@@ -1,62 +1,60 @@
-using System.Diagnostics;
 using CacheService.IntegrationTests.Infrastructure;
+using PuppeteerSharp;
 
 namespace CacheService.IntegrationTests.Browser;
 
-/// <summary>A real browser that shows one page, and shows it to nobody.</summary>
-internal sealed class Chromium : IAsyncDisposable
+/// <summary>A real browser, which shows its pages to nobody. All tests of a run share it; each page has a session of its own.</summary>
+internal static class Chromium
 {
-    private readonly string _profile;
-    private readonly Process _process;
+    private static readonly SemaphoreSlim Starting = new(1);
 
-    private Chromium(string profile, Process process) => (_profile, _process) = (profile, process);
+    private static IBrowser? _browser;
 
-    public bool HasExited => _process.HasExited;
-
-    /// <summary>Opens a page; where there is no browser, the calling test is ignored, and says so.</summary>
-    public static async Task<Chromium> RequireAsync(Uri page)
+    /// <summary>A page of a session of its own; where there is no browser, the calling test is ignored, and says so.</summary>
+    /// <param name="address">What it shows; null: nothing yet.</param>
+    public static async Task<IPage> OpenPageAsync(Uri? address = null)
     {
-        var program = await InstalledProgram.RequireAsync("events are NOT tested with a browser's EventSource", "chromium", "chromium-browser", "google-chrome");
-        var profile = Directory.CreateTempSubdirectory("chromium-").FullName;
-
-        // Without its sandbox, because root may not have one, and the page is our own. Shared memory is small in containers.
-        var start = new ProcessStartInfo(
-            program,
-            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server", "--disable-background-networking", $"--user-data-dir={profile}", page.AbsoluteUri])
+        var context = await (await RequireAsync()).CreateBrowserContextAsync();
+        var page = await context.NewPageAsync();
+        if (address is not null)
         {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        var process = Process.Start(start)!;
-        process.OutputDataReceived += static (_, _) => { };
-        process.ErrorDataReceived += static (_, _) => { };
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        return new Chromium(profile, process);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (!_process.HasExited)
-        {
-            _process.Kill(entireProcessTree: true);
+            await page.GoToAsync(address.AbsoluteUri);
         }
 
-        await _process.WaitForExitAsync();
-        _process.Dispose();
-        await Wait.UntilAsync(TryDelete, RunningService.Patience, "the browser has let go of its profile");
+        return page;
     }
 
-    private bool TryDelete()
+    /// <summary>Ends the browser, if there is one.</summary>
+    public static async Task StopAsync()
     {
+        if (_browser is not null)
+        {
+            await _browser.DisposeAsync();
+        }
+    }
+
+    private static async Task<IBrowser> RequireAsync()
+    {
+        await Starting.WaitAsync();
         try
         {
-            Directory.Delete(_profile, recursive: true);
-            return true;
+            return _browser ??= await StartAsync();
         }
-        catch (IOException)
+        finally
         {
-            return false;
+            Starting.Release();
         }
+    }
+
+    private static async Task<IBrowser> StartAsync()
+    {
+        var program = await InstalledProgram.RequireAsync("the page and events are NOT tested with a browser", "chromium", "chromium-browser", "google-chrome");
+        return await Puppeteer.LaunchAsync(new LaunchOptions
+        {
+            ExecutablePath = program,
+            Headless = true,
+            // Without its sandbox, because root may not have one, and the pages are our own. Shared memory is small in containers.
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server", "--disable-background-networking"],
+        });
     }
 }

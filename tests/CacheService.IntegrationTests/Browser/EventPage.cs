@@ -1,13 +1,13 @@
 using System.Net;
-using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using PuppeteerSharp;
 
 namespace CacheService.IntegrationTests.Browser;
 
-/// <summary>A web page of a server of its own that watches by EventSource, keeps what it is told, and reports it.</summary>
+/// <summary>A web page of a server of its own that watches by EventSource, and keeps what it is told.</summary>
 internal sealed class EventPage : IAsyncDisposable
 {
     private const string Html =
@@ -33,18 +33,12 @@ internal sealed class EventPage : IAsyncDisposable
               delete state.counts[id];
             }
           });
-          const report = () => fetch('/report', { method: 'POST', body: JSON.stringify(state) }).finally(() => setTimeout(report, 50));
-          report();
         </script>
         """;
 
     private readonly WebApplication _app;
-    private volatile State? _reported;
 
     private EventPage(WebApplication app) => _app = app;
-
-    /// <summary>What it has reported last; null: nothing yet.</summary>
-    public State? Reported => _reported;
 
     public string Origin => _app.Urls.Single();
 
@@ -56,15 +50,23 @@ internal sealed class EventPage : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(static kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         var page = new EventPage(builder.Build());
         page._app.MapGet("/", () => Results.Content(Html, "text/html"));
-        page._app.MapPost("/report", async (HttpRequest request) => page._reported = await JsonSerializer.DeserializeAsync<State>(request.Body, JsonSerializerOptions.Web));
         await page._app.StartAsync();
         return page;
     }
 
-    /// <summary>Where the page is that watches.</summary>
-    public Uri Watching(Uri stream) => new($"{Origin}/?watch={Uri.EscapeDataString(stream.AbsoluteUri)}");
+    /// <summary>Opens it in a browser, to watch a stream.</summary>
+    public async Task<Shown> OpenAsync(Uri stream) => new(await Chromium.OpenPageAsync(new Uri($"{Origin}/?watch={Uri.EscapeDataString(stream.AbsoluteUri)}")));
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    /// <summary>The page in a browser.</summary>
+    internal sealed class Shown(IPage page) : IAsyncDisposable
+    {
+        /// <summary>What it knows by now.</summary>
+        public Task<State> StateAsync() => page.EvaluateExpressionAsync<State>("state");
+
+        public async ValueTask DisposeAsync() => await page.BrowserContext.CloseAsync();
+    }
 
     /// <summary>What the page knows.</summary>
     /// <param name="Counts">By message: retweets and likes.</param>

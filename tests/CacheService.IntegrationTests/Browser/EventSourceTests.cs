@@ -21,8 +21,8 @@ internal sealed class EventSourceTests
         await using var page = await EventPage.StartAsync();
         await using var service = await RunningService.StartAsync(database.ConnectionString, $"--Security:CorsOrigins={page.Origin}");
         await using var network = new SwallowingProxy(service.HttpAddress.Port);
-        await using var browser = await Chromium.RequireAsync(page.Watching(new Uri($"http://127.0.0.1:{network.Port}/v1/counts/watch?all=true")));
-        await Wait.UntilAsync(() => page.Reported?.Counts.Count == Messages, TimeSpan.FromMinutes(1), "the page has the counts");
+        await using var shown = await page.OpenAsync(new Uri($"http://127.0.0.1:{network.Port}/v1/counts/watch?all=true"));
+        await Wait.UntilAsync(async () => (await shown.StateAsync()).Counts.Count == Messages, TimeSpan.FromMinutes(1), "the page has the counts");
 
         await using var connection = await database.OpenAsync();
         var written = 0;
@@ -38,13 +38,13 @@ internal sealed class EventSourceTests
             await Wait.UntilAsync(() => service.Hub.Count == 0, RunningService.Patience, "the stream is cut off");
             network.Fault = NetworkFault.None;
             var opened = cut + 1;
-            await Wait.UntilAsync(() => page.Reported!.Opened >= opened, RunningService.Patience, $"the page comes back by itself, for the {cut}. time");
+            await Wait.UntilAsync(async () => (await shown.StateAsync()).Opened >= opened, RunningService.Patience, $"the page comes back by itself, for the {cut}. time");
         }
 
         await database.ExecuteAsync("delete from tweet.message where messageid = 7");
         var truth = (await database.ReadViewAsync()).ToDictionary(entry => entry.Key, entry => new[] { entry.Value.Retweets, entry.Value.Likes });
-        await Wait.UntilAsync(() => Equal(page.Reported!.Counts, truth), RunningService.Patience, "the page knows what the view says");
-        var last = page.Reported!;
+        await Wait.UntilAsync(async () => Equal((await shown.StateAsync()).Counts, truth), RunningService.Patience, "the page knows what the view says");
+        var last = await shown.StateAsync();
         await TestContext.Progress.WriteLineAsync($"{last.Opened} streams, {last.Resets} reset, {last.Events} events, {last.Told} counts told, {written} writes");
         Assert.That(last.Resets, Is.EqualTo(1), "only the first stream began anew");
         Assert.That(last.Told, Is.LessThanOrEqualTo(Messages + written), "the state is told once, and then what changes");

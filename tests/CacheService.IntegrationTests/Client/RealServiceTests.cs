@@ -39,6 +39,21 @@ public sealed class RealServiceTests
     }
 
     [Test]
+    public async Task CachesAndHistory_OfARealService_AreRead()
+    {
+        await using var service = await RunningService.StartAsync(_database.ConnectionString);
+        await using var other = await RunningService.StartAsync(_database.ConnectionString);
+        using var client = ClientOf(service.GrpcAddress);
+        IReadOnlyList<RegisteredCache> caches = [];
+        await Wait.UntilAsync(async () => (caches = await client.ListCachesAsync()).Count(cache => cache.IsLoaded) == 2, RunningService.Patience, "both caches are registered and loaded");
+        Assert.That(caches.Single(cache => cache.IsSelf).Name, Is.EqualTo(service.Status.Consumer));
+        Assert.That(caches.Single(cache => !cache.IsSelf).Name, Is.EqualTo(other.Status.Consumer));
+        Assert.That(caches.Select(cache => cache.Heard), Has.All.LessThan(TimeSpan.FromMinutes(1)));
+
+        await Wait.UntilAsync(async () => (await client.GetHistoryAsync(TimeSpan.FromMinutes(1))).Any(sample => sample is { State: FeedState.Live, Age: not null, Drains: > 0 }), RunningService.Patience, "there is a history");
+    }
+
+    [Test]
     public async Task Mirrors_MoreThanOneConnectionTakes_AreAllServedAndReadsToo()
     {
         await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:MaxStreamsPerConnection=3");

@@ -16,7 +16,7 @@ internal sealed partial class PageExampleTests
         await using var page = await ShownPage.StartAsync();
         await using var scenario = await ExampleScenario.StartAsync(overHttp: true, $"--Security:CorsOrigins={page.Origin}");
         page.Html = await File.ReadAllTextAsync(SourceFolder.PathOf("examples/browser/index.html"));
-        await using var browser = await Chromium.RequireAsync(new Uri($"{page.Origin}/?service=http://{scenario.Address}&ids={string.Join(',', ExampleScenario.MessageIds)}"));
+        await using var shown = await Chromium.OpenPageAsync(new Uri($"{page.Origin}/?service=http://{scenario.Address}&ids={string.Join(',', ExampleScenario.MessageIds)}"));
         await UntilShownAsync(page, "LIVE");
         await UntilShownAsync(page, "watches begun: 1, resumed: 0");
         await scenario.UntilKnownAsync(() => CountsOf(page));
@@ -48,7 +48,7 @@ internal sealed partial class PageExampleTests
         var lines = Html().Match(await File.ReadAllTextAsync(SourceFolder.PathOf("docs/http.md"))).Groups["lines"].Value;
         Assert.That(lines.TrimEnd().Split('\n'), Has.Length.LessThanOrEqualTo(10).And.Some.Contains("http://127.0.0.1:5081"));
         page.Html = lines.Replace("127.0.0.1:5081", scenario.Address, StringComparison.Ordinal);
-        await using var browser = await Chromium.RequireAsync(new Uri(page.Origin));
+        await using var shown = await Chromium.OpenPageAsync(new Uri(page.Origin));
         await UntilShownAsync(page, "Message 1: 1 retweets, 0 likes");
 
         await scenario.WriteAsync(1);

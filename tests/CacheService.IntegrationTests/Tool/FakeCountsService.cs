@@ -24,6 +24,8 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
 
     public GetStatusResponse Status { get; set; } = new();
 
+    public ListCachesResponse Caches { get; set; } = new();
+
     public AuditNowResponse Audit { get; set; } = new();
 
     public ReloadNowResponse Reload { get; set; } = new();
@@ -54,6 +56,8 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
             : throw new RpcException(new Status(StatusCode.NotFound, "there is no such message"));
 
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(Status);
+
+    public override Task<ListCachesResponse> ListCaches(ListCachesRequest request, ServerCallContext context) => Answer(Caches);
 
     public override Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) => Answer(Audit);
 

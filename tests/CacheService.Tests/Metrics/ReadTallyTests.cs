@@ -39,5 +39,6 @@ internal sealed class ReadTallyTests
             ["method=get_counts requirement=none"] = Threads / 2 * Each,
             ["method=get_message requirement=database"] = Threads / 2 * Each,
         }));
+        Assert.That(tally.Total, Is.EqualTo(Threads * Each));
     }
 }

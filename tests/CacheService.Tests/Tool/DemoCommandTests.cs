@@ -10,7 +10,11 @@ public sealed class DemoCommandTests
         Assert.That(DemoCommand.Welcome(ServiceSettings.Read(["--Embedded:DataDirectory=/data"]), "tweetcounts", null), Is.EqualTo(
             """
 
-            The service is LIVE, and a simulation writes five retweets and likes a second. Try, in another terminal:
+            The service is LIVE, and a simulation writes five retweets and likes a second. See the counts move, in a browser:
+
+              http://127.0.0.1:5081
+
+            Or try, in another terminal:
 
               tweetcounts top   # read counts
               tweetcounts get 1 2 3

@@ -2,6 +2,8 @@ using CacheService.Api.Grpc.Serialization;
 using CacheService.Api.Messages;
 using CacheService.Api.Watches;
 using CacheService.Auditing;
+using CacheService.Feed;
+using CacheService.History;
 using CacheService.Reading;
 using CacheService.Reloading;
 using Grpc.Core;
@@ -11,7 +13,8 @@ namespace CacheService.Api.Grpc;
 
 /// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
-    CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, StatusReply status, Auditor auditor, Reloader reloader)
+    CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, StatusReply status, RecentHistory history, ConsumerList consumers,
+    Auditor auditor, Reloader reloader)
 {
     public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
     {
@@ -55,6 +58,10 @@ internal sealed class TweetCountsGrpcService(
     }
 
     public Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Task.FromResult(status.Make());
+
+    public Task<GetHistoryResponse> GetHistory(GetHistoryRequest request, ServerCallContext context) => Task.FromResult(Replies.History(history.Within(Requests.Span(request.Span))));
+
+    public async Task<ListCachesResponse> ListCaches(ListCachesRequest request, ServerCallContext context) => replies.Caches(await consumers.GetAsync(context.CancellationToken));
 
     public async Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) =>
         replies.Audit(await auditor.AuditNowAsync(context.CancellationToken));

@@ -23,6 +23,8 @@ internal sealed class TweetCountsMethods : IServiceMethodProvider<TweetCountsGrp
         Add<ListDailyCountsRequest, ListDailyCountsResponse>("ListDailyCounts", Messages<ListDailyCountsResponse>(), static (service, request, call) => service.ListDailyCounts(request, call));
         Add<GetMessageRequest, GetMessageResponse>("GetMessage", Messages<GetMessageResponse>(), static (service, request, call) => service.GetMessage(request, call));
         Add<GetStatusRequest, GetStatusResponse>("GetStatus", Messages<GetStatusResponse>(), static (service, request, call) => service.GetStatus(request, call));
+        Add<GetHistoryRequest, GetHistoryResponse>("GetHistory", Messages<GetHistoryResponse>(), static (service, request, call) => service.GetHistory(request, call));
+        Add<ListCachesRequest, ListCachesResponse>("ListCaches", Messages<ListCachesResponse>(), static (service, request, call) => service.ListCaches(request, call));
         Add<AuditNowRequest, AuditNowResponse>("AuditNow", Messages<AuditNowResponse>(), static (service, request, call) => service.AuditNow(request, call));
         Add<ReloadNowRequest, ReloadNowResponse>("ReloadNow", Messages<ReloadNowResponse>(), static (service, request, call) => service.ReloadNow(request, call));
         context.AddServerStreamingMethod(

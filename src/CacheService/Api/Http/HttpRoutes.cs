@@ -138,6 +138,33 @@ internal static class HttpRoutes
         },
         new()
         {
+            Verb = HttpMethods.Get,
+            Path = "/v1/history",
+            Method = Method("GetHistory"),
+            Summary = "What the service did within the last hour, in samples of a few seconds.",
+            Parameters =
+            [
+                new HttpParameter("span", HttpParameterPlace.Query, "How far back, up to 3600s; as far as the service remembers unless given.", "60s"),
+                HttpParameter.Timeout,
+            ],
+            Example = """
+                { "samples": [ { "at": "2026-11-29T08:00:00Z", "length": "5.012s", "reads": 120.5, "drains": 11.2, "changes": 4.6, "age": "0.251s", "watchers": "3", "state": "FEED_STATE_LIVE" } ] }
+                """,
+            Handler = static (service, call) => service.GetHistory(call),
+        },
+        new()
+        {
+            Verb = HttpMethods.Get,
+            Path = "/v1/caches",
+            Method = Method("ListCaches"),
+            Summary = "The caches that are registered with the database, up to a second old.",
+            Parameters = [HttpParameter.Timeout],
+            Errors = [StatusCode.FailedPrecondition, StatusCode.Unavailable],
+            Example = """{ "caches": [ { "name": "web1-4711-68e7a623-0a1b2c3d", "self": true, "loaded": true, "heard": "1.204s" } ] }""",
+            Handler = static (service, call) => service.ListCaches(call),
+        },
+        new()
+        {
             Verb = HttpMethods.Post,
             Path = "/v1/audit",
             Method = Method("AuditNow"),

@@ -1,6 +1,8 @@
 using CacheService.Api.Messages;
 using CacheService.Api.Watches;
 using CacheService.Auditing;
+using CacheService.Feed;
+using CacheService.History;
 using CacheService.Reading;
 using CacheService.Reloading;
 using Google.Protobuf.WellKnownTypes;
@@ -10,7 +12,7 @@ namespace CacheService.Api.Http;
 
 /// <summary>The handlers of the API over HTTP.</summary>
 internal sealed class TweetCountsHttpService(
-    CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, StatusReply status, Auditor auditor, Reloader reloader)
+    CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, StatusReply status, RecentHistory history, ConsumerList consumers, Auditor auditor, Reloader reloader)
 {
     public async Task GetCounts(HttpCall call)
     {
@@ -56,6 +58,10 @@ internal sealed class TweetCountsHttpService(
     }
 
     public Task GetStatus(HttpCall call) => call.AnswerAsync(status.Make());
+
+    public Task GetHistory(HttpCall call) => call.AnswerAsync(Replies.History(history.Within(Requests.Span(call.Time("span")))));
+
+    public async Task ListCaches(HttpCall call) => await call.AnswerAsync(replies.Caches(await consumers.GetAsync(call.Cancelled)));
 
     public async Task AuditNow(HttpCall call) => await call.AnswerAsync(replies.Audit(await auditor.AuditNowAsync(call.Cancelled)));
 

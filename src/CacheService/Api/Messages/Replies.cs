@@ -97,6 +97,10 @@ internal sealed class Replies(FeedStatus status)
         Freshness = Freshness(reading.Version),
     };
 
+    public static GetHistoryResponse History(IEnumerable<History.HistorySample> samples) => new() { Samples = { samples.Select(Sample) } };
+
+    public ListCachesResponse Caches(IEnumerable<ConsumerEntry> consumers) => new() { Caches = { consumers.Select(Cache) } };
+
     public ReloadNowResponse Reload(ReloadResult result) => new()
     {
         Messages = result.Version.Messages,
@@ -143,6 +147,26 @@ internal sealed class Replies(FeedStatus status)
         UndoneRetweets = day.UndoneRetweets,
         Likes = day.Likes,
         UndoneLikes = day.UndoneLikes,
+    };
+
+    private static TweetCounts.V1.HistorySample Sample(History.HistorySample sample) => new()
+    {
+        At = Timestamp.FromDateTimeOffset(sample.At),
+        Length = Duration.FromTimeSpan(sample.Length),
+        Reads = sample.Reads,
+        Drains = sample.Drains,
+        Changes = sample.Changes,
+        Age = sample.Age is { } age ? Duration.FromTimeSpan(age) : null,
+        Watchers = sample.Watchers,
+        State = FeedStates.Of(sample.State),
+    };
+
+    private Cache Cache(ConsumerEntry consumer) => new()
+    {
+        Name = consumer.Name,
+        Self = consumer.Name == status.Consumer,
+        Loaded = consumer.IsLoaded,
+        Heard = Duration.FromTimeSpan(consumer.Heard),
     };
 
     private static TweetCounts.V1.AuditDifference Difference(Auditing.AuditDifference difference) => new()

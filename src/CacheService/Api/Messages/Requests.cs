@@ -1,3 +1,4 @@
+using CacheService.History;
 using CacheService.Reading;
 using CacheService.Watching;
 using Google.Protobuf.WellKnownTypes;
@@ -39,6 +40,9 @@ internal static class Requests
     /// <summary>How often a subscriber wants a message at least; null for whenever there is something to say.</summary>
     public static TimeSpan? Heartbeat(Duration? duration) =>
         duration is null ? null : Within(duration, "heartbeat", TimeSpan.FromMilliseconds(10), TimeSpan.FromHours(1));
+
+    /// <summary>How far back a history is asked for.</summary>
+    public static TimeSpan Span(Duration? duration) => duration is null ? RecentHistory.Kept : Within(duration, "span", TimeSpan.FromMilliseconds(1), RecentHistory.Kept);
 
     /// <summary>How long a caller waits at most; null: it does not say.</summary>
     public static TimeSpan? Timeout(Duration? duration, TimeSpan most) => duration is null ? null : Within(duration, "timeout", TimeSpan.FromMilliseconds(1), most);

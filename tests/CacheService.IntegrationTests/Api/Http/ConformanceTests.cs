@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Text.Json;
 using CacheService.Api.Http;
 using CacheService.IntegrationTests.Infrastructure;
@@ -15,7 +16,7 @@ internal sealed class ConformanceTests
     private static readonly long[] TooMany = [.. Enumerable.Range(1, 101).Select(id => (long)id)];
 
     /// <summary>What differs from call to call, and of which only whether it is there is compared.</summary>
-    private static readonly HashSet<string> Moving = ["age", "duration", "uptime", "rollup_age", "drains", "bells", "audits", "last_audit_at", "last_audit_duration", "notification_queue_usage", "rollup_detail"];
+    private static readonly HashSet<string> Moving = ["age", "duration", "uptime", "rollup_age", "drains", "bells", "audits", "last_audit_at", "last_audit_duration", "notification_queue_usage", "rollup_detail", "samples", "heard"];
 
     private TestDatabase _database = null!;
     private RunningService _service = null!;
@@ -59,6 +60,9 @@ internal sealed class ConformanceTests
         Case.Get("v1/top?limit=-1", "ListTopCounts", client => client.ListTopCountsAsync(new ListTopCountsRequest { Limit = -1 })),
         Case.Get("v1/top?limit=1001", "ListTopCounts", client => client.ListTopCountsAsync(new ListTopCountsRequest { Limit = 1001 })),
         Case.Get("v1/status", "GetStatus", client => client.GetStatusAsync(new GetStatusRequest())),
+        Case.Get("v1/history?span=60s", "GetHistory", client => client.GetHistoryAsync(new GetHistoryRequest { Span = new Duration { Seconds = 60 } })),
+        Case.Get("v1/history?span=0s", "GetHistory", client => client.GetHistoryAsync(new GetHistoryRequest { Span = new Duration() })),
+        Case.Get("v1/caches", "ListCaches", client => client.ListCachesAsync(new ListCachesRequest())),
         Case.Post("v1/audit", null, "AuditNow", client => client.AuditNowAsync(new AuditNowRequest())),
         Case.Get("v1/counts/watch?ids=3,7,999", "WatchCounts", client => FirstAsync(client, new WatchCountsRequest { MessageIds = { 3, 7, 999 } })),
         Case.Get("v1/counts/watch?all", "WatchCounts", client => FirstAsync(client, new WatchCountsRequest { All = true })),
@@ -187,15 +191,19 @@ internal sealed class ConformanceTests
 
     private static void Fix(IMessage message)
     {
-        foreach (var field in message.Descriptor.Fields.InDeclarationOrder().Where(field => !field.IsRepeated))
+        foreach (var field in message.Descriptor.Fields.InDeclarationOrder())
         {
             if (Moving.Contains(field.Name))
             {
                 field.Accessor.Clear(message);
             }
-            else if (field.FieldType == FieldType.Message && field.Accessor.GetValue(message) is IMessage inner)
+            else if (field.FieldType == FieldType.Message)
             {
-                Fix(inner);
+                var inner = field.Accessor.GetValue(message);
+                foreach (var one in inner is IMessage single ? [single] : ((IEnumerable?)inner ?? Array.Empty<IMessage>()).Cast<IMessage>())
+                {
+                    Fix(one);
+                }
             }
         }
     }

@@ -204,5 +204,7 @@ internal sealed class ModelDatabase(Action comeBetween, TimeProvider time) : ICh
         public Task<long?> RenewAsync(Renewal renewal, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task WaitForEarlierTransactionsAsync(Action<string> waiting, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<IReadOnlyList<ConsumerEntry>> ListAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 }

@@ -1,0 +1,156 @@
+// The operator's page, put together.
+
+import { Care } from './care.js';
+import { Charts } from './charts.js';
+import { duration, seconds } from './format.js';
+import { make, nextFrame, setText } from './frame.js';
+import { KeyDialog } from './key-dialog.js';
+import { factsOf, Masthead } from './masthead.js';
+import { OneMessage } from './one-message.js';
+import { call, CallError, key, send } from './service.js';
+import { Texts } from './texts.js';
+import { TopTable } from './top-table.js';
+import { pause, WhileVisible } from './visible.js';
+import { Watch } from './watch.js';
+
+const SHOWN = 200;
+// Which messages are the highest; their counts the stream tells.
+const TOP_INTERVAL = 2000;
+const STATUS_INTERVAL = 2000;
+const HISTORY_INTERVAL = 5000;
+const CACHES_INTERVAL = 5000;
+
+const masthead = new Masthead();
+const charts = new Charts();
+const care = new Care(tellError);
+const watch = new Watch(onTold, (error) => tellError(error, 'watch'));
+const texts = new Texts(() => nextFrame(table.show));
+const table = new TopTable(countsOf, texts, (id) => message.choose(id), askTopAtOnce);
+const message = new OneMessage(countsOf, wantCounts);
+
+// What the last list of the highest says, for as long as the stream does not.
+let listed = new Map();
+let topTag = '';
+let toldState = '';
+
+const work = new WhileVisible([
+  (signal) => watch.run(signal),
+  (signal) => texts.run(signal),
+  (signal) => repeat('top', TOP_INTERVAL, askTop, signal),
+  (signal) => repeat('status', STATUS_INTERVAL, askStatus, signal),
+  (signal) => repeat('history', HISTORY_INTERVAL, askHistory, signal),
+  (signal) => repeat('caches', CACHES_INTERVAL, askCaches, signal),
+]);
+const keyDialog = new KeyDialog(() => {
+  masthead.tellFailure('key', null);
+  work.restart();
+});
+
+/** Does something again and again, until the signal is aborted. */
+async function repeat(what, interval, step, signal) {
+  while (!signal.aborted) {
+    let wait = interval;
+    try {
+      await step(signal);
+      masthead.tellFailure(what, null);
+    } catch (error) {
+      if (signal.aborted) return;
+      tellError(error, what);
+      wait = Math.max(interval, (error.retryAfter ?? 0) * 1000);
+    }
+
+    await pause(wait, signal);
+  }
+}
+
+/** A call failed: asks for a key if it is for want of one; else says what goes on all the time and failed. */
+function tellError(error, what) {
+  if (!(error instanceof CallError)) console.error(error);
+  if (error.kind === 'key') {
+    // Else there is another key by now.
+    if (error.usedKey !== key.get()) return;
+    masthead.tellFailure('key', error);
+    work.suspend();
+    keyDialog.ask(error);
+  } else if (what) {
+    masthead.tellFailure(what, error);
+  }
+}
+
+/** A message's counts; undefined: there is no such message, or nobody has told them yet. */
+function countsOf(id) {
+  const told = watch.countsOf(id);
+  return told === null ? listed.get(id) : told;
+}
+
+function wantCounts() {
+  watch.want(message.id === null ? listed.keys() : [...listed.keys(), message.id]);
+}
+
+function onTold(freshness, hasNews) {
+  masthead.tellFailure('watch', null);
+  masthead.tellFreshness(freshness);
+  if (hasNews) {
+    nextFrame(table.show);
+    nextFrame(message.show);
+  }
+
+  if (freshness.state !== toldState) {
+    toldState = freshness.state;
+    // Why, only the status says.
+    askStatus().catch((error) => tellError(error));
+  }
+}
+
+async function askTop(signal) {
+  const response = await send(`v1/top?order=${table.order}&limit=${SHOWN}`, { signal, headers: topTag ? { 'If-None-Match': topTag } : {} });
+  if (response.status === 304) return;
+  const { counts } = await response.json();
+  topTag = response.headers.get('ETag') ?? '';
+  listed = new Map(counts.map(({ messageId, retweets, likes, revision }) => [messageId, { retweets: Number(retweets), likes: Number(likes), revision }]));
+  wantCounts();
+  table.setMembers([...listed.keys()]);
+}
+
+function askTopAtOnce() {
+  topTag = '';
+  askTop().catch((error) => tellError(error, 'top'));
+}
+
+async function askStatus(signal) {
+  const status = await call('v1/status', { signal });
+  masthead.tellStatus(status);
+  care.tellStatus(status);
+  showFacts(status);
+}
+
+async function askHistory(signal) {
+  const span = charts.missing;
+  const { samples } = await call(span === null ? 'v1/history' : `v1/history?span=${span.toFixed(1)}s`, { signal });
+  charts.add(samples);
+}
+
+async function askCaches(signal) {
+  // The database is asked for them: not before it is known to answer.
+  if (!masthead.state) await askStatus(signal);
+  const isLive = masthead.state === 'LIVE';
+  setText(document.getElementById('caches-note'), isLive ? '' : 'Asked for while the counts are LIVE');
+  if (!isLive) return;
+  const { caches } = await call('v1/caches', { signal });
+  document.getElementById('caches').replaceChildren(...caches.map((cache) => {
+    const row = make('tr');
+    const name = make('td', 'name', cache.name);
+    if (cache.self) name.append(' ', make('span', 'self', 'this one'));
+    row.append(name, make('td', '', cache.loaded ? 'loaded' : 'loading'), make('td', '', `${duration(seconds(cache.heard))} ago`));
+    return row;
+  }));
+}
+
+function showFacts(status) {
+  const facts = factsOf(status).map(([name, text]) => {
+    const fact = make('div');
+    fact.append(make('dt', '', name), make('dd', '', text));
+    return fact;
+  });
+  document.getElementById('facts').replaceChildren(...facts);
+}
