@@ -15,7 +15,7 @@ internal sealed class JobClaims(PostgresConnections connections)
     /// <summary>A run that was lost so often in a row before it had done anything is not resumed any more: it may be what its services die of.</summary>
     public const int MostLosses = 3;
 
-    private const string RowSql = $"select {JobRow.Columns}, clock_timestamp() from twjobs.job j where j.jobid = $1 for update";
+    private const string RowSql = $"select {JobRow.Columns}, clock_timestamp() from twjobs.job j where j.jobid = $1 for no key update";
 
     private const string CloseSql =
         $"""

@@ -18,6 +18,7 @@ internal sealed partial class JobControls(
         """;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan ClaimPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
 
@@ -254,9 +255,11 @@ internal sealed partial class JobControls(
                 throw new JobRefusedException(JobRefusal.TooMany, "this service has as many runs under way as it may (Jobs:MaxRuns); try again when one has ended");
             }
 
+            // Not the caller's own: what came of a claim that is given up halfway nobody would know.
+            using var patience = new CancellationTokenSource(ClaimPatience, time);
             try
             {
-                if (await claims.ClaimAsync(job, info.Row.Id, order, CancellationToken.None) is { } claim)
+                if (await claims.ClaimAsync(job, info.Row.Id, order, patience.Token) is { } claim)
                 {
                     runner.Start(claim);
                     scheduler.Wake();
@@ -267,6 +270,10 @@ internal sealed partial class JobControls(
             {
                 // Somebody has asked with the same key at the same time.
                 return RequireSame((await reader.FindAskedAsync(info.Row.Id, order.Key, CancellationToken.None))!, order);
+            }
+            catch (OperationCanceledException) when (patience.IsCancellationRequested)
+            {
+                throw JobRefusedException.Unavailable($"the database has not entered the run within {ClaimPatience.TotalSeconds:F0} s; look whether it has all the same, or ask with an idempotency key again");
             }
             catch (JobRefusedException e) when (e.Refusal == JobRefusal.NotNow && order.Trigger == RunTrigger.Hand)
             {

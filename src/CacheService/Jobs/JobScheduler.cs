@@ -74,13 +74,9 @@ internal sealed partial class JobScheduler(
             try
             {
                 // The feed finds the database, and sets it up.
-                if (status.Problem is null || feed.IsServing)
+                if (status.Problem is null || feed.Condition.State is FeedState.Live or FeedState.Stale)
                 {
                     pause = await LookAsync(stoppingToken);
-                    if (time.GetElapsedTime(sweptAt) > SweepInterval)
-                    {
-                        sweptAt = await store.SweepAsync(_options.KeepFor, _options.KeepRuns, stoppingToken) ? sweptAt : time.GetTimestamp();
-                    }
                 }
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
@@ -89,7 +85,28 @@ internal sealed partial class JobScheduler(
                 TellCutOff();
             }
 
+            if (status.Problem is null && time.GetElapsedTime(sweptAt) > SweepInterval)
+            {
+                sweptAt = await SweepAsync(stoppingToken) ? sweptAt : time.GetTimestamp();
+            }
+
             await ((Task)_wake.WaitAsync(pause, stoppingToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Deletes what is kept no longer.</summary>
+    /// <returns>Whether there is more.</returns>
+    private async Task<bool> SweepAsync(CancellationToken stopping)
+    {
+        try
+        {
+            return await store.SweepAsync(_options.KeepFor, _options.KeepRuns, stopping);
+        }
+        catch (Exception e)
+        {
+            // The next time will do.
+            LogSweepFailed(logger, RunFailure.Describe(e));
+            return false;
         }
     }
 
@@ -200,10 +217,10 @@ internal sealed partial class JobScheduler(
         }
         else if (look.Holder == run.Backend && !isHere && (isAskedInVain || silent.Contains(run.Service)))
         {
-            LogTakenOver(logger, look.Job.Name, run.Id, run.Service);
             Act(look.Job, async cancellationToken =>
             {
                 await store.EndSessionAsync(run, cancellationToken);
+                LogTakenOver(logger, look.Job.Name, run.Id, run.Service);
                 Wake();
             });
         }
@@ -332,6 +349,9 @@ internal sealed partial class JobScheduler(
 
     [LoggerMessage(EventId = 7502, EventName = "JobActionFailed", Level = LogLevel.Warning, Message = "Job {Job}: {Reason}. It is tried again.")]
     private static partial void LogActionFailed(ILogger logger, string job, string reason);
+
+    [LoggerMessage(EventId = 7504, EventName = "JobSweepFailed", Level = LogLevel.Warning, Message = "Old runs of jobs were not deleted: {Reason}. It is tried again in ten minutes.")]
+    private static partial void LogSweepFailed(ILogger logger, string reason);
 
     [LoggerMessage(EventId = 7503, EventName = "JobTakenOver", Level = LogLevel.Warning, Message = "Job {Job}: run {Run} of service {Service} is ended from here, because that service is silent, or does not end it.")]
     private static partial void LogTakenOver(ILogger logger, string job, long run, string service);

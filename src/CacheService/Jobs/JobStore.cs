@@ -10,10 +10,12 @@ internal sealed class JobStore(PostgresConnections connections)
     private const int SweptAtOnce = 1_000;
 
     // Locks are looked at as they are, and rows as of the statement's snapshot: of a run that ends meanwhile the lock may be gone already. Whoever acts on it looks again, with the lock.
+    // A sign of life need not wait for the disk.
     private const string LookSql =
         $"""
         with me as (
-            insert into twjobs.service as s (name, beat) values ($1, 1) on conflict (name) do update set beat = s.beat + 1, seen_at = clock_timestamp()
+            insert into twjobs.service as s (name, beat) select $1, 1 from (select set_config('synchronous_commit', 'off', true)) as unhurried
+                on conflict (name) do update set beat = s.beat + 1, seen_at = clock_timestamp()
         )
         select {JobRow.Columns}, clock_timestamp(), coalesce(h.pid, 0), exists (select from twjobs.run w where w.jobid = j.jobid and w.wants_resume), coalesce(s.beat, 0), {RunRow.Columns}
           from twjobs.job j

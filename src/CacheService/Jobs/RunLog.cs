@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace CacheService.Jobs;
 
 /// <summary>The lines that a run has logged and that the database does not have yet. Thread-safe.</summary>
@@ -13,8 +15,7 @@ internal sealed class RunLog(TimeProvider time)
     /// <summary>Adds a line. After very many the others are left out, and the last one says so.</summary>
     public void Add(string text)
     {
-        // A database cannot hold NUL.
-        var clean = (text.Length <= MostCharacters ? text : text[..MostCharacters]).Replace('\0', ' ');
+        var clean = Clean(text);
         lock (_adding)
         {
             if (_last < MostLines)
@@ -24,6 +25,10 @@ internal sealed class RunLog(TimeProvider time)
             }
         }
     }
+
+    /// <summary>A text that the database can hold: not too long, without NUL and without halves of characters.</summary>
+    public static string Clean(string text) =>
+        Encoding.UTF8.GetString(Encoding.UTF8.GetBytes((text.Length <= MostCharacters ? text : text[..MostCharacters]).Replace('\0', ' ')));
 
     /// <summary>What is to be saved. It stays until it is <see cref="Forget"/>.</summary>
     public IReadOnlyList<RunLogLine> Unsaved()

@@ -372,7 +372,7 @@ internal sealed class JobControlsTests
 
     private static async Task BriefAsync(JobRun run)
     {
-        await Task.Delay(TimeSpan.FromMilliseconds(5), run.Stopping);
+        await Task.Delay(TimeSpan.FromMilliseconds(25), run.Stopping);
         await run.BatchAsync(batch =>
         {
             batch.Count("done");

@@ -35,7 +35,7 @@ internal sealed class JobTrials
         try
         {
             string[] jobs = ["refresh-mat-views", "roll-up", "daily-report", "audit"];
-            await Wait.UntilAsync(async () => await database.QueryAsync<long>("select count(*) from twjobs.service") == 3, LongPatience, "all run jobs");
+            await Wait.UntilAsync(async () => await database.QueryAsync<long>("select count(*) from twjobs.service, twjobs.job where job.name = 'roll-up'") == 3, LongPatience, "all run jobs");
             await database.ExecuteAsync("update twjobs.job set schedule = '* * * * * *', misfire = case name when 'daily-report' then 'all' else 'latest' end, slots_until = clock_timestamp() where name <> 'expire-messages'");
             var (started, kills, random) = (Stopwatch.GetTimestamp(), 0, new Random(1951));
             while (Stopwatch.GetElapsedTime(started) < Trial)

@@ -62,10 +62,12 @@ internal sealed class JobsHttpService(JobCalls calls)
     {
         var request = await call.ReadBodyOrNoneAsync<StartJobRequest>();
         request.Job = call.PathText("name");
-        if (call.Context.Request.Headers["Idempotency-Key"] is [{ } key])
+        request.IdempotencyKey = call.Context.Request.Headers["Idempotency-Key"] switch
         {
-            request.IdempotencyKey = key;
-        }
+            { Count: 0 } => request.IdempotencyKey,
+            [{ Length: > 0 } key] => key,
+            _ => throw JobRefusedException.BadRequest("Idempotency-Key is empty, or there twice; send it once"),
+        };
 
         await call.AnswerAsync(await calls.StartJobAsync(request, call.Caller));
     }
