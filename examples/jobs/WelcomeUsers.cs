@@ -5,7 +5,8 @@ using Npgsql;
 namespace CacheService.Examples.Jobs;
 
 /// <summary>
-/// Welcomes users who have written nothing yet, one after the other in the order of their ids: a job as one would write it. It began as a class whose RunAsync threw a NotImplementedException, to see that it is there, fails, and says so.
+/// Welcomes users who have written nothing yet, one after the other in the order of their ids: a job as one would write it.
+/// It began as a class whose RunAsync threw a NotImplementedException, to see that it is there, fails, and says so.
 /// </summary>
 internal sealed class WelcomeUsers : Job
 {

@@ -41,7 +41,7 @@ internal sealed class ShowCommand : ToolCommand
         var of = run.OfRun > 0 ? $" of run {run.OfRun}" : "";
         _terminal.Print($"began {JobWords.Time(run.StartedAt)} ({run.Trigger}{of}, asked for by {PlainText.OneLine(run.AskedBy)}{due}), ended {JobWords.Time(run.EndedAt)}");
         foreach (var item in answer.Items)
-            _terminal.Print($"item {PlainText.OneLine(item.Key)}: {item.State.ToString().ToLowerInvariant()}{(item.Attempts > 1 ? $" at attempt {item.Attempts}" : "")} {PlainText.OneLine(item.Error.Length > 0 ? item.Error : item.After)}".TrimEnd());
+            _terminal.Print(Line(item));
         if (answer.AllItems > answer.Items.Count)
             _terminal.Note($"shown are {answer.Items.Count} of {answer.AllItems} items, of which {answer.FailedItems} have failed");
         foreach (var line in answer.Log)
@@ -49,5 +49,11 @@ internal sealed class ShowCommand : ToolCommand
         foreach (var output in answer.Outputs)
             _terminal.Print($"output: {PlainText.OneLine(output)}");
         return ExitCode.Success;
+    }
+
+    private static string Line(JobItem item)
+    {
+        var attempt = item.Attempts > 1 ? $" at attempt {item.Attempts}" : "";
+        return $"item {PlainText.OneLine(item.Key)}: {item.State.ToString().ToLowerInvariant()}{attempt} {PlainText.OneLine(item.Error.Length > 0 ? item.Error : item.After)}".TrimEnd();
     }
 }

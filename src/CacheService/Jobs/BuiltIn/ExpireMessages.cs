@@ -4,8 +4,8 @@ using Npgsql;
 namespace CacheService.Jobs.BuiltIn;
 
 /// <summary>
-/// Deletes messages that are older than an age, with their activity, in the order of their ids: in batches that are short, so that no writer waits for long, and with pauses. What is locked is passed over and tried again later, so that it never
-/// waits for a writer itself. Its cursor says up to which age, and up to which id it has got.
+/// Deletes messages that are older than an age, with their activity, in the order of their ids: in batches that are short, so that no writer waits for long, and with pauses.
+/// What is locked is passed over and tried again later, so that it never waits for a writer itself. Its cursor says up to which age, and up to which id it has got.
 /// </summary>
 internal sealed class ExpireMessages(TimeProvider time) : Job
 {

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace CacheService.Jobs.BuiltIn;
 
 /// <summary>
-/// Refreshes materialized views, one after the other in the order in which they were created, so that one which reads another comes after it: beside their readers where they have a unique index. Its cursor is the number of the last one.
+/// Refreshes materialized views, one after the other in the order in which they were created, so that one which reads another comes after it: beside their readers
+/// where they have a unique index. Its cursor is the number of the last one.
 /// </summary>
 internal sealed class RefreshMatViews(TimeProvider time) : Job
 {
