@@ -285,13 +285,15 @@ internal sealed partial class JobControls(
                 runner.GiveBack();
             }
 
+            // Somebody has the lock: a run; or one that has just ended, or looks whether one was lost. Whether it is the run that this order asks for is looked at
+            // afterwards, because it may have begun just now.
+            var latest = (await reader.GetJobAsync(job.Name, CancellationToken.None)).Run;
             if (order.Key.Length > 0 && await reader.FindAskedAsync(info.Row.Id, order.Key, CancellationToken.None) is { } same)
             {
                 return RequireSame(same, order);
             }
 
-            // Somebody has the lock: a run; or one that has just ended, or looks whether one was lost.
-            if ((await reader.GetJobAsync(job.Name, CancellationToken.None)).Run is { State: RunState.Running } running)
+            if (latest is { State: RunState.Running } running)
             {
                 if (order.Trigger == RunTrigger.Hand)
                 {

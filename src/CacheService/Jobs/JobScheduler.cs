@@ -20,13 +20,13 @@ internal sealed partial class JobScheduler(
     private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(10);
 
     /// <summary>For how long a run is left to end by itself, before the statement that it waits for is ended.</summary>
-    private static readonly TimeSpan TokenPatience = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan TokenPatience = TimeSpan.FromMilliseconds(150);
 
     /// <summary>And before it is abandoned.</summary>
-    private static readonly TimeSpan StatementPatience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan StatementPatience = TimeSpan.FromMilliseconds(350);
 
     /// <summary>And before another service does so, which the run's own may be too frozen for.</summary>
-    private static readonly TimeSpan OthersPatience = TimeSpan.FromMilliseconds(800);
+    private static readonly TimeSpan OthersPatience = TimeSpan.FromMilliseconds(600);
 
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(2);
 

@@ -11,7 +11,8 @@ internal sealed class ScheduleCommand : ToolCommand
     private readonly Argument<string> _job = new("JOB") { Description = "The job's name; tweetcounts jobs lists them." };
     private readonly Argument<string?> _cron = new("CRON")
     {
-        Description = "Five fields, minute hour day month weekday, or six with seconds first, in quotes; or such as @daily. Without it the schedule stays.", Arity = ArgumentArity.ZeroOrOne,
+        Description = "Five fields, minute hour day month weekday, or six with seconds first, in quotes; or such as @daily. Without it the schedule stays.",
+        Arity = ArgumentArity.ZeroOrOne,
     };
     private readonly Option<bool> _byHand = new("--by-hand") { Description = "Run it no longer by itself." };
     private readonly Option<string?> _zone = new("--zone") { HelpName = "ZONE", Description = "The time zone in which it is meant, such as Europe/Berlin." };

@@ -28,7 +28,10 @@ internal sealed class JobsHttpService(JobCalls calls)
     {
         var request = new GetRunRequest
         {
-            Id = call.PathNumber("id"), ItemState = call.OneOf("item_state", ItemStates), ItemLimit = call.Number<int>("item_limit"), LogAfter = call.Number<int>("log_after"),
+            Id = call.PathNumber("id"),
+            ItemState = call.OneOf("item_state", ItemStates),
+            ItemLimit = call.Number<int>("item_limit"),
+            LogAfter = call.Number<int>("log_after"),
         };
         await call.AnswerAsync(await calls.GetRunAsync(request, call.Cancelled));
     }
