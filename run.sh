@@ -19,8 +19,8 @@ run.sh loadtest [argument …]     measure it against direct SQL: speed, memory,
 run.sh --help                    this text
 
 Without a connection string it is a demo: the service runs a PostgreSQL of its own, the cast of a play
-tweets, and a gentle simulation retweets and likes. It prints the address of a page on which the counts
-move. The data is kept; --Embedded:DataDirectory says where.
+tweets, and a gentle simulation retweets and likes; jobs are run. It prints the address of a page on which
+the counts move. The data is kept; --Embedded:DataDirectory says where.
 
 Examples:
   ./run.sh
@@ -156,9 +156,11 @@ esac
 build eng/run.slnf "$service" "$tool"
 
 demo=("$tool" demo --as "./run.sh tweetcounts" --in "$root")
-is_demo=""
+is_demo="" defaults=()
 if in_background "${demo[@]}" --check -- "$@"; then
   is_demo=yes
+  # Before the user's own, which overrule them.
+  defaults=(--Jobs:Enabled=true)
   require_postgres
 fi
 
@@ -166,7 +168,7 @@ fi
 tied=()
 ! setpriv --pdeathsig TERM true 2>/dev/null || tied=(setpriv --pdeathsig TERM)
 
-${tied[@]+"${tied[@]}"} "$service" "$@" &
+${tied[@]+"${tied[@]}"} "$service" ${defaults[@]+"${defaults[@]}"} "$@" &
 service_pid=$!
 if [[ -n $is_demo ]]; then
   ${tied[@]+"${tied[@]}"} "${demo[@]}" -- "$@" &

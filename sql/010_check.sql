@@ -12,6 +12,7 @@
 --   1 SCHEMA   whoever runs one of these files
 --   2 ASLEEP   exclusive: a sleeping cache; shared: transactions that changed counts
 --   3 RINGER   the cache that uses ASLEEP
+-- and the class 1952: the run of a job, by the job's number.
 begin isolation level read committed read write;
 set local statement_timeout = 0;
 set local lock_timeout = 0;
@@ -24,9 +25,9 @@ declare
     -- With their versions. A database that has others has been set up by a later version.
     known_files constant jsonb := '{
         "001_schema_files.sql": 1, "002_tweet.sql": 1, "003_change_log.sql": 1, "004_consumers.sql": 1, "005_triggers.sql": 1, "006_roles.sql": 1,
-        "010_check.sql": 3, "020_application.sql": 1, "030_change_log.sql": 1, "040_rollup.sql": 1, "050_table_log.sql": 1, "060_days.sql": 1,
+        "010_check.sql": 4, "020_application.sql": 1, "030_change_log.sql": 1, "040_rollup.sql": 1, "050_table_log.sql": 1, "060_days.sql": 1, "070_jobs.sql": 1,
         "905_baseline.sql": 2, "906_days.sql": 1, "910_functions.sql": 3, "915_changes.sql": 2, "920_triggers.sql": 4, "930_view.sql": 1, "932_rollup.sql": 2, "935_problems.sql": 4,
-        "936_set_log.sql": 1, "940_roles.sql": 3}';
+        "936_set_log.sql": 1, "940_roles.sql": 3, "950_jobs.sql": 1}';
     message  oid;
     activity oid;
     counters oid;
@@ -49,11 +50,11 @@ begin
          union
         select i.inhrelid from tree t join pg_inherits i on i.inhparent = t.relid
     ), owned (name, owner) as (
-        select format('schema %I', nspname), nspowner from pg_namespace where nspname = 'twcache'
+        select format('schema %I', nspname), nspowner from pg_namespace where nspname in ('twcache', 'twjobs')
          union all
         select format('%I.%I', n.nspname, c.relname), c.relowner
           from pg_class c join pg_namespace n on n.oid = c.relnamespace
-         where c.oid in (select relid from tree) or n.nspname = 'twcache' and c.relkind in ('r', 'S', 'v')
+         where c.oid in (select relid from tree) or n.nspname in ('twcache', 'twjobs') and c.relkind in ('r', 'S', 'v')
          union all
         select format('function %I.%I', n.nspname, p.proname), p.proowner
           from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -70,7 +71,7 @@ begin
     ), lacking (words) as (
         select format('role %I may not create schemas in database %I: grant create on database %I to %I, or as a role that may run psql -v ON_ERROR_STOP=1 -f sql/010_check.sql (and the files after it), then: grant twcache_reader to %I',
                    current_user, current_database(), current_database(), current_user, session_user)
-         where (select count(*) from pg_namespace where nspname in ('tweet', 'twcache')) < 2 and not has_database_privilege(current_database(), 'create')
+         where (select count(*) from pg_namespace where nspname in ('tweet', 'twcache', 'twjobs')) < 3 and not has_database_privilege(current_database(), 'create')
          union all
         select format('role %I may not create tables and views in schema tweet: grant usage, create on schema tweet to %I', current_user, current_user)
           from pg_namespace n
@@ -238,5 +239,5 @@ insert into twcache.schema_file (name)
 values ('001_schema_files.sql'), ('002_tweet.sql'), ('003_change_log.sql'), ('004_consumers.sql'), ('005_triggers.sql'), ('006_roles.sql')
     on conflict do nothing;
 
-select twcache.finish_file('010_check.sql', 3);
+select twcache.finish_file('010_check.sql', 4);
 commit;

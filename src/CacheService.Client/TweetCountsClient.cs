@@ -187,6 +187,14 @@ public sealed class TweetCountsClient : IDisposable
         return new CountsMirror(cancellationToken => WatchAsync(options, cancellationToken), _time, _logger);
     }
 
+    /// <summary>Asks a server about jobs, or tells it what to do with them. Once, because the server may have done it although its answer did not come.</summary>
+    internal async Task<TResponse> CallJobsAsync<TResponse>(Func<JobsService.JobsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
+        using var call = method(_reads.Choose().Jobs, new CallOptions(deadline: _time.GetUtcNow().UtcDateTime + _options.DefaultDeadline, cancellationToken: cancellationToken));
+        return await call.ResponseAsync.ConfigureAwait(false);
+    }
+
     /// <summary>Closes the connections; calls and watches end with an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {

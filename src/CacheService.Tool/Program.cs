@@ -1,5 +1,6 @@
 using System.CommandLine;
 using CacheService.Tool.Commands;
+using CacheService.Tool.Commands.Jobs;
 using CacheService.Tool.Output;
 
 namespace CacheService.Tool;
@@ -23,6 +24,7 @@ internal static class Program
         new StatusCommand(terminal, time),
         new AuditCommand(terminal, time),
         new ReloadCommand(terminal, time),
+        new JobsCommand(terminal, time),
         new NewApiKeyCommand(terminal),
 
         // its database

@@ -7,6 +7,8 @@ using CacheService.Feed;
 using CacheService.Feed.Postgres;
 using CacheService.Health;
 using CacheService.History;
+using CacheService.Jobs;
+using CacheService.Jobs.BuiltIn;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Reloading;
@@ -41,6 +43,8 @@ internal static class ServiceApp
         builder.AddReading();
         builder.AddAuditing();
         builder.AddReloading();
+        builder.AddJobs();
+        builder.AddBuiltInJobs();
         builder.AddWatching();
         builder.AddHistory();
         builder.AddSecurity();

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Reflection;
 using CacheService.Auditing;
 using CacheService.Feed;
+using CacheService.Jobs;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
 using CacheService.Reading;
@@ -27,6 +28,7 @@ internal static class SettingsHelp
         (FeedOptions.Section, typeof(FeedOptions)),
         (AuditOptions.Section, typeof(AuditOptions)),
         (RollupOptions.Section, typeof(RollupOptions)),
+        (JobsOptions.Section, typeof(JobsOptions)),
         (SubscriptionOptions.Section, typeof(SubscriptionOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (SecurityOptions.Section, typeof(SecurityOptions)),

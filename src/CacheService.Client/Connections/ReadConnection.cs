@@ -11,6 +11,9 @@ internal sealed class ReadConnection(GrpcChannel channel) : IDisposable
     /// <summary>Makes calls on it.</summary>
     public TweetCountsService.TweetCountsServiceClient Client { get; } = new(channel);
 
+    /// <summary>Asks about jobs on it.</summary>
+    public JobsService.JobsServiceClient Jobs { get; } = new(channel);
+
     /// <summary>How many calls are under way.</summary>
     public int Calls => Volatile.Read(ref _calls);
 

@@ -100,6 +100,7 @@ internal sealed class DemoCommand : ToolCommand
             {change}  {run} top   # read counts
               {run} get 1 2 3
               {run} watch --all
+              {run} jobs
               {ShellWord(Path.Combine(settings.DataDirectory, DataFolder.PsqlFile))}   # a psql on its database
 
             Ctrl-C stops it all; the data is kept in {settings.DataDirectory}.

@@ -12,6 +12,7 @@ internal static class ApiServices
         builder.Services.AddSingleton<CallErrors>();
         builder.Services.AddSingleton<Replies>();
         builder.Services.AddSingleton<StatusReply>();
+        builder.Services.AddSingleton<JobCalls>();
         builder.Services.AddSingleton<WatchStreams>();
     }
 }

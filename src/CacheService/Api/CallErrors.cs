@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using CacheService.Api.Watches;
 using CacheService.Auditing;
+using CacheService.Jobs;
 using CacheService.Metrics;
 using CacheService.Postgres;
 using CacheService.Reading;
@@ -30,6 +31,8 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
         switch (error)
         {
             case ReadRefusedException refused:
+                return new Status(CodeOf(refused.Refusal), refused.Message);
+            case JobRefusedException refused:
                 return new Status(CodeOf(refused.Refusal), refused.Message);
             case AuditUnavailableException or ReloadUnavailableException:
                 return new Status(StatusCode.Unavailable, error.Message);
@@ -65,6 +68,15 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
         ReadRefusal.TextTooLong or ReadRefusal.TooManyDatabaseReads or ReadRefusal.DatabaseReadTooLong => StatusCode.ResourceExhausted,
         ReadRefusal.TransactionInProgress or ReadRefusal.NoDays => StatusCode.FailedPrecondition,
         ReadRefusal.TransactionNeverAssigned => StatusCode.OutOfRange,
+        _ => StatusCode.Unavailable,
+    };
+
+    private static StatusCode CodeOf(JobRefusal refusal) => refusal switch
+    {
+        JobRefusal.BadRequest => StatusCode.InvalidArgument,
+        JobRefusal.NotFound => StatusCode.NotFound,
+        JobRefusal.NotNow => StatusCode.FailedPrecondition,
+        JobRefusal.TooMany => StatusCode.ResourceExhausted,
         _ => StatusCode.Unavailable,
     };
 

@@ -16,6 +16,7 @@ internal static class Instruments
     private static readonly MetricTag<ReadMethod> Method = new("method");
     private static readonly MetricTag<ReloadCause> Cause = new("reason");
     private static readonly MetricTag<StatusCode> Code = new("code");
+    private static readonly MetricTag<RunOutcome> Outcome = new("outcome");
 
     // From what a drain costs at best, on the same machine, to the default of Feed:DrainTimeout.
     private static readonly InstrumentAdvice<double> Short = new() { HistogramBucketBoundaries = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] };
@@ -63,11 +64,19 @@ internal static class Instruments
     /// <summary>Audits.</summary>
     public static Histogram<double> Audits { get; } = Meter.CreateHistogram("tweetcounts.audit.duration", "s", "How long audits took that came to their end, pauses included.", advice: Long);
 
+    /// <summary>Runs of jobs that ended.</summary>
+    public static Tally<RunOutcome> JobRuns { get; } = new(
+        Meter, "tweetcounts.jobs.runs", "{run}", "Runs of jobs that ended, or did not begin, by how. Skipped slots that follow one another are one.", Outcome);
+
+    /// <summary>How long runs took.</summary>
+    public static Histogram<double> JobDurations { get; } = Meter.CreateHistogram("tweetcounts.jobs.run.duration", "s", "How long runs of jobs took that ended here, whatever came of them.", advice: Long);
+
     /// <summary>The tags that measurements have, by the names of their instruments.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<MetricTag>> Tags { get; } = new Dictionary<string, IReadOnlyList<MetricTag>>
     {
         ["tweetcounts.reads"] = [Method, Requirement],
         ["tweetcounts.call.errors"] = [Code],
+        ["tweetcounts.jobs.runs"] = [Outcome],
         [ReadWaits.Name] = [Requirement],
         ["tweetcounts.feed.reloads"] = [Cause],
         [Loads.Name] = [Source],

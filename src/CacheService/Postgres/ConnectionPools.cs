@@ -5,8 +5,9 @@ namespace CacheService.Postgres;
 /// <summary>The pools of connections to one server, each of which can be all in use without the others' noticing.</summary>
 /// <param name="Lease">For registering and renewing.</param>
 /// <param name="Texts">For reads from the application's tables.</param>
+/// <param name="Jobs">For what is asked and told of jobs.</param>
 /// <param name="Others">For everything else.</param>
-internal sealed record ConnectionPools(NpgsqlDataSource Lease, NpgsqlDataSource Texts, NpgsqlDataSource Others) : IAsyncDisposable
+internal sealed record ConnectionPools(NpgsqlDataSource Lease, NpgsqlDataSource Texts, NpgsqlDataSource Jobs, NpgsqlDataSource Others) : IAsyncDisposable
 {
     private readonly Lock _opening = new();
     private readonly Dictionary<string, NpgsqlDataSource> _single = [];
@@ -31,6 +32,7 @@ internal sealed record ConnectionPools(NpgsqlDataSource Lease, NpgsqlDataSource 
     {
         Lease.Clear();
         Texts.Clear();
+        Jobs.Clear();
         Others.Clear();
     }
 
@@ -39,6 +41,7 @@ internal sealed record ConnectionPools(NpgsqlDataSource Lease, NpgsqlDataSource 
     {
         await Lease.DisposeAsync();
         await Texts.DisposeAsync();
+        await Jobs.DisposeAsync();
         await Others.DisposeAsync();
         List<NpgsqlDataSource> single;
         lock (_opening)

@@ -6,7 +6,7 @@ using Npgsql;
 namespace CacheService.Postgres;
 
 /// <summary>
-/// The service's connections to its database, all to the same server, the primary, and no more than <see cref="DatabaseOptions.MaxConnections"/>. What the counts
+/// The service's connections to its database, all to the same server, the primary, and no more than <see cref="DatabaseOptions.MaxConnections"/> but for those of jobs. What the counts
 /// stand on shares none with anything else. Thread-safe.
 /// </summary>
 internal sealed partial class PostgresConnections(DatabaseAddress address, IOptions<DatabaseOptions> options, ILogger<PostgresConnections> logger) : IAsyncDisposable
@@ -16,6 +16,9 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
     private const int LongestConnectTimeoutSeconds = 30;
     private const int LongestApplicationName = 63;
     private const int OpeningsWithoutRoom = 5;
+
+    /// <summary>Beside <see cref="DatabaseOptions.MaxConnections"/>, and none unless jobs are run.</summary>
+    private const int JobConnections = 3;
 
     private static readonly TimeSpan PauseWithoutRoom = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan RoomReportInterval = TimeSpan.FromMinutes(1);
@@ -34,6 +37,12 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
 
     /// <summary>Pooled connections for short statements that the counts do not depend on.</summary>
     public NpgsqlDataSource Pool => Pools.Others;
+
+    /// <summary>Pooled connections for what is asked and told of jobs, which need not wait for anything else.</summary>
+    public NpgsqlDataSource JobsPool => Pools.Jobs;
+
+    /// <summary>Whether a pooler of transactions was found in between, behind which no session is anybody's own.</summary>
+    public bool SharesSessions => _sharesSessions;
 
     private ConnectionPools Pools
     {
@@ -146,6 +155,16 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
     /// <param name="cancellationToken">Ends the attempt.</param>
     public Task<NpgsqlConnection> OpenLoaderAsync(TimeSpan commandTimeout, CancellationToken cancellationToken) =>
         OpenUnpooledAsync("loader", builder => builder.CommandTimeout = (int)commandTimeout.TotalSeconds, cancellationToken);
+
+    /// <summary>Opens a connection in which a run of a job works. How long its statements take is for the job to say.</summary>
+    public Task<NpgsqlConnection> OpenJobAsync(CancellationToken cancellationToken) => OpenUnpooledAsync(
+        "job",
+        builder =>
+        {
+            builder.KeepAlive = KeepAliveSeconds;
+            builder.CommandTimeout = 0;
+        },
+        cancellationToken);
 
     /// <summary>Opens a connection that reads the change log and holds locks. Blocks.</summary>
     /// <param name="commandTimeout">After it a statement counts as failed.</param>
@@ -302,6 +321,7 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
     private ConnectionPools CreatePools() => new(
         CreatePool("lease", options.Value.LeaseConnections),
         CreatePool("texts", options.Value.TextConnections),
+        CreatePool("jobs", JobConnections),
         CreatePool("pool", options.Value.OtherConnections));
 
     private NpgsqlDataSource CreatePool(string purpose, int size)
@@ -314,8 +334,14 @@ internal sealed partial class PostgresConnections(DatabaseAddress address, IOpti
             // A reset would undo the session's settings.
             builder.NoResetOnClose = true;
         });
-        // Readers of texts have their callers' deadlines, and are in the way of no restore: they hold no lock while they wait for one.
-        var session = purpose == "texts" ? $"{SessionSettings.ShortStatements}; set lock_timeout = 0" : SessionSettings.ShortStatements;
+        var session = SessionSettings.ShortStatements + purpose switch
+        {
+            // Readers of texts have their callers' deadlines, and are in the way of no restore: they hold no lock while they wait for one.
+            "texts" => "; set lock_timeout = 0",
+            // What was told of a job must be as true after a crash as the application's own commits.
+            "jobs" => "; reset synchronous_commit",
+            _ => "",
+        };
         var pool = new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = purpose };
         pool.UsePhysicalConnectionInitializer(
             connection => _sharesSessions = !SessionSettings.Apply(connection, session),

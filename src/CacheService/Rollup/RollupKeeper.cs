@@ -1,7 +1,6 @@
 using CacheService.Feed;
 using CacheService.Postgres;
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace CacheService.Rollup;
 
@@ -55,9 +54,6 @@ internal sealed partial class RollupKeeper(
         }
     }
 
-    /// <summary>Not shorter than it takes until the next rollup may come.</summary>
-    private TimeSpan KeepFor => _options.KeepFor > 3 * _options.Interval ? _options.KeepFor : 3 * _options.Interval;
-
     private async Task LookAsync(CancellationToken cancellationToken)
     {
         try
@@ -93,20 +89,8 @@ internal sealed partial class RollupKeeper(
     private async Task RollUpAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        var timeout = feedOptions.Value.LoadTimeout;
         var (counted, changed, detail) = await connections.RunAsync(
-            async connection =>
-            {
-                // It may have to count all activity.
-                await using var patience = new NpgsqlCommand($"set local statement_timeout = '{timeout.TotalMilliseconds:F0}'", connection);
-                await patience.ExecuteNonQueryAsync(cancellationToken);
-                await using var rollUp = new NpgsqlCommand("select counted, changed, coalesce(detail, '') from twcache.roll_up($1)", connection) { CommandTimeout = (int)timeout.TotalSeconds };
-                rollUp.Parameters.Add(new NpgsqlParameter<int> { TypedValue = (int)KeepFor.TotalSeconds });
-                await using var reader = await rollUp.ExecuteReaderAsync(cancellationToken);
-                await reader.ReadAsync(cancellationToken);
-                return (reader.GetBoolean(0), reader.GetInt64(1), reader.GetString(2));
-            },
-            cancellationToken);
+            connection => RollUpCall.RunAsync(connection, _options.EffectiveKeepFor, feedOptions.Value.LoadTimeout, cancellationToken), cancellationToken);
         if (counted)
         {
             var seconds = time.GetElapsedTime(started).TotalSeconds;

@@ -24,6 +24,9 @@ internal sealed class RollupOptions
     [Description("Where more changes than this were recorded since the counts were written back, a cache that starts counts all activity instead.")]
     [Range(0, 1_000_000_000)]
     public int MaxPendingRows { get; set; } = 5_000_000;
+
+    /// <summary><see cref="KeepFor"/>, and not shorter than it takes until the next rollup may come.</summary>
+    internal TimeSpan EffectiveKeepFor => KeepFor > 3 * Interval ? KeepFor : 3 * Interval;
 }
 
 [OptionsValidator]

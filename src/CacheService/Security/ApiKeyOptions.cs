@@ -21,7 +21,7 @@ internal sealed class ApiKeyOptions : IValidatableObject
     public string Sha256 { get; set; } = "";
 
     /// <summary>What its holder may do.</summary>
-    [Description("What its holder may do: Read, Watch, Admin, or several: Read,Watch.")]
+    [Description("What its holder may do: Read, Watch, Admin, Jobs, or several: Read,Watch.")]
     [EnumDataType(typeof(Rights))]
     public Rights Rights { get; set; }
 
@@ -31,7 +31,7 @@ internal sealed class ApiKeyOptions : IValidatableObject
     {
         if (Rights == Rights.None)
         {
-            yield return new ValidationResult("Rights is missing: Read, Watch, Admin, or several: Read,Watch.", [nameof(Rights)]);
+            yield return new ValidationResult("Rights is missing: Read, Watch, Admin, Jobs, or several: Read,Watch.", [nameof(Rights)]);
         }
     }
 }

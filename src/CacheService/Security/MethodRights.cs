@@ -6,6 +6,7 @@ namespace CacheService.Security;
 internal static class MethodRights
 {
     private const string Counts = "/tweetcounts.v1.TweetCountsService";
+    private const string Jobs = "/tweetcounts.v1.JobsService";
 
     private static readonly FrozenDictionary<string, Rights> Table = new Dictionary<string, Rights>
     {
@@ -20,6 +21,21 @@ internal static class MethodRights
         [$"{Counts}/WatchCounts"] = Rights.Watch,
         [$"{Counts}/AuditNow"] = Rights.Admin,
         [$"{Counts}/ReloadNow"] = Rights.Admin,
+        [$"{Jobs}/ListJobs"] = Rights.Read,
+        [$"{Jobs}/ListRuns"] = Rights.Read,
+        [$"{Jobs}/GetRun"] = Rights.Read,
+        [$"{Jobs}/GetOutput"] = Rights.Read,
+        [$"{Jobs}/ListActions"] = Rights.Read,
+        [$"{Jobs}/StartJob"] = Rights.Jobs,
+        [$"{Jobs}/StopRun"] = Rights.Jobs,
+        [$"{Jobs}/CancelRun"] = Rights.Jobs,
+        [$"{Jobs}/ResumeRun"] = Rights.Jobs,
+        [$"{Jobs}/RestartRun"] = Rights.Jobs,
+        [$"{Jobs}/RetryItems"] = Rights.Jobs,
+        [$"{Jobs}/IgnoreItems"] = Rights.Jobs,
+        [$"{Jobs}/PauseJob"] = Rights.Jobs,
+        [$"{Jobs}/UnpauseJob"] = Rights.Jobs,
+        [$"{Jobs}/ScheduleJob"] = Rights.Jobs,
         ["/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"] = Rights.Read,
         ["/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"] = Rights.Read,
         // Who balances load has no key, and learns nothing but whether to send calls here.

@@ -7,7 +7,7 @@ internal enum Rights
     /// <summary>Nothing.</summary>
     None = 0,
 
-    /// <summary>Read counts, messages, the status and the reflection service.</summary>
+    /// <summary>Read counts, messages, the status, what jobs did, and the reflection service.</summary>
     Read = 1,
 
     /// <summary>Watch counts.</summary>
@@ -15,4 +15,7 @@ internal enum Rights
 
     /// <summary>Make the service do work that disturbs others.</summary>
     Admin = 4,
+
+    /// <summary>Start, stop and schedule jobs.</summary>
+    Jobs = 8,
 }

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using CacheService.Auditing;
 using CacheService.Counts;
 using CacheService.Feed;
+using CacheService.Jobs;
 using CacheService.Metrics;
 using CacheService.Rollup;
 using CacheService.Watching;
@@ -17,7 +18,7 @@ internal sealed class StateMetrics : IDisposable
     private readonly Meter _meter = new(Instruments.MeterName);
 
     public StateMetrics(
-        CountsStore store, FeedStatus feed, Drainer drainer, NotificationQueue queue, ChangeLogSize log, RollupStatus rollup, Auditor auditor, WatchHub watches)
+        CountsStore store, FeedStatus feed, Drainer drainer, NotificationQueue queue, ChangeLogSize log, RollupStatus rollup, Auditor auditor, JobsStatus jobs, WatchHub watches)
     {
         Gauge("tweetcounts.counts.age", "s", "The age of the counts: the database may have begun to differ from them that long ago, and no longer.", () => store.Version is { } version ? feed.AgeOf(version).TotalSeconds : null);
         Gauge("tweetcounts.counts.messages", "{message}", "Messages in memory.", () => store.Version?.Messages);
@@ -31,6 +32,8 @@ internal sealed class StateMetrics : IDisposable
         Gauge("tweetcounts.change_log.size", "By", "What the change log takes on the database's disk, with its indexes, and with the room of deleted rows.", () => log.Bytes);
         Gauge("tweetcounts.rollup.age", "s", "How old the counts are that were written back to the database. Missing where there are none to be trusted.", () => rollup.Age?.TotalSeconds);
         Counter("tweetcounts.audit.differences", "{message}", "Messages whose counts an audit found to differ from the database.", () => auditor.Summary.Differences);
+        UpDown("tweetcounts.jobs.running", "{run}", "Runs of jobs that are under way in this service.", () => jobs.Live);
+        UpDown("tweetcounts.jobs.abandoned", "{run}", "Runs of jobs that did not end when they were told to, and go on in this service without effect. Restart it to be rid of them.", () => jobs.Abandoned);
         UpDown("tweetcounts.watch.subscriptions", "{subscription}", "Subscriptions that there are.", () => watches.Count);
         UpDown("tweetcounts.watch.messages", "{message}", "Messages that all subscriptions together watch, each as often as it is watched. A subscription of all counts as none.", () => watches.WatchedIds);
         Counter("tweetcounts.watch.deliveries", "{delivery}", "Messages that were sent to subscribers, heartbeats among them.", () => watches.Deliveries);

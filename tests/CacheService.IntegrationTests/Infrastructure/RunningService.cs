@@ -66,7 +66,10 @@ internal sealed class RunningService : IAsyncDisposable
     }
 
     /// <summary>Starts the service on a database.</summary>
-    public static async Task<RunningService> StartWithoutWaitingAsync(string connectionString, params string[] settings)
+    public static Task<RunningService> StartWithoutWaitingAsync(string connectionString, params string[] settings) => StartWithAsync(static _ => { }, connectionString, settings);
+
+    /// <summary>Starts the service on a database, with something added to what it is made of.</summary>
+    public static async Task<RunningService> StartWithAsync(Action<IServiceCollection> add, string connectionString, params string[] settings)
     {
         var log = new RecordedLog();
         var app = ServiceApp.Build(
@@ -79,7 +82,11 @@ internal sealed class RunningService : IAsyncDisposable
                 .. LogSettings,
                 .. settings,
             ],
-            builder => builder.Logging.ClearProviders().AddProvider(log));
+            builder =>
+            {
+                builder.Logging.ClearProviders().AddProvider(log);
+                add(builder.Services);
+            });
         try
         {
             await app.StartAsync();

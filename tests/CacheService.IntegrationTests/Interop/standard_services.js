@@ -3,7 +3,7 @@
 
 const { call, cancel, check, checkError, connect, deadline, fail, grpc, load, loader, reader, run } = require('./checks');
 
-const SERVICES = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection', 'tweetcounts.v1.TweetCountsService'];
+const SERVICES = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection', 'tweetcounts.v1.JobsService', 'tweetcounts.v1.TweetCountsService'];
 const COUNTS = SERVICES[3];
 
 async function health() {

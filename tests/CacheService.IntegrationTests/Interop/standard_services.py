@@ -11,7 +11,7 @@ from health.v1 import health_pb2, health_pb2_grpc
 from reflection.v1 import reflection_pb2
 
 PATIENCE = 20
-SERVICES = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", "tweetcounts.v1.TweetCountsService"]
+SERVICES = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", "tweetcounts.v1.JobsService", "tweetcounts.v1.TweetCountsService"]
 
 channel = grpc.insecure_channel(sys.argv[1])
 

@@ -40,6 +40,8 @@ internal sealed class ServiceRoleTests
         "select setval('tweet.message_messageid_seq', 1)",
         "select nextval('tweet.activity_id_seq')",
         "select twcache.extend_lease(9)",
+        "table twjobs.run",
+        "update twjobs.job set schedule = null",
         "create table twcache.mine (n int)",
         "create table tweet.mine (n int)",
         "create function twcache.mine() returns int language sql as 'select 1'",

@@ -89,7 +89,7 @@ internal sealed class SchemaCheckTests
         await EnsureAsync(owner.ConnectionStringTo(database));
         await database.ExecuteAsync($"grant twcache_reader to {countsName}");
         await EnsureAsync(counts.ConnectionStringTo(database), mayInstall: false);
-        await database.ExecuteAsync($"drop schema twcache, tweet cascade; revoke all on database {database.Name} from {ownerName}, {countsName}");
+        await database.ExecuteAsync($"drop schema twjobs, twcache, tweet cascade; revoke all on database {database.Name} from {ownerName}, {countsName}");
     }
 
     [Test]

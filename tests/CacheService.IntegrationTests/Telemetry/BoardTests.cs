@@ -14,7 +14,8 @@ internal sealed class BoardTests
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
         await database.AddMessagesAsync(3);
-        await using var service = await ScrapedService.StartAsync(database.ConnectionString);
+        await database.ExecuteAsync("insert into twjobs.job (name, schedule) values ('roll-up', '* * * * * *')");
+        await using var service = await ScrapedService.StartAsync(database.ConnectionString, "--Jobs:Enabled=true");
         await using var prometheus = await Prometheus.RequireAsync(service.HttpAddress);
         var queries = Deployed.BoardQueries;
         Assert.That(queries, Has.Count.GreaterThan(25));

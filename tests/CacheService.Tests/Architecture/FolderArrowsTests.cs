@@ -9,11 +9,11 @@ internal sealed class FolderArrowsTests
     /// </summary>
     private static readonly Dictionary<string, string> Allowed = new()
     {
-        ["Api"] = "Api.Messages Api.Watches Auditing Metrics Postgres Reading Reloading Watching",
+        ["Api"] = "Api.Messages Api.Watches Auditing Jobs Metrics Postgres Reading Reloading Watching",
         ["Api.Grpc"] = "Api Api.Grpc.Serialization Api.Messages Api.Watches Auditing Counts Feed Health Health.Protocol History Reading Reloading Security",
         ["Api.Grpc.Serialization"] = "Api.Messages Counts Feed Reading",
-        ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed History Reading Reloading Security",
-        ["Api.Messages"] = "Auditing Counts Feed History Reading Reloading Rollup Watching",
+        ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed History Jobs Reading Reloading Security",
+        ["Api.Messages"] = "Auditing Counts Feed History Jobs Reading Reloading Rollup Watching",
         ["Api.Page"] = "Security",
         ["Api.Watches"] = "Api.Messages Concurrency Counts Feed Reading Watching",
         ["Auditing"] = "Concurrency Counts Feed Metrics Postgres Settings",
@@ -21,13 +21,15 @@ internal sealed class FolderArrowsTests
         ["Feed.Postgres"] = "Counts Feed Postgres Rollup",
         ["Health"] = "Feed Health.Protocol Shutdown",
         ["History"] = "Counts Feed Metrics Watching",
+        ["Jobs"] = "Concurrency Feed Metrics Postgres Settings",
+        ["Jobs.BuiltIn"] = "Auditing Counts Feed Jobs Reading Rollup",
         ["Postgres"] = "Postgres.Addresses Postgres.Embedded Settings",
         ["Reading"] = "Concurrency Counts Feed Metrics Postgres Settings",
         ["Reloading"] = "Counts Feed Postgres Reading",
         ["Rollup"] = "Feed Postgres Settings",
         ["Security"] = "Api.Problems Metrics Reading Settings",
         ["Shutdown"] = "Postgres Settings",
-        ["Telemetry"] = "Auditing Counts Feed Metrics Postgres Rollup Security Settings Watching",
+        ["Telemetry"] = "Auditing Counts Feed Jobs Metrics Postgres Rollup Security Settings Watching",
         ["Watching"] = "Concurrency Counts Settings",
     };
 

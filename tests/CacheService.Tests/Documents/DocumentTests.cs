@@ -64,7 +64,7 @@ internal sealed partial class DocumentTests
             {
                 var command = root.Subcommands.SingleOrDefault(command => command.Name == line.Groups["command"].Value);
                 Assert.That(command, Is.Not.Null, $"{document} names {line.Value}");
-                var known = command!.Options.Concat(root.Options).SelectMany(option => option.Aliases.Append(option.Name));
+                var known = command!.Options.Concat(command.Subcommands.SelectMany(one => one.Options)).Concat(root.Options).SelectMany(option => option.Aliases.Append(option.Name));
                 Assert.That(line.Groups["option"].Captures.Select(option => option.Value), Is.SubsetOf(known), $"{document} names {line.Value}");
             }
         }

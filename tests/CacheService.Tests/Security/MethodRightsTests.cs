@@ -10,7 +10,7 @@ internal sealed class MethodRightsTests
     private static IEnumerable<string> Methods =>
         new ServiceDescriptor[]
         {
-            TweetCountsService.Descriptor, HealthReflection.Descriptor.Services.Single(), global::Grpc.Reflection.V1.ServerReflection.Descriptor, global::Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
+            TweetCountsService.Descriptor, JobsService.Descriptor, HealthReflection.Descriptor.Services.Single(), global::Grpc.Reflection.V1.ServerReflection.Descriptor, global::Grpc.Reflection.V1Alpha.ServerReflection.Descriptor,
         }
             .SelectMany(service => service.Methods.Select(method => $"/{service.FullName}/{method.Name}"));
 

@@ -19,6 +19,7 @@ public sealed class DemoCommandTests
               tweetcounts top   # read counts
               tweetcounts get 1 2 3
               tweetcounts watch --all
+              tweetcounts jobs
               /data/psql   # a psql on its database
 
             Ctrl-C stops it all; the data is kept in /data.

@@ -31,6 +31,7 @@ internal static class GrpcServices
         builder.Services.Replace(ServiceDescriptor.Singleton<ILoggerFactory, SenderFaultLogs>());
         builder.Services.AddSingleton<EncodedReplies>();
         builder.Services.AddSingleton<TweetCountsGrpcService>();
+        builder.Services.AddSingleton<JobsGrpcService>();
         builder.Services.AddSingleton<IServiceMethodProvider<TweetCountsGrpcService>, TweetCountsMethods>();
         builder.Services.AddReflection();
     }
@@ -51,6 +52,7 @@ internal static class GrpcServices
     public static void MapGrpcApi(this WebApplication app)
     {
         app.MapGrpcService<TweetCountsGrpcService>().RequireRights(app);
+        app.MapGrpcService<JobsGrpcService>().RequireRights(app);
         app.MapGrpcHealthChecksService().DisableRateLimiting().RequireRights(app);
         app.MapGrpcService<HealthList>().DisableRateLimiting().RequireRights(app);
         app.MapGrpcReflectionService().RequireRights(app);
@@ -60,7 +62,7 @@ internal static class GrpcServices
     {
         // Told here, because it looks for the descriptors of services in their generated base classes, which TweetCountsGrpcService has none of.
         Google.Protobuf.Reflection.ServiceDescriptor[] described =
-            [HealthFile.Descriptor.Services.Single(), ReflectionV1.Descriptor, ReflectionV1Alpha.Descriptor, TweetCountsService.Descriptor];
+            [HealthFile.Descriptor.Services.Single(), ReflectionV1.Descriptor, ReflectionV1Alpha.Descriptor, JobsService.Descriptor, TweetCountsService.Descriptor];
         services.AddSingleton(new ReflectionServiceImpl(described));
         services.AddSingleton(new ReflectionV1ServiceImpl(described));
         services.AddGrpcReflection();

@@ -24,7 +24,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
         {
             Title = "CacheService",
             Version = "v1",
-            Description = "Retweet and like counts from memory. The messages are those of protos/tweetcounts/v1/tweet_counts.proto, in protobuf's JSON: 64-bit numbers are strings.",
+            Description = "Retweet and like counts from memory. The messages are those of protos/tweetcounts/v1, in protobuf's JSON: 64-bit numbers are strings.",
         };
         document.Components!.Schemas!.Add(Problem, ProblemSchema());
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
@@ -48,7 +48,7 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
     {
         var operation = new OpenApiOperation
         {
-            OperationId = route.Verb == HttpMethods.Post || route.Method.Name != "BatchGetCounts" ? route.Method.Name : "ListCounts",
+            OperationId = route.OperationId ?? route.Method.Name,
             Summary = route.Summary,
             Parameters = [.. route.Parameters.Select(ParameterOf)],
             RequestBody = route.Body is null ? null : new OpenApiRequestBody { Required = true, Content = Json(schemas.Of(route.Body), route.BodyExample!) },

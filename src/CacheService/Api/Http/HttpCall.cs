@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Text;
 using CacheService.Api.Messages;
 using CacheService.Reading;
@@ -48,7 +49,17 @@ internal sealed class HttpCall : IDisposable
     public string Caller => Context.User.Identity?.Name is { Length: > 0 } name ? name : Context.Connection.RemoteIpAddress?.ToString() ?? "";
 
     /// <summary>The message in the path.</summary>
-    public long MessageId => HttpQuery.Number<long>("id", (string)Context.Request.RouteValues["id"]!);
+    public long MessageId => PathNumber("id");
+
+    /// <summary>A number in the path.</summary>
+    public long PathNumber(string name) => HttpQuery.Number<long>(name, PathText(name));
+
+    /// <summary>A text in the path.</summary>
+    public string PathText(string name) => (string)Context.Request.RouteValues[name]!;
+
+    /// <summary>A number in the query; 0 where there is none.</summary>
+    public T Number<T>(string name)
+        where T : struct, IBinaryInteger<T>, IMinMaxValue<T> => Text(name) is { } text ? HttpQuery.Number<T>(name, text) : default;
 
     /// <summary>The messages in the query.</summary>
     public IEnumerable<long> MessageIds => HttpQuery.Numbers(_query, HttpParameter.Ids.Name);
@@ -96,19 +107,11 @@ internal sealed class HttpCall : IDisposable
 
     /// <summary>The message in the body.</summary>
     public async Task<T> ReadBodyAsync<T>()
-        where T : IMessage<T>, new()
-    {
-        using var reader = new StreamReader(Context.Request.Body, Encoding.UTF8);
-        var json = await reader.ReadToEndAsync(Cancelled);
-        try
-        {
-            return JsonParser.Default.Parse<T>(json);
-        }
-        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidJsonException or FormatException or OverflowException)
-        {
-            throw ReadRefusedException.BadRequest($"the body is no {typeof(T).Name} in JSON: {e.Message}");
-        }
-    }
+        where T : IMessage<T>, new() => Parse<T>(await ReadTextAsync());
+
+    /// <summary>The message in the body; an empty one where there is no body.</summary>
+    public async Task<T> ReadBodyOrNoneAsync<T>()
+        where T : IMessage<T>, new() => await ReadTextAsync() is { Length: > 0 } json ? Parse<T>(json) : new T();
 
     /// <summary>Answers with a message.</summary>
     public Task AnswerAsync(IMessage message)
@@ -148,5 +151,24 @@ internal sealed class HttpCall : IDisposable
     {
         _ended?.Dispose();
         _late?.Dispose();
+    }
+
+    private async Task<string> ReadTextAsync()
+    {
+        using var reader = new StreamReader(Context.Request.Body, Encoding.UTF8);
+        return await reader.ReadToEndAsync(Cancelled);
+    }
+
+    private static T Parse<T>(string json)
+        where T : IMessage<T>, new()
+    {
+        try
+        {
+            return JsonParser.Default.Parse<T>(json);
+        }
+        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidJsonException or FormatException or OverflowException)
+        {
+            throw ReadRefusedException.BadRequest($"the body is no {typeof(T).Name} in JSON: {e.Message}");
+        }
     }
 }

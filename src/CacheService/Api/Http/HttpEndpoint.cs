@@ -5,7 +5,7 @@ using Grpc.Core;
 namespace CacheService.Api.Http;
 
 /// <summary>Serves the calls of one route: what goes wrong becomes a problem.</summary>
-internal sealed class HttpEndpoint(HttpRoute route, TweetCountsHttpService service, CallErrors errors, ForeignPages pages, TimeProvider time)
+internal sealed class HttpEndpoint(HttpRoute route, IServiceProvider services, CallErrors errors, ForeignPages pages, TimeProvider time)
 {
     public async Task ServeAsync(HttpContext context)
     {
@@ -19,7 +19,7 @@ internal sealed class HttpEndpoint(HttpRoute route, TweetCountsHttpService servi
             }
 
             call = new HttpCall(context, route, time);
-            await route.Handler(service, call);
+            await route.ServeAsync(services, call);
         }
         catch (Exception e)
         {

@@ -4,7 +4,7 @@ using Grpc.Core;
 namespace CacheService.Api.Http;
 
 /// <summary>A route of the HTTP API: the same as a method of the gRPC API, with its messages as JSON and its right.</summary>
-internal sealed record HttpRoute
+internal abstract record HttpRoute
 {
     /// <summary>GET or POST.</summary>
     public required string Verb { get; init; }
@@ -36,9 +36,23 @@ internal sealed record HttpRoute
     /// <summary>Errors besides those that every route has.</summary>
     public IReadOnlyList<StatusCode> Errors { get; init; } = [];
 
-    /// <summary>Serves a call.</summary>
-    public required Func<TweetCountsHttpService, HttpCall, Task> Handler { get; init; }
-
     /// <summary>The method as gRPC names it.</summary>
     public string MethodName => $"/{Method.Service.FullName}/{Method.Name}";
+
+    /// <summary>What the OpenAPI document calls it, where it is not the method's name because another route has that.</summary>
+    public string? OperationId { get; init; }
+
+    /// <summary>Serves a call.</summary>
+    public abstract Task ServeAsync(IServiceProvider services, HttpCall call);
+}
+
+/// <summary>A route that one of the services serves.</summary>
+internal sealed record HttpRoute<TService> : HttpRoute
+    where TService : notnull
+{
+    /// <summary>Serves a call.</summary>
+    public required Func<TService, HttpCall, Task> Handler { get; init; }
+
+    /// <inheritdoc/>
+    public override Task ServeAsync(IServiceProvider services, HttpCall call) => Handler(services.GetRequiredService<TService>(), call);
 }

@@ -25,7 +25,7 @@ internal static class HttpRoutes
     private static readonly StatusCode[] OfReads =
         [StatusCode.InvalidArgument, StatusCode.OutOfRange, StatusCode.FailedPrecondition, StatusCode.ResourceExhausted, StatusCode.Unavailable];
 
-    public static IReadOnlyList<HttpRoute> All { get; } =
+    private static readonly IReadOnlyList<HttpRoute<TweetCountsHttpService>> OfCounts =
     [
         new()
         {
@@ -43,6 +43,7 @@ internal static class HttpRoutes
             Verb = HttpMethods.Get,
             Path = "/v1/counts",
             Method = Method("BatchGetCounts"),
+            OperationId = "ListCounts",
             Summary = "The counts of many messages, all from one snapshot.",
             Parameters = [HttpParameter.Ids, .. HttpParameter.OfReads, HttpParameter.IfNoneMatch],
             Errors = OfReads,
@@ -186,6 +187,9 @@ internal static class HttpRoutes
             Handler = static (service, call) => service.ReloadNow(call),
         },
     ];
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<HttpRoute> All { get; } = [.. OfCounts, .. JobRoutes.All];
 
     private static MethodDescriptor Method(string name) => TweetCountsService.Descriptor.FindMethodByName(name);
 }

@@ -17,6 +17,7 @@ internal static class HttpServices
     public static void AddHttpApi(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<TweetCountsHttpService>();
+        builder.Services.AddSingleton<JobsHttpService>();
         builder.Services.AddOpenApi("v1", document =>
         {
             document.ShouldInclude = static _ => false;

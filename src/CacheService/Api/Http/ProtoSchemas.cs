@@ -30,12 +30,14 @@ internal sealed class ProtoSchemas(OpenApiDocument document)
             _schemas.Add(message.Name, schema);
             foreach (var field in message.Fields.InDeclarationOrder())
             {
-                schema.Properties.Add(field.JsonName, field.IsRepeated ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = Of(field) } : Of(field));
+                schema.Properties.Add(field.JsonName, field.IsMap ? MapOf(field) : field.IsRepeated ? new OpenApiSchema { Type = JsonSchemaType.Array, Items = Of(field) } : Of(field));
             }
         }
 
         return new OpenApiSchemaReference(message.Name, document);
     }
+
+    private OpenApiSchema MapOf(FieldDescriptor field) => new() { Type = JsonSchemaType.Object, AdditionalProperties = Of(field.MessageType.Fields.InFieldNumberOrder()[1]) };
 
     private IOpenApiSchema Of(FieldDescriptor field) => field.FieldType switch
     {

@@ -82,7 +82,7 @@ internal sealed class StandardServicesTests
 
         Assert.That(
             response.ListServicesResponse.Service.Select(service => service.Name),
-            Is.EqualTo(["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", "tweetcounts.v1.TweetCountsService"]));
+            Is.EqualTo(["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection", "tweetcounts.v1.JobsService", "tweetcounts.v1.TweetCountsService"]));
     }
 
     [Test]

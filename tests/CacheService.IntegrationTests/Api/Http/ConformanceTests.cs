@@ -136,10 +136,11 @@ internal sealed class ConformanceTests
     {
         var compared = Cases.Select(call => call.Method).Append("ReloadNow").ToHashSet();
         Assert.That(compared, Is.EquivalentTo(TweetCountsService.Descriptor.Methods.Select(method => method.Name)), "a case for each method");
-        Assert.That(HttpRoutes.All.Select(route => route.Method.Name).Distinct(), Is.EquivalentTo(TweetCountsService.Descriptor.Methods.Select(method => method.Name)), "a route for each method");
+        var all = HttpRoutes.All.Where(route => route.Method.Service == TweetCountsService.Descriptor).ToList();
+        Assert.That(all.Select(route => route.Method.Name).Distinct(), Is.EquivalentTo(TweetCountsService.Descriptor.Methods.Select(method => method.Name)), "a route for each method");
 
         var called = Cases.Select(call => (Verb: call.Verb.Method, Path: call.Path.Split('?')[0])).Append((Verb: "POST", Path: "v1/reload")).ToHashSet();
-        var routes = HttpRoutes.All.Select(route => (route.Verb, Path: route.Path[1..])).ToList();
+        var routes = all.Select(route => (route.Verb, Path: route.Path[1..])).ToList();
         Assert.That(routes.Where(route => !called.Any(call => call.Verb == route.Verb && call.Path == route.Path.Replace("{id}", "3", StringComparison.Ordinal))), Is.Empty, "a case for each route");
     }
 

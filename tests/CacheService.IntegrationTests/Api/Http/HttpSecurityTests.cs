@@ -12,13 +12,13 @@ internal sealed class HttpSecurityTests
     private const string Page = "https://app.example.com";
 
     private static readonly Dictionary<Rights, TestKey> Keys =
-        new() { [Rights.Read] = new(0, "reader", "Read"), [Rights.Watch] = new(1, "watcher", "Watch"), [Rights.Admin] = new(2, "admin", "Admin") };
+        new() { [Rights.Read] = new(0, "reader", "Read"), [Rights.Watch] = new(1, "watcher", "Watch"), [Rights.Admin] = new(2, "admin", "Admin"), [Rights.Jobs] = new(3, "cron", "Jobs") };
 
     private TestDatabase _database = null!;
     private RunningService _service = null!;
 
     private static IEnumerable<(string Verb, string Path, Rights Right)> Routes =>
-        HttpRoutes.All.Select(route => (route.Verb, route.Path[1..].Replace("{id}", "1", StringComparison.Ordinal) + (route.IsStream ? "?all=true" : ""), MethodRights.Of(route.MethodName)))
+        HttpRoutes.All.Select(route => (route.Verb, route.Path[1..].Replace("{id}", "1", StringComparison.Ordinal).Replace("{name}", "roll-up", StringComparison.Ordinal) + (route.IsStream ? "?all=true" : ""), MethodRights.Of(route.MethodName)))
             .Append(("GET", "openapi/v1.json", Rights.Read));
 
     [OneTimeSetUp]

@@ -1,0 +1,38 @@
+using System.CommandLine;
+using CacheService.Tool.Output;
+using TweetCounts.V1;
+
+namespace CacheService.Tool.Commands.Jobs;
+
+internal sealed class ActionsCommand : ToolCommand
+{
+    private readonly Terminal _terminal;
+    private readonly ServiceOptions _service;
+    private readonly Argument<string> _job = new("JOB") { Description = "Only with this job.", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
+
+    public ActionsCommand(Terminal terminal, TimeProvider time) : base("actions", "List who did what with jobs, the latest first.", terminal)
+    {
+        _terminal = terminal;
+        _service = new ServiceOptions(time);
+        Add(_job);
+        _service.AddTo(this);
+    }
+
+    public override IReadOnlyList<Example> Examples => [new("tweetcounts jobs actions", "With all jobs."), new("tweetcounts jobs actions daily-report", "With one.")];
+
+    protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
+    {
+        var request = new ListActionsRequest { Job = arguments.GetValue(_job)! };
+        using var service = _service.Connect(arguments);
+        var answer = await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.ListActionsAsync(request, call), stop));
+        if (_service.Json(arguments))
+        {
+            JsonOutput.Write(_terminal, answer);
+            return ExitCode.Success;
+        }
+
+        foreach (var action in answer.Actions)
+            _terminal.Print(string.Join('\t', JobWords.Time(action.At), PlainText.OneLine(action.Who), action.What, action.Job, action.Run == 0 ? "" : $"run {action.Run}", PlainText.OneLine(action.Detail)).TrimEnd());
+        return ExitCode.Success;
+    }
+}
