@@ -45,10 +45,10 @@ internal static class PostgresTools
     /// <summary>Replaces all of a database by what a file has, in one transaction; where it and others lock each other out, again.</summary>
     public static Task ReplaceAsync(ITestDatabase database, string file) => UntilDoneAsync(() => TryRunAsync("pg_restore", database.ConnectionString, "--clean", "--if-exists", "--single-transaction", file));
 
-    /// <summary>As above, by dropping two schemas first: what <c>--clean</c> says of partitions and their constraints is more than PostgreSQL lets it do.</summary>
-    public static async Task ReplaceSchemasAsync(ITestDatabase database, string file, string one, string other)
+    /// <summary>As above, by dropping its schemas first: what <c>--clean</c> says of partitions and their constraints is more than PostgreSQL lets it do.</summary>
+    public static async Task ReplaceSchemasAsync(ITestDatabase database, string file, params string[] schemas)
     {
-        await UntilDoneAsync(() => TryRunAsync("psql", database.ConnectionString, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-c", $"drop schema {one}, {other} cascade"));
+        await UntilDoneAsync(() => TryRunAsync("psql", database.ConnectionString, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-1", "-c", $"drop schema {string.Join(", ", schemas)} cascade"));
         await RestoreAsync(database, file, "--single-transaction");
     }
 

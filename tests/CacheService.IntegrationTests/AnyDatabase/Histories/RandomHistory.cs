@@ -182,7 +182,7 @@ internal sealed class RandomHistory(PrivateServer server, TrialDatabase database
     private async Task RestoreAsync(int step)
     {
         Count("dump restored");
-        await trial.DoAsync($"step {step}: restore", () => PostgresTools.ReplaceSchemasAsync(database, _dump, "tweet", "twcache"));
+        await trial.DoAsync($"step {step}: restore", () => PostgresTools.ReplaceSchemasAsync(database, _dump, "tweet", "twcache", "twjobs"));
         _isOldAttached = true;
         await trial.ExactAsync("a restore", Trial.Mends);
     }
