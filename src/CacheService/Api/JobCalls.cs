@@ -52,8 +52,8 @@ internal sealed class JobCalls(JobReader reader, JobControls controls, JobsStatu
     {
         var change = new ScheduleChange
         {
-            Schedule = request.HasSchedule ? request.Schedule : null,
-            TimeZone = request.HasTimeZone ? request.TimeZone : null,
+            Schedule = request.Schedule,
+            TimeZone = request.TimeZone is { Length: > 0 } zone ? zone : null,
             Misfire = Known<Misfire, MisfireRule>(request.Misfire),
             Parameters = request.Parameters is null ? null : new Dictionary<string, string>(request.Parameters.Values),
         };

@@ -24,6 +24,11 @@ internal sealed class ProtoSchemas(OpenApiDocument document)
             return new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" };
         }
 
+        if (message.FullName == StringValue.Descriptor.FullName)
+        {
+            return new OpenApiSchema { Type = JsonSchemaType.String };
+        }
+
         if (!_schemas.ContainsKey(message.Name))
         {
             var schema = new OpenApiSchema { Type = JsonSchemaType.Object, Properties = new Dictionary<string, IOpenApiSchema>() };
