@@ -67,7 +67,11 @@ internal sealed class RunScriptTests
         await using var script = RunScript.Start([]);
         await script.UntilDemoAsync();
         Assert.That(script.Printed, Does.Match("""
-            The service is LIVE, and a simulation writes five retweets and likes a second. Try, in another terminal:
+            The service is LIVE, and a simulation writes five retweets and likes a second. See the counts move, in a browser:
+
+              http://127\.0\.0\.1:\d+
+
+            Or try, in another terminal:
 
               cd \S+
               TWEETCOUNTS_ADDRESS=http://127\.0\.0\.1:\d+ \./run\.sh tweetcounts top   # read counts
@@ -82,7 +86,7 @@ internal sealed class RunScriptTests
         await script.UntilDemoAsync();
         await using var second = RunScript.Start([], script.Addresses);
         Assert.That(await second.UntilAllHaveEndedAsync(), Is.EqualTo(1));
-        Assert.That(second.Printed, Does.Contain("Stop what uses it, or choose another").And.Not.Contain("Try, in another terminal"));
+        Assert.That(second.Printed, Does.Contain("Stop what uses it, or choose another").And.Not.Contain("in another terminal"));
     }
 
     [Test]
