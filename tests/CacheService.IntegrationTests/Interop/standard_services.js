@@ -4,7 +4,7 @@
 const { call, cancel, check, checkError, connect, deadline, fail, grpc, load, loader, reader, run } = require('./checks');
 
 const SERVICES = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection', 'tweetcounts.v1.JobsService', 'tweetcounts.v1.TweetCountsService'];
-const COUNTS = SERVICES[3];
+const COUNTS = 'tweetcounts.v1.TweetCountsService';
 
 async function health() {
   const service = connect(load('grpc/health/v1/health.proto', 'grpc.health.v1').Health);
