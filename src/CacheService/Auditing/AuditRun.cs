@@ -9,7 +9,7 @@ namespace CacheService.Auditing;
 
 /// <summary>One audit: every message, range by range, by ascending id; then the days.</summary>
 internal sealed partial class AuditRun(
-    CountsStore store, RangeAudit ranges, DaysAudit days, TriggersWarning triggers, PostgresConnections connections, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditRun> logger)
+    CountsStore store, AuditedFeed feed, RangeAudit ranges, DaysAudit days, TriggersWarning triggers, PostgresConnections connections, IOptions<AuditOptions> options, TimeProvider time, ILogger<AuditRun> logger)
 {
     private const int LoggedKeys = 20;
 
@@ -29,7 +29,7 @@ internal sealed partial class AuditRun(
     {
         var started = time.GetTimestamp();
         var triggersWarning = await RetryAsync(() => CheckTriggersAsync(cancellationToken), cancellationToken);
-        var cachedIds = SortedIds();
+        var cachedIds = await RetryAsync(() => SortedIdsAsync(cancellationToken), cancellationToken);
         var isIndexed = await RetryAsync(() => IsIndexedAsync(cancellationToken), cancellationToken);
         var size = new RangeSize(options.Value.MaxMessageTime, isIndexed);
         var (messages, differences, repaired, uncompared, logged) = (0L, 0L, 0L, 0L, 0);
@@ -136,8 +136,10 @@ internal sealed partial class AuditRun(
         return index >= 0 ? index : ~index;
     }
 
-    private long[] SortedIds()
+    /// <summary>The messages of the cache, after a drain: those are among them that were committed before the audit was asked for, and are gone from the tables by now.</summary>
+    private async Task<long[]> SortedIdsAsync(CancellationToken cancellationToken)
     {
+        await feed.WaitForDrainAsync(cancellationToken);
         var ids = store.MessageIds();
         Array.Sort(ids);
         return ids;

@@ -68,8 +68,6 @@ internal sealed class UnrecordedChangesTests
         await using var service = await RunningService.StartAsync(database.ConnectionString);
         await database.AddMessagesAsync(3);
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'fav')");
-        // An audit compares what the tables have, and what the cache has when it begins: message 2 is to be there by then.
-        await service.AssertEqualsViewAsync(database);
         await database.ExecuteAsync(Unrecorded("insert into tweet.activity (messageid, action) values (1, 'rt'); delete from tweet.message where messageid = 2; insert into tweet.message (messageid, userid, message) values (4, 1, 'x')"));
 
         var run = await ToolRun.RunAsync("audit", "--address", service.GrpcAddress.ToString());
