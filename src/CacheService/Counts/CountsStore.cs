@@ -183,7 +183,7 @@ internal sealed class CountsStore(int maxTombstones)
         var changed = new List<CountedMessage>();
         for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
         {
-            ReadSegment(segment, revision, changed);
+            ReadSegments(segment, 1, revision, changed);
             foreach (var message in changed)
             {
                 yield return message;
@@ -191,20 +191,24 @@ internal sealed class CountsStore(int maxTombstones)
         }
     }
 
-    /// <summary>The messages of one segment whose counts changed after a revision, all of one version. Thread-safe.</summary>
-    /// <param name="segment">Which of the <see cref="CountsTable.SegmentCount"/>; a message stays in its segment, also when everything is loaded afresh.</param>
+    /// <summary>The messages of some segments whose counts changed after a revision, all of one version. Thread-safe.</summary>
+    /// <param name="first">The first of the segments, of <see cref="CountsTable.SegmentCount"/>; a message stays in its segment, also when everything is loaded afresh.</param>
+    /// <param name="count">How many segments. The writer can be held up for the time that it takes to read them.</param>
     /// <param name="revision">The revision.</param>
     /// <param name="changed">Receives the messages, in place of what it has.</param>
     /// <returns>The version; null before the first load.</returns>
-    public CountsVersion? ReadSegment(int segment, ulong revision, List<CountedMessage> changed) =>
-        ReadConsistently((segment, revision, changed), static (store, read) =>
+    public CountsVersion? ReadSegments(int first, int count, ulong revision, List<CountedMessage> changed) =>
+        ReadConsistently((first, count, revision, changed), static (store, read) =>
         {
             read.changed.Clear();
-            foreach (ref readonly var entry in store._table.Segment(read.segment))
+            for (var segment = read.first; segment < read.first + read.count; segment++)
             {
-                if (entry.Counts.Revision > read.revision)
+                foreach (ref readonly var entry in store._table.Segment(segment))
                 {
-                    read.changed.Add(new CountedMessage(entry.MessageId, entry.Counts));
+                    if (entry.Counts.Revision > read.revision)
+                    {
+                        read.changed.Add(new CountedMessage(entry.MessageId, entry.Counts));
+                    }
                 }
             }
         });

@@ -8,7 +8,7 @@ namespace CacheService.Watching;
 /// the store had then, which may be later than the published one. What the history then brings of that is left out, so that nothing is told twice; and the
 /// subscriber is told a version when nothing is ahead of it, so that it resumes behind nothing that it knows.
 /// </summary>
-internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDelta delta) : Subscription(hub)
+internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialState initialState, SharedDelta delta) : Subscription(hub)
 {
     /// <summary>A subscriber that takes so long, so often, that the history forgets meanwhile, is told a version that some of what it knows is ahead of.</summary>
     private const int MaxPasses = 3;
@@ -47,7 +47,8 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
                 yield return part;
             }
 
-            _toldTo = published.Revision;
+            // Parts that others began to read may be older than what was published by now.
+            _toldTo = Math.Min(published.Revision, _known!.Lowest);
             if (++passes == MaxPasses)
             {
                 yield return TakeLast(published);
@@ -69,11 +70,14 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
     {
         _toldTo = published.Revision;
         var aheadTo = Math.Max(_known?.Highest ?? 0, _mayKnowTo);
-        if (_known is null && aheadTo <= published.Revision && _draft.IsEmpty && news.Count <= WatchBatch.MaxEntries)
+        if (_known is null && aheadTo <= published.Revision && _draft.IsEmpty)
         {
             // Mostly: what all subscribers share, as it is.
-            IReadOnlyList<long> removed = news.Removed.Count == 0 ? [] : [.. news.Removed.Select(message => message.MessageId)];
-            yield return new WatchBatch(published, news.Changed, removed, news.Coalesced, IsSynced: !_isSynced);
+            foreach (var batch in WatchBatch.Of(news.Contents, published, news.Coalesced, isReset: false, isSynced: !_isSynced))
+            {
+                yield return batch;
+            }
+
             _isSynced = true;
             yield break;
         }
@@ -122,17 +126,21 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
 
     private IEnumerable<WatchBatch> ReadEverything()
     {
-        _known = null;
         _draft.Reset();
         var reading = new SegmentRevisions();
-        foreach (var message in ReadSegments(0, reading))
+        foreach (var part in initialState.Read())
         {
-            if (_draft.IsFull)
+            reading.Add(part.FirstSegment, part.Revision);
+            foreach (var content in part.Contents.Where(content => content.Count > 0))
             {
-                yield return _draft.TakePart();
-            }
+                // The last one goes with what comes after it.
+                if (_draft.HasContent)
+                {
+                    yield return _draft.TakePart();
+                }
 
-            _draft.Add(message);
+                _draft.AddWhole(content);
+            }
         }
 
         _known = reading;
@@ -190,7 +198,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, SharedDel
         var changed = new List<CountedMessage>();
         for (var segment = 0; segment < CountsTable.SegmentCount; segment++)
         {
-            reading.Add(segment, store.ReadSegment(segment, Math.Max(after, _known?.Of(segment) ?? 0), changed)!.Revision);
+            reading.Add(segment, store.ReadSegments(segment, 1, Math.Max(after, _known?.Of(segment) ?? 0), changed)!.Revision);
             foreach (var message in changed)
             {
                 yield return message;

@@ -7,24 +7,31 @@ internal sealed class BatchDraft
 {
     private List<CountedMessage> _counts = [];
     private List<long> _removed = [];
+    private WatchContent? _whole;
     private long _coalesced;
     private bool _isReset;
 
     /// <summary>Whether there is nothing to tell.</summary>
-    public bool IsEmpty => _counts.Count == 0 && _removed.Count == 0 && !_isReset;
+    public bool IsEmpty => !HasContent && !_isReset;
+
+    /// <summary>Whether there are counts or removals.</summary>
+    public bool HasContent => _whole is not null || _counts.Count + _removed.Count > 0;
 
     /// <summary>Whether it is to be taken before anything else is added.</summary>
-    public bool IsFull => _counts.Count + _removed.Count == WatchBatch.MaxEntries;
+    public bool IsFull => _whole is not null || _counts.Count + _removed.Count == WatchContent.MaxEntries;
 
     /// <summary>The subscriber must forget what it holds, what was collected here included.</summary>
     public void Reset()
     {
-        (_counts, _removed, _isReset) = ([], [], true);
+        (_counts, _removed, _whole, _isReset) = ([], [], null, true);
     }
 
     public void Add(CountedMessage message) => _counts.Add(message);
 
     public void AddRemoved(long messageId) => _removed.Add(messageId);
+
+    /// <summary>Makes something that others are told too the content, of which there is none.</summary>
+    public void AddWhole(WatchContent content) => _whole = content;
 
     /// <summary>Some changes were passed over.</summary>
     public void AddCoalesced(long changes) => _coalesced += changes;
@@ -44,8 +51,13 @@ internal sealed class BatchDraft
 
     private WatchBatch Take(CountsVersion? version, long coalesced, bool isSynced)
     {
-        var batch = new WatchBatch(version, _counts, _removed, coalesced, _isReset, isSynced);
-        (_counts, _removed, _isReset) = ([], [], false);
+        var batch = new WatchBatch(version, _whole ?? (HasContent ? new WatchContent(_counts, _removed) : WatchContent.Empty), coalesced, _isReset, isSynced);
+        if (_whole is null && HasContent)
+        {
+            (_counts, _removed) = ([], []);
+        }
+
+        (_whole, _isReset) = (null, false);
         return batch;
     }
 }

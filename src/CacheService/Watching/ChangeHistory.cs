@@ -56,6 +56,15 @@ internal sealed class ChangeHistory
         }
     }
 
+    /// <summary>Whether what changed after a revision is known.</summary>
+    public bool Reaches(ulong revision)
+    {
+        lock (_gate)
+        {
+            return revision >= _forgottenTo;
+        }
+    }
+
     /// <summary>What changed after a revision and up to another, each message once and as of the latter.</summary>
     /// <param name="after">The first revision.</param>
     /// <param name="upTo">The last revision.</param>

@@ -72,7 +72,7 @@ internal sealed class KeySubscription : Subscription
         var (isReset, endsInitialState) = (_isReset, told is not null && !_isSynced);
         _isReset = false;
         _isSynced |= endsInitialState;
-        return WatchBatches.Split(told, changed, removed, coalesced, isReset, endsInitialState);
+        return WatchBatch.Of(WatchContent.Split(changed, removed), told, coalesced, isReset, endsInitialState);
     }
 
     /// <summary>The counts of a message changed.</summary>

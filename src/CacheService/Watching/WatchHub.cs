@@ -11,14 +11,15 @@ namespace CacheService.Watching;
 /// <see cref="Published"/> when all of that is done. So whoever reads <see cref="Published"/>, then takes its marks, then reads the store, knows the state
 /// of every message it watches as of that version or a later one.
 /// </summary>
-internal sealed class WatchHub
+internal sealed class WatchHub : IDisposable
 {
     private readonly CountsStore _store;
     private readonly SubscriptionOptions _options;
     private readonly ChangeHistory _history = new();
     private readonly ConcurrentDictionary<long, KeyWatchers> _watchersByKey = new();
-    private readonly ConcurrentDictionary<Subscription, bool> _all = new();
+    private readonly AllWatchers _all;
     private readonly ConcurrentDictionary<Subscription, bool> _subscriptions = new();
+    private readonly InitialState _initialState;
     private readonly SharedDelta _delta;
 
     /// <summary>Those who wait for the next version, whatever it brings.</summary>
@@ -35,10 +36,12 @@ internal sealed class WatchHub
     private long _delivered;
     private long _coalesced;
 
-    public WatchHub(CountsStore store, IOptions<SubscriptionOptions> options)
+    public WatchHub(CountsStore store, IOptions<SubscriptionOptions> options, TimeProvider time)
     {
         _store = store;
+        _all = new AllWatchers(time);
         _options = options.Value;
+        _initialState = new InitialState(store, _history);
         _delta = new SharedDelta(_history);
     }
 
@@ -73,12 +76,15 @@ internal sealed class WatchHub
     public Subscription Subscribe(IReadOnlyCollection<long>? messageIds, ResumePoint? resume)
     {
         var subscription = messageIds is null
-            ? (Subscription)new AllSubscription(this, _store, _delta)
+            ? (Subscription)new AllSubscription(this, _store, _initialState, _delta)
             : new KeySubscription(this, _store, messageIds);
         Register(subscription);
         subscription.Begin(FindResumable(resume));
         return subscription;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _all.Dispose();
 
     /// <summary>Wakes all subscriptions, because something besides the counts is new.</summary>
     public void WakeAll()
@@ -108,7 +114,7 @@ internal sealed class WatchHub
     public void CountDelivery(WatchBatch batch)
     {
         Interlocked.Increment(ref _deliveries);
-        Interlocked.Add(ref _delivered, batch.Counts.Count + batch.Removed.Count);
+        Interlocked.Add(ref _delivered, batch.Content.Count);
         Interlocked.Add(ref _coalesced, batch.Coalesced);
     }
 
@@ -142,7 +148,7 @@ internal sealed class WatchHub
         }
         else
         {
-            _all[subscription] = true;
+            _all.Add(subscription);
         }
     }
 
@@ -154,7 +160,7 @@ internal sealed class WatchHub
         }
 
         Interlocked.Decrement(ref _count);
-        _all.TryRemove(subscription, out _);
+        _all.Remove(subscription);
         if (subscription is KeySubscription keyed)
         {
             foreach (var messageId in keyed.MessageIds)
@@ -187,11 +193,12 @@ internal sealed class WatchHub
     // On the store's writer, after each load and drain.
     private void Publish(CountsVersion version, IReadOnlyList<long> changed)
     {
+        var hasChanged = _published is not null && version.Revision != _published.Revision;
         if (_published is null)
         {
             _history.Begin(version.Revision);
         }
-        else if (version.Revision != _published.Revision)
+        else if (hasChanged)
         {
             AddToHistory(version, changed);
             MarkWatchers(changed);
@@ -206,6 +213,10 @@ internal sealed class WatchHub
         }
 
         _toWake.Clear();
+        if (hasChanged)
+        {
+            _all.Wake();
+        }
 
         // The version must be visible before the queue is read: else one who waits could be missed.
         Interlocked.MemoryBarrier();
@@ -264,11 +275,6 @@ internal sealed class WatchHub
                     _toWake.Add(watcher.Subscription);
                 }
             }
-        }
-
-        foreach (var (subscription, _) in _all)
-        {
-            _toWake.Add(subscription);
         }
     }
 }

@@ -99,7 +99,17 @@ internal sealed class RunningService : IAsyncDisposable
         return new RunningService(app, log);
     }
 
-    public Task WaitForLiveAsync() => Wait.UntilAsync(() => Status.Condition.State == FeedState.Live, Patience, $"the service is LIVE ({Status.Condition})");
+    public async Task WaitForLiveAsync()
+    {
+        try
+        {
+            await Wait.UntilAsync(() => Status.Condition.State == FeedState.Live, Patience, "the service is LIVE");
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message} {Status.Condition}. It has logged: {string.Join('\n', Log.Entries)}", e);
+        }
+    }
 
     /// <summary>Stops the service as Ctrl-C does; its clients stay.</summary>
     public Task StopAsync() => _app.StopAsync();

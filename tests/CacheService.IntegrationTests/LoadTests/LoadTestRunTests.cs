@@ -24,6 +24,8 @@ internal sealed class LoadTestRunTests
         Writers = [2],
         BulkRows = 500,
         Rates = [10, 200],
+        Streams = [3],
+        KeyStreams = 5,
         LoadSizes = [2_000],
         SeriesWorkers = 4,
         SeriesRetweets = [5],
@@ -45,7 +47,7 @@ internal sealed class LoadTestRunTests
         Assert.That(exitCode, Is.Zero, output);
         using var json = ReadJson();
         Assert.That(json.RootElement.GetProperty("isVoid").GetBoolean(), Is.False);
-        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(16));
+        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(20));
         var parts = json.RootElement.GetProperty("parts").EnumerateArray().ToList();
         Assert.That(parts.Select(part => part.GetProperty("name").GetString()), Is.EqualTo(PartNames.All));
         foreach (var part in parts)

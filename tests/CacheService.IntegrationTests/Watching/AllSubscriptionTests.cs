@@ -1,6 +1,7 @@
 using CacheService.Counts;
 using CacheService.Watching;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 
 namespace CacheService.IntegrationTests.Watching;
 
@@ -51,12 +52,12 @@ internal sealed class AllSubscriptionTests
             Hold(held, [part]);
             resume = part.Version is { } version ? new ResumePoint(version.Epoch, version.Revision) : resume;
 
-            // It is overtaken twice; in the midst of the third and last pass there is news that this pass tells.
-            if (++parts <= 3)
+            // It is overtaken in its first two passes; in the midst of the third and last one there is news that this pass tells.
+            if (++parts is 1 or 4)
             {
                 FallBehind(store, ids);
             }
-            else if (parts == 5)
+            else if (parts == 6)
             {
                 store.Apply([new CountChange(late, 0, 0, 1)], Snapshot, 0);
             }
@@ -71,11 +72,70 @@ internal sealed class AllSubscriptionTests
         Assert.That(held, Is.EquivalentTo(ids));
     }
 
+    /// <summary>They begin together, while messages change, come and go: they share the parts that they are told, and each ends with what is there.</summary>
+    [Test]
+    public void AllSubscriptions_ThatBeginTogether_ShareThePartsAndEndWithTheTruth()
+    {
+        var (store, hub, ids) = ManyMessages();
+        using var first = hub.Subscribe(null, null);
+        using var second = hub.Subscribe(null, null);
+        var (ofFirst, ofSecond) = (new HashSet<long>(), new HashSet<long>());
+        using var behind = second.Collect().GetEnumerator();
+        var (shared, changes) = (0, 0);
+        foreach (var part in first.Collect())
+        {
+            Hold(ofFirst, [part]);
+            store.Apply([new CountChange(-changes - 1, 0, 0, 1), new CountChange(ids[changes], 0, 0, -1)], Snapshot, 0);
+            changes++;
+            if (behind.MoveNext())
+            {
+                shared += ReferenceEquals(part.Content, behind.Current.Content) ? 1 : 0;
+                Hold(ofSecond, [behind.Current]);
+            }
+        }
+
+        while (behind.MoveNext())
+        {
+            Hold(ofSecond, [behind.Current]);
+        }
+
+        Hold(ofFirst, first.Collect());
+        Hold(ofSecond, second.Collect());
+        Assert.That(shared, Is.AtLeast(3), "parts that both were told");
+        Assert.That(ofFirst, Is.EquivalentTo(store.MessageIds()));
+        Assert.That(ofSecond, Is.EquivalentTo(store.MessageIds()));
+    }
+
+    [Test]
+    public async Task AllSubscriptions_InGreatNumber_AreWokenWithPauses()
+    {
+        var time = new FakeTimeProvider();
+        var store = new CountsStore(1000);
+        using var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()), time);
+        hub.Start();
+        store.Load([new CountedMessage(1, default)], Snapshot, 0);
+        var subscriptions = Enumerable.Range(0, 100).Select(_ => hub.Subscribe(null, null)).ToList();
+        subscriptions.ForEach(subscription => _ = subscription.Collect().ToList());
+        Assert.That(await TakeSignalsAsync(), Is.EqualTo(100), "to begin with");
+
+        store.Apply([new CountChange(1, 1, 0, 0)], Snapshot, 0);
+        Assert.That(await TakeSignalsAsync(), Is.EqualTo(100), "after long rest, at once");
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        store.Apply([new CountChange(1, 1, 0, 0)], Snapshot, 0);
+        store.Apply([new CountChange(1, 1, 0, 0)], Snapshot, 0);
+        Assert.That(await TakeSignalsAsync(), Is.Zero, "for a hundred it is two milliseconds");
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.That(await TakeSignalsAsync(), Is.EqualTo(100));
+        Assert.That(subscriptions.Select(subscription => subscription.Collect().Last().Content.Counts.Single().Counts.Retweets), Is.All.EqualTo(3));
+
+        async Task<int> TakeSignalsAsync() => (await Task.WhenAll(subscriptions.Select(subscription => subscription.Signal.WaitAsync(TimeSpan.Zero, CancellationToken.None)))).Count(isSet => isSet);
+    }
+
     private static (CountsStore Store, WatchHub Hub, IReadOnlyList<long> Ids) ManyMessages()
     {
-        long[] ids = [.. Enumerable.Range(1, 2 * WatchBatch.MaxEntries).Select(id => (long)id)];
+        long[] ids = [.. Enumerable.Range(1, 2 * WatchContent.MaxEntries).Select(id => (long)id)];
         var store = new CountsStore(1000);
-        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()));
+        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()), TimeProvider.System);
         hub.Start();
         store.Load(ids.Select(id => new CountedMessage(id, default)), Snapshot, 0);
         return (store, hub, ids);
@@ -84,7 +144,8 @@ internal sealed class AllSubscriptionTests
     /// <summary>Changes so much that the history forgets it.</summary>
     private static void FallBehind(CountsStore store, IReadOnlyList<long> ids)
     {
-        for (var n = 0; n < 3; n++)
+        const int MoreThanIsRemembered = 200_000;
+        for (var changes = 0; changes <= MoreThanIsRemembered; changes += ids.Count)
         {
             store.Apply([.. ids.Where(id => store.Read(id, out var counts) is not null && counts is not null).Select(id => new CountChange(id, 1, 0, 0))], Snapshot, 0);
         }
@@ -99,8 +160,8 @@ internal sealed class AllSubscriptionTests
                 held.Clear();
             }
 
-            held.UnionWith(batch.Counts.Select(message => message.MessageId));
-            held.ExceptWith(batch.Removed);
+            held.UnionWith(batch.Content.Counts.Select(message => message.MessageId));
+            held.ExceptWith(batch.Content.Removed);
         }
     }
 }

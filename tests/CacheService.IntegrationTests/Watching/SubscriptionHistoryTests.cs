@@ -44,7 +44,7 @@ internal sealed class SubscriptionHistoryTests
         var store = new CountsStore(1000);
         store.Load(Enumerable.Range(1, Messages).Select(id => new CountedMessage(id, default)), Snapshot, 0);
         var truth = new TruthLog(store);
-        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()));
+        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()), TimeProvider.System);
         var random = new Random(11);
         var followers = Enumerable.Range(0, 4).Select(n => new Follower(hub, truth, all ? null : [1, 2, 3 + n, 100])).ToList();
 
@@ -125,7 +125,7 @@ internal sealed class SubscriptionHistoryTests
         writer.Write(1);
         foreach (var lost in subscription.Collect())
         {
-            Assert.That(lost.Counts, Has.Count.EqualTo(1));
+            Assert.That(lost.Content.Counts, Has.Count.EqualTo(1));
         }
 
         writer.Write(2);
@@ -208,8 +208,8 @@ internal sealed class SubscriptionHistoryTests
         foreach (var batch in subscription.Collect())
         {
             history.Take(new WatchHistory.Told(
-                [.. batch.Counts.Select(message => (message.MessageId, message.Counts.Revision, message.Counts.Retweets, message.Counts.Likes))],
-                batch.Removed,
+                [.. batch.Content.Counts.Select(message => (message.MessageId, message.Counts.Revision, message.Counts.Retweets, message.Counts.Likes))],
+                batch.Content.Removed,
                 batch.IsReset,
                 batch.IsSynced,
                 batch.Coalesced,
@@ -252,7 +252,7 @@ internal sealed class SubscriptionHistoryTests
         public RandomWriter(bool runs = true, int maxTombstones = 1000)
         {
             Store = new CountsStore(maxTombstones);
-            Hub = new WatchHub(Store, Options.Create(new SubscriptionOptions()));
+            Hub = new WatchHub(Store, Options.Create(new SubscriptionOptions()), TimeProvider.System);
             Hub.Start();
             Store.Load(Enumerable.Range(1, Messages).Select(id => new CountedMessage(id, default)), Snapshot, 0);
             Truth = new TruthLog(Store);

@@ -25,7 +25,7 @@ internal sealed class WatchLoadTests
         const int Subscriptions = 20;
         const int Ids = 10_000;
         var store = new CountsStore(0);
-        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()));
+        var hub = new WatchHub(store, Options.Create(new SubscriptionOptions()), TimeProvider.System);
         hub.Start();
         store.Load([new CountedMessage(1, default)], PgSnapshot.Parse("10:10:"), 0);
         var before = GC.GetTotalMemory(forceFullCollection: true);

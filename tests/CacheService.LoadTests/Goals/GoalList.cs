@@ -3,6 +3,7 @@ using CacheService.LoadTests.Options;
 using CacheService.LoadTests.Reads;
 using CacheService.LoadTests.Rpc;
 using CacheService.LoadTests.Startup;
+using CacheService.LoadTests.Streams;
 using CacheService.LoadTests.Writes;
 
 namespace CacheService.LoadTests.Goals;
@@ -44,6 +45,12 @@ internal static class GoalList
             run => run.Freshness(Rate, FreshnessPart.ReaderP50)),
         AtMost("commit to visible at 1,000 transactions a second: p99", 15, "ms",
             run => run.Freshness(Rate, FreshnessPart.ReaderP99)),
+        AtMost("2,048 subscribers of everything at once, until all are synced", 3, "s", run => run.Median(PartNames.Streams, StreamsPart.SyncedName(2_048), StreamsPart.Service)),
+        AtMost("memory by stream of everything, 500 streams, right after the initial state", 50, "kB",
+            run => run.Median(PartNames.Streams, StreamsPart.MemoryName(500), StreamsPart.PerStream)),
+        AtMost("memory by stream of 20 messages, 5,000 streams", 10, "kB", run => run.Median(PartNames.Streams, StreamsPart.KeyMemoryName(5_000), StreamsPart.PerStream)),
+        AtMost("500 streams of everything, 1,000 changes a second: processors used by the service", 0.3, "",
+            run => run.Median(PartNames.Streams, StreamsPart.DeliveriesName(500), StreamsPart.Service)),
         AtLeast("loading against the bare COPY", 0.7,
             run => run.LastRatio(PartNames.Startup, [.. run.Options.LoadSizes.Order().Select(StartupPart.LoadName)], StartupPart.Load, StartupPart.Copy)),
         AtMost("resident memory per message at 10 million, above an empty service", 64, "bytes",

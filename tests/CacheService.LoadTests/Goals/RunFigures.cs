@@ -42,6 +42,11 @@ internal sealed record RunFigures(LoadTestOptions Options, IReadOnlyList<PartRes
             : new GoalValue(null, $"{Figures.Short(value)} ms, but only {Figures.Short(reached)} transactions a second were reached");
     }
 
+    /// <summary>The median of one candidate.</summary>
+    public GoalValue Median(string part, string scenario, string candidate) => Find(part, scenario, candidate) is { Spread: var spread }
+        ? new GoalValue(spread.Median, $"{Figures.Short(spread.Min)} to {Figures.Short(spread.Max)}")
+        : NotMeasured;
+
     /// <summary>The median of one candidate at the size that the goal means; where that was not run the note tells the largest that was.</summary>
     public GoalValue AtSize(string part, int size, Func<int, string> scenario, string candidate, string unit)
     {

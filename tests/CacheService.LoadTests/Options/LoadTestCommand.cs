@@ -37,16 +37,18 @@ internal sealed class LoadTestCommand : RootCommand
     private readonly Option<IReadOnlyList<int>?> _writers = NumberListOption.Create("--writers", 80, $"Connections that write. [default: {Listed(Usual.Writers)}]");
     private readonly Option<int?> _bulkRows = NumberOption.Create("--bulk-rows", 1, 10_000_000, $"Rows of the one large statement. [default: {Usual.BulkRows}]");
     private readonly Option<IReadOnlyList<int>?> _rates = NumberListOption.Create("--rates", 100_000, $"Transactions a second at which freshness is measured. [default: {Listed(Usual.Rates)}]");
+    private readonly Option<IReadOnlyList<int>?> _streams = NumberListOption.Create("--streams", 10_000, $"Streams of everything at once. [default: {Listed(Usual.Streams)}]");
+    private readonly Option<int?> _keyStreams = NumberOption.Create("--key-streams", 1, 10_000, $"Streams of 20 messages each at once. [default: {Usual.KeyStreams}]");
     private readonly Option<IReadOnlyList<int>?> _loadSizes = NumberListOption.Create("--load-sizes", 100_000_000, $"Messages that are loaded at a start. [default: {Listed(Usual.LoadSizes)}]");
     private readonly Option<int?> _seriesWorkers = NumberOption.Create("--series-workers", 1, MostWorkers, $"Workers of the articles' benchmarks, each with a connection. [default: {Usual.SeriesWorkers}]");
     private readonly Option<IReadOnlyList<int>?> _seriesRetweets = NumberListOption.Create("--series-retweets", 100_000, $"Retweets of each of these workers. [default: {Listed(Usual.SeriesRetweets)}]");
     private readonly Option<string?> _output = new("--output") { HelpName = "FOLDER", Description = $"Where the JSON file and the page go. [default: {Usual.Output}]" };
 
     public LoadTestCommand(IAnsiConsole console)
-        : base("Measures the cache against direct SQL: reads, writes, freshness, start and size.")
+        : base("Measures the cache against direct SQL: reads, writes, freshness, streams, start and size.")
     {
         _console = console;
-        foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _loadSizes, _seriesWorkers, _seriesRetweets, _output])
+        foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _streams, _keyStreams, _loadSizes, _seriesWorkers, _seriesRetweets, _output])
         {
             Add(option);
         }
@@ -92,6 +94,8 @@ internal sealed class LoadTestCommand : RootCommand
             Writers = arguments.GetValue(_writers) ?? preset.Writers,
             BulkRows = arguments.GetValue(_bulkRows) ?? preset.BulkRows,
             Rates = arguments.GetValue(_rates) ?? preset.Rates,
+            Streams = arguments.GetValue(_streams) ?? preset.Streams,
+            KeyStreams = arguments.GetValue(_keyStreams) ?? preset.KeyStreams,
             LoadSizes = arguments.GetValue(_loadSizes) ?? preset.LoadSizes,
             SeriesWorkers = arguments.GetValue(_seriesWorkers) ?? preset.SeriesWorkers,
             SeriesRetweets = arguments.GetValue(_seriesRetweets) ?? preset.SeriesRetweets,

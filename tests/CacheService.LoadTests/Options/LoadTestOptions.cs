@@ -14,6 +14,8 @@ internal sealed record LoadTestOptions
         ManyRowsMessages = 100,
         Callers = [1, 64],
         Writers = [8, 32],
+        Streams = [500],
+        KeyStreams = 1_000,
         LoadSizes = [100_000],
         SeriesRetweets = [10],
     };
@@ -54,6 +56,12 @@ internal sealed record LoadTestOptions
     public int BulkRows { get; init; } = 100_000;
 
     public IReadOnlyList<int> Rates { get; init; } = [10, 1_000, 5_000];
+
+    /// <summary>Streams of everything at once; to the first of these numbers changes are delivered.</summary>
+    public IReadOnlyList<int> Streams { get; init; } = [500, 2_048];
+
+    /// <summary>Streams of some messages at once.</summary>
+    public int KeyStreams { get; init; } = 5_000;
 
     public IReadOnlyList<int> LoadSizes { get; init; } = [100_000, 1_000_000];
 

@@ -7,12 +7,13 @@ internal static class PartNames
     public const string Rpc = "rpc";
     public const string Writes = "writes";
     public const string Freshness = "freshness";
+    public const string Streams = "streams";
     public const string Startup = "startup";
 
     public const string Series = "series";
 
     /// <summary>What is measured where nobody says what.</summary>
-    public static IReadOnlyList<string> Usual { get; } = [Reads, Rpc, Writes, Freshness, Startup];
+    public static IReadOnlyList<string> Usual { get; } = [Reads, Rpc, Writes, Freshness, Streams, Startup];
 
     public static IReadOnlyList<string> All { get; } = [.. Usual, Series];
 }

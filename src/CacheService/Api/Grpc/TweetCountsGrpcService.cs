@@ -36,7 +36,7 @@ internal sealed class TweetCountsGrpcService(
         return encodedReplies.Batch(reading);
     }
 
-    public Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchCountsResponse> responseStream, ServerCallContext context) =>
+    public Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchReply> responseStream, ServerCallContext context) =>
         watches.RunAsync(request, new WatchCall(responseStream, context));
 
     public async Task<ListTopCountsResponse> ListTopCounts(ListTopCountsRequest request, ServerCallContext context) =>

@@ -28,7 +28,7 @@ internal sealed class TweetCountsMethods : IServiceMethodProvider<TweetCountsGrp
         Add<AuditNowRequest, AuditNowResponse>("AuditNow", Messages<AuditNowResponse>(), static (service, request, call) => service.AuditNow(request, call));
         Add<ReloadNowRequest, ReloadNowResponse>("ReloadNow", Messages<ReloadNowResponse>(), static (service, request, call) => service.ReloadNow(request, call));
         context.AddServerStreamingMethod(
-            Method(MethodType.ServerStreaming, "WatchCounts", Messages<WatchCountsRequest>(), Messages<WatchCountsResponse>()), Metadata,
+            Method(MethodType.ServerStreaming, "WatchCounts", Messages<WatchCountsRequest>(), WatchCall.Marshaller), Metadata,
             static (service, request, stream, call) => service.WatchCounts(request, stream, call));
 
         void Add<TRequest, TResponse>(string name, Marshaller<TResponse> answers, UnaryServerMethod<TweetCountsGrpcService, TRequest, TResponse> handler)

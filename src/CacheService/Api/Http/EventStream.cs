@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using CacheService.Api.Messages;
 using CacheService.Api.Watches;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using TweetCounts.V1;
@@ -32,14 +33,14 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
         return colon > 0 && ulong.TryParse(id.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var revision) ? (id[..colon], revision) : (id, 0);
     }
 
-    public async Task WriteAsync(WatchCountsResponse response, CancellationToken cancellationToken)
+    public async Task WriteAsync(WatchReply reply, CancellationToken cancellationToken)
     {
         if (!context.Response.HasStarted)
         {
             await StartAsync(cancellationToken);
         }
 
-        await context.Response.WriteAsync(Format(response), Encoding.UTF8, cancellationToken);
+        await context.Response.WriteAsync(Format(Replies.Watch(reply)), Encoding.UTF8, cancellationToken);
         await context.Response.Body.FlushAsync(cancellationToken);
     }
 

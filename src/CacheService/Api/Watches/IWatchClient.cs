@@ -1,4 +1,4 @@
-using TweetCounts.V1;
+using CacheService.Api.Messages;
 
 namespace CacheService.Api.Watches;
 
@@ -9,7 +9,7 @@ internal interface IWatchClient
     CancellationToken Gone { get; }
 
     /// <summary>Tells it something; completes when there is room for more.</summary>
-    Task WriteAsync(WatchCountsResponse response, CancellationToken cancellationToken);
+    Task WriteAsync(WatchReply reply, CancellationToken cancellationToken);
 
     /// <summary>Tears the stream down, with what has not been taken.</summary>
     void Abort();

@@ -15,16 +15,14 @@ internal sealed class WatchStreams
 {
     private readonly WatchHub _hub;
     private readonly FeedStatus _status;
-    private readonly Replies _replies;
     private readonly SubscriptionOptions _options;
     private readonly TimeProvider _time;
     private readonly CancellationToken _stopping;
 
-    public WatchStreams(WatchHub hub, FeedStatus status, Replies replies, IOptions<SubscriptionOptions> options, IHostApplicationLifetime lifetime, TimeProvider time)
+    public WatchStreams(WatchHub hub, FeedStatus status, IOptions<SubscriptionOptions> options, IHostApplicationLifetime lifetime, TimeProvider time)
     {
         _hub = hub;
         _status = status;
-        _replies = replies;
         _options = options.Value;
         _time = time;
         _stopping = lifetime.ApplicationStopping;
@@ -94,7 +92,7 @@ internal sealed class WatchStreams
             }
             else if (isDue)
             {
-                await SendBatchAsync(new WatchBatch(told, [], []));
+                await SendBatchAsync(new WatchBatch(told, WatchContent.Empty));
             }
 
             var (untilCollect, untilHeartbeat) = (UntilCollect(), UntilHeartbeat());
@@ -104,7 +102,7 @@ internal sealed class WatchStreams
         async Task SendBatchAsync(WatchBatch batch)
         {
             toldState = StateOf(told);
-            await WriteAsync(client, ToResponse(batch, told, toldState.Value), ending);
+            await WriteAsync(client, Reply(batch, told, toldState.Value), ending);
             _hub.CountDelivery(batch);
             lastSent = _time.GetTimestamp();
         }
@@ -114,9 +112,9 @@ internal sealed class WatchStreams
         TimeSpan UntilHeartbeat() => heartbeat is null ? Timeout.InfiniteTimeSpan : NotNegative(heartbeat.Value - _time.GetElapsedTime(lastSent));
     }
 
-    private async Task WriteAsync(IWatchClient client, WatchCountsResponse response, CancellationToken ending)
+    private async Task WriteAsync(IWatchClient client, WatchReply reply, CancellationToken ending)
     {
-        var write = client.WriteAsync(response, ending);
+        var write = client.WriteAsync(reply, ending);
         try
         {
             await write.WaitAsync(_options.StuckClientTimeout, _time, ending);
@@ -155,26 +153,9 @@ internal sealed class WatchStreams
         return state == FeedState.Live && told is not null && told.Epoch != published?.Epoch ? FeedState.Stale : state;
     }
 
-    private WatchCountsResponse ToResponse(WatchBatch batch, CountsVersion? told, FeedState state)
-    {
-        var freshness = told is null ? new Freshness() : _replies.Freshness(told);
-        if (state != FeedState.Live || told is null)
-        {
-            freshness.State = FeedStates.Of(state);
-        }
-
-        var response = new WatchCountsResponse
-        {
-            Reset = batch.IsReset,
-            Synced = batch.IsSynced,
-            Coalesced = (ulong)batch.Coalesced,
-            Freshness = freshness,
-        };
-        response.Counts.Capacity = batch.Counts.Count;
-        response.Counts.AddRange(batch.Counts.Select(Replies.Counts));
-        response.RemovedMessageIds.AddRange(batch.Removed);
-        return response;
-    }
+    private WatchReply Reply(WatchBatch batch, CountsVersion? told, FeedState state) => told is null
+        ? new WatchReply(batch, told, TimeSpan.Zero, state)
+        : new WatchReply(batch, told, _status.AgeOf(told), state == FeedState.Live ? _status.ConditionOf(told).State : state);
 
     private static TimeSpan NotNegative(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
 

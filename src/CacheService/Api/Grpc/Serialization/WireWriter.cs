@@ -18,6 +18,9 @@ internal ref struct WireWriter(Span<byte> memory)
     /// <summary>Bytes written.</summary>
     public int Length { get; private set; }
 
+    /// <summary>What has been written.</summary>
+    public readonly ReadOnlySpan<byte> Written => _memory[..Length];
+
     /// <summary>How many bytes a number takes.</summary>
     public static int SizeOf(ulong value) => (BitOperations.Log2(value | 1) / VarintBits) + 1;
 

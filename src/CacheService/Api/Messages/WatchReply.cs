@@ -1,0 +1,12 @@
+using CacheService.Counts;
+using CacheService.Watching;
+using FeedState = CacheService.Feed.FeedState;
+
+namespace CacheService.Api.Messages;
+
+/// <summary>A message to a watcher.</summary>
+/// <param name="Batch">What is new.</param>
+/// <param name="Told">The version that it knows by then; null: none yet.</param>
+/// <param name="Age">The age of that version.</param>
+/// <param name="State">The feed's state.</param>
+internal sealed record WatchReply(WatchBatch Batch, CountsVersion? Told, TimeSpan Age, FeedState State);
