@@ -14,7 +14,7 @@ namespace CacheService.IntegrationTests.Infrastructure;
 /// <summary>The whole service in this process, on real Kestrel and a real database, with a client. Fails its test if it logged an error that the test does not expect.</summary>
 internal sealed class RunningService : IAsyncDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     // Of a service that has ended itself before it listened: nobody answers there.
     private static readonly Uri Nowhere = new("http://127.0.0.1:1");

@@ -11,7 +11,7 @@ internal sealed class SessionDefaultsTests
 {
     private static readonly string[] Hostile =
     [
-        "statement_timeout = '50ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '50ms'", "idle_session_timeout = '500ms'",
+        "statement_timeout = '50ms'", "lock_timeout = '1ms'", "idle_in_transaction_session_timeout = '50ms'", "idle_session_timeout = '2s'",
         "default_transaction_isolation = 'serializable'", "default_transaction_read_only = on", "default_transaction_deferrable = on", "search_path = 'evil, pg_catalog'",
         "enable_indexscan = off", "enable_indexonlyscan = off", "enable_bitmapscan = off", "plan_cache_mode = force_custom_plan", "max_parallel_workers_per_gather = 8", "work_mem = '64kB'",
         "datestyle = 'SQL, DMY'", "intervalstyle = 'sql_standard'", "bytea_output = 'escape'", "extra_float_digits = -15", "timezone = 'Asia/Kathmandu'", "client_encoding = 'LATIN1'",
