@@ -22,6 +22,9 @@ internal sealed partial class JobRunner(JobsStatus status, IOptions<JobsOptions>
     private int _reserved;
     private volatile bool _isStopping;
 
+    /// <summary>Is raised when a run has ended, and its lock is free.</summary>
+    public event Action? RunEnded;
+
     /// <summary>The runs that are under way here. Those that were abandoned are not among them.</summary>
     public IReadOnlyCollection<LiveRun> Live => [.. _live.Values];
 
@@ -124,6 +127,7 @@ internal sealed partial class JobRunner(JobsStatus status, IOptions<JobsOptions>
             await live.Claim.Session.DisposeAsync();
             Forget(live);
             live.Dispose();
+            RunEnded?.Invoke();
         }
     }
 

@@ -66,6 +66,8 @@ internal sealed partial class JobScheduler(
             return;
         }
 
+        // Slots that wait for one another follow at once.
+        runner.RunEnded += Wake;
         var sweptAt = time.GetTimestamp();
         _lookedAt = time.GetTimestamp();
         while (!stoppingToken.IsCancellationRequested)

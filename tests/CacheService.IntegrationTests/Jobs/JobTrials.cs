@@ -92,7 +92,21 @@ internal sealed class JobTrials
         await database.ExecuteAsync("create table public.tick (slot timestamptz primary key)");
         var started = Stopwatch.GetTimestamp();
         await database.ExecuteAsync("update twjobs.job set schedule = '* * * * * *', misfire = 'all', slots_until = clock_timestamp() - interval '10000 seconds' where name = 'tick'");
-        await Wait.UntilAsync(async () => await database.QueryAsync<long>("select count(*) from public.tick") >= 10_000, LongPatience, "10,000 slots are run");
+        var told = 0L;
+        await Wait.UntilAsync(
+            async () =>
+            {
+                var run = await database.QueryAsync<long>("select count(*) from public.tick");
+                if (run / 1_000 > told)
+                {
+                    told = run / 1_000;
+                    await TestContext.Progress.WriteLineAsync($"{run} slots after {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s");
+                }
+
+                return run >= 10_000;
+            },
+            LongPatience,
+            "10,000 slots are run");
         var took = Stopwatch.GetElapsedTime(started);
         await one.Jobs().ScheduleJobAsync(new ScheduleJobRequest { Job = "tick", Schedule = "" });
         await Wait.UntilAsync(async () => !await database.QueryAsync<bool>("select exists (select from twjobs.run where state = 'running' or wants_resume)"), LongPatience, "all have ended");
