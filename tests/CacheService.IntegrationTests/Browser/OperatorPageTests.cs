@@ -127,8 +127,17 @@ internal sealed class OperatorPageTests
         Assert.That(await page.TextAsync("#top tbody .author"), Is.EqualTo("<b onmouseover=\"window.hit = 1\">Snug</b>"));
         await page.Page.ClickAsync("#top tbody tr:first-child .text");
         await page.TextAsync("#message-text", Hostile);
-        Assert.That(await page.AskAsync<int>("document.querySelectorAll('main img, main script, main a, main b').length"), Is.Zero);
+        Assert.That(await page.AskAsync<int>("document.querySelectorAll('#counts-view img, #counts-view script, #counts-view a, #counts-view b').length"), Is.Zero);
         Assert.That(await page.AskAsync<bool>("'hit' in window"), Is.False);
+    }
+
+    [Test]
+    public async Task Jobs_OfAServiceThatRunsNone_AreNotOnThePage()
+    {
+        await using var page = await OperatorPage.OpenAsync(new Uri(_service.HttpAddress, "#/jobs"));
+        await page.WaitForStateAsync("LIVE");
+        Assert.That(await page.AskAsync<bool>("document.getElementById('views').checkVisibility() || document.getElementById('jobs-view').checkVisibility()"), Is.False);
+        Assert.That(page.Requested, Has.None.Contains("v1/jobs"));
     }
 
     [Test]

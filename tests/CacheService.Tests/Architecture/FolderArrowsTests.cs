@@ -14,7 +14,7 @@ internal sealed class FolderArrowsTests
         ["Api.Grpc.Serialization"] = "Api.Messages Counts Feed Reading Watching",
         ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed History Jobs Reading Reloading Security",
         ["Api.Messages"] = "Auditing Counts Feed History Jobs Reading Reloading Rollup Watching",
-        ["Api.Page"] = "Security",
+        ["Api.Page"] = "Jobs Security",
         ["Api.Watches"] = "Api.Messages Concurrency Counts Feed Reading Watching",
         ["Auditing"] = "Concurrency Counts Feed Metrics Postgres Settings",
         ["Feed"] = "Concurrency Counts Metrics Postgres Settings",

@@ -13,14 +13,17 @@ internal sealed class PageFiles
 
     private readonly Dictionary<string, PageFile> _files;
 
-    public PageFiles()
+    /// <summary>Reads them.</summary>
+    /// <param name="hasJobs">Whether the page shows jobs.</param>
+    public PageFiles(bool hasJobs)
     {
         var program = Assembly.GetExecutingAssembly();
         var contents = program.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)
             .ToDictionary(name => name[Prefix.Length..], name => Read(program, name));
         Version = Convert.ToHexStringLower(SHA256.HashData([.. contents.SelectMany(file => file.Value)]))[..16];
         // What the page loads has the version in its address: so a browser keeps it for ever, and never mixes two versions.
-        contents[IndexName] = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(contents[IndexName]).Replace("{version}", Version, StringComparison.Ordinal));
+        var index = Encoding.UTF8.GetString(contents[IndexName]).Replace("{version}", Version, StringComparison.Ordinal).Replace("{jobs}", hasJobs ? "true" : "false", StringComparison.Ordinal);
+        contents[IndexName] = Encoding.UTF8.GetBytes(index);
         _files = contents.ToDictionary(file => file.Key, file => new PageFile(file.Value, TypeOf(file.Key), TagOf(file.Value)));
     }
 

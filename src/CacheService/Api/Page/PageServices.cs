@@ -1,3 +1,4 @@
+using CacheService.Jobs;
 using CacheService.Security;
 using Microsoft.Extensions.Options;
 
@@ -24,7 +25,7 @@ internal static class PageServices
             return;
         }
 
-        var files = new PageFiles();
+        var files = new PageFiles(app.Services.GetRequiredService<IOptions<JobsOptions>>().Value.Enabled);
         // For everybody: it shows nothing that it has not asked for, with its reader's key.
         var page = app.MapGroup("").AllowAnonymous().DisableRateLimiting();
         page.MapMethods("/", [HttpMethods.Get, HttpMethods.Head], (HttpContext context) => Serve(context, files.Index, AskedForEachTime));

@@ -33,7 +33,7 @@ internal sealed partial class PageTests
         var policy = page.Response.Headers.GetValues("Content-Security-Policy").Single();
         Assert.That(policy, Does.StartWith("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';").And.Not.Contain("unsafe").And.Not.Contain("http"));
         Assert.That(page.Response.Headers.GetValues("X-Content-Type-Options"), Is.EqualTo(new[] { "nosniff" }));
-        Assert.That(page.Body, Does.Not.Contain("{version}").And.Not.Contain("http:").And.Not.Contain("https:").And.Not.Match("<script>|style=| on[a-z]+="));
+        Assert.That(page.Body, Does.Not.Contain("{version}").And.Contain("data-jobs=\"false\"").And.Not.Contain("http:").And.Not.Contain("https:").And.Not.Match("<script>|style=| on[a-z]+="));
     }
 
     [Test]
@@ -100,6 +100,6 @@ internal sealed partial class PageTests
         return found;
     }
 
-    [GeneratedRegex("(?:src|href)=\"(?<address>[^\"]+)\"|from '(?<address>[^']+)'")]
+    [GeneratedRegex("(?:src|href)=\"(?<address>[^\"#]+)\"|from '(?<address>[^']+)'")]
     private static partial Regex Loaded();
 }

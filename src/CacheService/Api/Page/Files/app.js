@@ -4,6 +4,7 @@ import { Care } from './care.js';
 import { Charts } from './charts.js';
 import { duration, seconds } from './format.js';
 import { make, nextFrame, setText } from './frame.js';
+import { Jobs } from './jobs.js';
 import { KeyDialog } from './key-dialog.js';
 import { factsOf, Masthead } from './masthead.js';
 import { OneMessage } from './one-message.js';
@@ -33,13 +34,17 @@ let listed = new Map();
 let topTag = '';
 let toldState = '';
 
+// Only where the service runs jobs.
+const jobs = document.body.dataset.jobs === 'true' ? new Jobs(tellError, askJobsAtOnce) : null;
+
 const work = new WhileVisible([
   (signal) => watch.run(signal),
   (signal) => texts.run(signal),
-  (signal) => repeat('top', TOP_INTERVAL, askTop, signal),
-  (signal) => repeat('status', STATUS_INTERVAL, askStatus, signal),
-  (signal) => repeat('history', HISTORY_INTERVAL, askHistory, signal),
-  (signal) => repeat('caches', CACHES_INTERVAL, askCaches, signal),
+  (signal) => repeat('top', () => TOP_INTERVAL, askTop, signal),
+  (signal) => repeat('status', () => STATUS_INTERVAL, askStatus, signal),
+  (signal) => repeat('history', () => HISTORY_INTERVAL, askHistory, signal),
+  (signal) => repeat('caches', () => CACHES_INTERVAL, askCaches, signal),
+  ...(jobs ? [(signal) => repeat('jobs', () => jobs.interval, jobs.ask, signal)] : []),
 ]);
 const keyDialog = new KeyDialog(() => {
   masthead.tellFailure('key', null);
@@ -49,17 +54,17 @@ const keyDialog = new KeyDialog(() => {
 /** Does something again and again, until the signal is aborted. */
 async function repeat(what, interval, step, signal) {
   while (!signal.aborted) {
-    let wait = interval;
+    let least = 0;
     try {
       await step(signal);
       masthead.tellFailure(what, null);
     } catch (error) {
       if (signal.aborted) return;
       tellError(error, what);
-      wait = Math.max(interval, (error.retryAfter ?? 0) * 1000);
+      least = (error.retryAfter ?? 0) * 1000;
     }
 
-    await pause(wait, signal);
+    await pause(Math.max(interval(), least), signal);
   }
 }
 
@@ -115,6 +120,10 @@ async function askTop(signal) {
 function askTopAtOnce() {
   topTag = '';
   askTop().catch((error) => tellError(error, 'top'));
+}
+
+function askJobsAtOnce() {
+  jobs.ask().catch((error) => tellError(error, 'jobs'));
 }
 
 async function askStatus(signal) {

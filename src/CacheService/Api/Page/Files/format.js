@@ -30,6 +30,13 @@ export const share = (part) => `${about(part * 100)} %`;
 /** A moment as date and time of this reader's zone. */
 export const moment = (text) => new Date(text).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
 
+/** The same, short: of today only the time. */
+export function shortMoment(text) {
+  const time = new Date(text);
+  const isToday = time.toDateString() === new Date().toDateString();
+  return time.toLocaleString([], isToday ? { timeStyle: 'medium' } : { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+}
+
 /** "1 message", "2 messages". */
 export const many = (number, one) => `${count(number)} ${one}${Number(number) === 1 ? '' : 's'}`;
 

@@ -2,6 +2,7 @@
 
 import { count } from './format.js';
 import { make, nextFrame, setText } from './frame.js';
+import { roam } from './rows.js';
 
 // How long a count stays lit after its change.
 const LIT = 700;
@@ -15,6 +16,7 @@ const UNSEEN_INTERVAL = 2000;
 export class TopTable {
   #table = document.getElementById('top');
   #body = this.#table.tBodies[0];
+  #keepOneReachable = roam(this.#body);
   #note = document.getElementById('top-note');
   #empty = document.getElementById('top-empty');
   // By place. What a row shows changes, and not the row: to move rows about would cost a table of two hundred much more.
@@ -51,7 +53,6 @@ export class TopTable {
     this.#body.addEventListener('focusin', () => this.#hold(this.#isPointedAt, true));
     this.#body.addEventListener('focusout', () => this.#hold(this.#isPointedAt, false));
     this.#body.addEventListener('click', (event) => this.#onClick(event));
-    this.#body.addEventListener('keydown', (event) => this.#onKey(event));
     for (const button of this.#table.querySelectorAll('button[data-order]')) {
       button.addEventListener('click', () => {
         this.#order = button.dataset.order;
@@ -133,12 +134,6 @@ export class TopTable {
     this.#keepOneReachable();
   }
 
-  // One row is reached by Tab, the others from there by arrow keys: two hundred stops would be a wall.
-  #keepOneReachable() {
-    const first = this.#body.querySelector('button[tabindex="0"]') ?? this.#body.querySelector('button');
-    if (first) first.tabIndex = 0;
-  }
-
   #onSight(changes) {
     for (const { target, isIntersecting } of changes) {
       const row = this.#rows[target.sectionRowIndex];
@@ -215,18 +210,5 @@ export class TopTable {
   #onClick(event) {
     const row = event.target.closest('tr');
     if (row) this.#choose(row.dataset.id);
-  }
-
-  #onKey(event) {
-    const button = event.target.closest('button.row');
-    const row = button?.closest('tr');
-    const next = {
-      ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling, Home: this.#body.firstElementChild, End: this.#body.lastElementChild,
-    }[event.key]?.querySelector('button.row');
-    if (!next) return;
-    event.preventDefault();
-    button.tabIndex = -1;
-    next.tabIndex = 0;
-    next.focus();
   }
 }
