@@ -8,6 +8,7 @@ import { Jobs } from './jobs.js';
 import { KeyDialog } from './key-dialog.js';
 import { factsOf, Masthead } from './masthead.js';
 import { OneMessage } from './one-message.js';
+import { showFacts } from './rows.js';
 import { call, CallError, key, send } from './service.js';
 import { Texts } from './texts.js';
 import { TopTable } from './top-table.js';
@@ -130,7 +131,7 @@ async function askStatus(signal) {
   const status = await call('v1/status', { signal });
   masthead.tellStatus(status);
   care.tellStatus(status);
-  showFacts(status);
+  showFacts(document.getElementById('facts'), factsOf(status));
 }
 
 async function askHistory(signal) {
@@ -153,13 +154,4 @@ async function askCaches(signal) {
     row.append(name, make('td', '', cache.loaded ? 'loaded' : 'loading'), make('td', '', `${duration(seconds(cache.heard))} ago`));
     return row;
   }));
-}
-
-function showFacts(status) {
-  const facts = factsOf(status).map(([name, text]) => {
-    const fact = make('div');
-    fact.append(make('dt', '', name), make('dd', '', text));
-    return fact;
-  });
-  document.getElementById('facts').replaceChildren(...facts);
 }

@@ -4,7 +4,7 @@ import { duration, many, moment, shortMoment } from './format.js';
 import { make, setText } from './frame.js';
 import { pause, schedule, start, unpause } from './job-controls.js';
 import { fillState, isBad, isRunning, makeState, misfireOf, numbersOf, parametersOf, scheduleOf, stateOf, took, tookInWords } from './job-words.js';
-import { roam, showEach } from './rows.js';
+import { roam, showEach, showFacts } from './rows.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 40;
@@ -107,15 +107,6 @@ export class OneJob {
     this.#empty.hidden = runs.length > 0;
     this.#older.hidden = runs.length < this.#limit || this.#limit === MOST_RUNS;
   }
-}
-
-/** Pairs of a name and a text, as a list. */
-export function showFacts(list, facts) {
-  showEach(list, facts, ([name]) => name, ([name]) => {
-    const fact = make('div');
-    fact.append(make('dt', '', name), make('dd'));
-    return fact;
-  }, (fact, [, text]) => setText(fact.lastElementChild, text));
 }
 
 function makeRow() {

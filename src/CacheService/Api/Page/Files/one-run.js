@@ -4,8 +4,7 @@ import { count, many, moment, shortMoment } from './format.js';
 import { make, setText } from './frame.js';
 import { cancel, ignore, restart, resume, retry, stop } from './job-controls.js';
 import { fillState, isRunning, itemStateOf, makeState, numbersOf, parametersOf, stateOf, tookInWords } from './job-words.js';
-import { showFacts } from './one-job.js';
-import { showEach } from './rows.js';
+import { showEach, showFacts } from './rows.js';
 import { call } from './service.js';
 import { Views } from './views.js';
 
@@ -87,11 +86,7 @@ export class OneRun {
     this.#showFacts(run, now);
     const numbers = numbersOf(run);
     this.#numbers.hidden = numbers.length === 0;
-    showEach(this.#numbers, numbers, ([name]) => name, ([name]) => {
-      const number = make('div');
-      number.append(make('dt', '', name), make('dd'));
-      return number;
-    }, (number, [, value]) => setText(number.lastElementChild, value));
+    showFacts(this.#numbers, numbers);
     this.#showItems(told);
     this.#showLog(told.log ?? []);
     this.#showOutputs(told.outputs ?? []);

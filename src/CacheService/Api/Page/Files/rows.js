@@ -1,5 +1,7 @@
 // Lists whose items come and go.
 
+import { make, setText } from './frame.js';
+
 /**
  * Shows one child for each item, in their order. A child stays the same for as long as its item is there, so that the focus stays where it is.
  * @param keyOf What tells an item from the others.
@@ -22,6 +24,15 @@ export function showEach(parent, items, keyOf, begin, fill) {
     else parent.insertBefore(child, next);
     fill(child, item);
   }
+}
+
+/** Shows pairs of a name and a text, as a list of descriptions. */
+export function showFacts(list, facts) {
+  showEach(list, facts, ([name]) => name, ([name]) => {
+    const fact = make('div');
+    fact.append(make('dt', '', name), make('dd'));
+    return fact;
+  }, (fact, [, text]) => setText(fact.lastElementChild, text));
 }
 
 /**
