@@ -22,6 +22,7 @@ internal static class Program
         new CachesCommand(terminal, time),
         new WatchCommand(terminal, time),
         new StatusCommand(terminal, time),
+        new HistoryCommand(terminal, time),
         new AuditCommand(terminal, time),
         new ReloadCommand(terminal, time),
         new JobsCommand(terminal, time),

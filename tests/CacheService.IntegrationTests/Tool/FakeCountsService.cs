@@ -26,6 +26,10 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
 
     public ListCachesResponse Caches { get; set; } = new();
 
+    public GetHistoryResponse History { get; set; } = new();
+
+    public GetHistoryRequest? HistoryRequest { get; private set; }
+
     public AuditNowResponse Audit { get; set; } = new();
 
     public ReloadNowResponse Reload { get; set; } = new();
@@ -58,6 +62,12 @@ internal sealed class FakeCountsService : TweetCountsService.TweetCountsServiceB
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(Status);
 
     public override Task<ListCachesResponse> ListCaches(ListCachesRequest request, ServerCallContext context) => Answer(Caches);
+
+    public override Task<GetHistoryResponse> GetHistory(GetHistoryRequest request, ServerCallContext context)
+    {
+        HistoryRequest = request;
+        return Answer(History);
+    }
 
     public override Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) => Answer(Audit);
 
