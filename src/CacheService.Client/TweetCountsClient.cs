@@ -1,4 +1,5 @@
 using CacheService.Client.Connections;
+using CacheService.Client.Jobs;
 using CacheService.Client.Watching;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -47,7 +48,11 @@ public sealed class TweetCountsClient : IDisposable
         var channels = new Channels(options, loggers);
         _reads = new ReadConnections(channels, Environment.ProcessorCount);
         _watchServers = new WatchServers(options.Addresses, channels);
+        Jobs = new JobsClient(this, _time);
     }
+
+    /// <summary>The jobs of the servers' database.</summary>
+    public JobsClient Jobs { get; }
 
     /// <summary>The counts of one message.</summary>
     /// <exception cref="RpcException">NOT_FOUND: there is no such message. FAILED_PRECONDITION and OUT_OF_RANGE: see <see cref="ReadRequirement.AtLeastXid"/>. Others: see <see cref="TweetCountsClient"/>.</exception>
@@ -187,13 +192,10 @@ public sealed class TweetCountsClient : IDisposable
         return new CountsMirror(cancellationToken => WatchAsync(options, cancellationToken), _time, _logger);
     }
 
-    /// <summary>Asks a server about jobs, or tells it what to do with them. Once, because the server may have done it although its answer did not come.</summary>
-    internal async Task<TResponse> CallJobsAsync<TResponse>(Func<JobsService.JobsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken)
-    {
-        ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
-        using var call = method(_reads.Choose().Jobs, new CallOptions(deadline: _time.GetUtcNow().UtcDateTime + _options.DefaultDeadline, cancellationToken: cancellationToken));
-        return await call.ResponseAsync.ConfigureAwait(false);
-    }
+    /// <summary>Asks a server about jobs, or tells it what to do with them.</summary>
+    internal Task<TResponse> CallJobsAsync<TResponse>(
+        Func<JobsService.JobsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, bool isRepeatable, CancellationToken cancellationToken) =>
+        CallAsync(static connection => connection.Jobs, method, timeout: null, isRepeatable ? MostAttempts : 1, cancellationToken);
 
     /// <summary>Closes the connections; calls and watches end with an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
@@ -208,8 +210,13 @@ public sealed class TweetCountsClient : IDisposable
         _watchServers.Dispose();
     }
 
+    private Task<TResponse> CallAsync<TResponse>(
+        Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null, int attempts = MostAttempts) =>
+        CallAsync(static connection => connection.Client, method, timeout, attempts, cancellationToken);
+
     // Tries again by itself: a channel that is told to allocates a sixth more for each call, tried again or not.
-    private async Task<TResponse> CallAsync<TResponse>(Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null, int attempts = MostAttempts)
+    private async Task<TResponse> CallAsync<TService, TResponse>(
+        Func<ReadConnection, TService> choose, Func<TService, CallOptions, AsyncUnaryCall<TResponse>> method, TimeSpan? timeout, int attempts, CancellationToken cancellationToken)
     {
         var deadline = _time.GetUtcNow().UtcDateTime + (timeout ?? _options.DefaultDeadline);
         var options = new CallOptions(deadline: deadline, cancellationToken: cancellationToken);
@@ -224,7 +231,7 @@ public sealed class TweetCountsClient : IDisposable
                 TimeSpan pause;
                 try
                 {
-                    using var call = method(connection.Client, options);
+                    using var call = method(choose(connection), options);
                     return await call.ResponseAsync.ConfigureAwait(false);
                 }
                 catch (RpcException e) when (e.StatusCode == StatusCode.Cancelled)

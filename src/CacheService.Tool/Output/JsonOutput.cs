@@ -1,22 +1,16 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using CacheService.Client;
-using Google.Protobuf;
 
 namespace CacheService.Tool.Output;
 
 /// <summary>The shapes of --json: numbers are numbers, ages are seconds.</summary>
 internal static class JsonOutput
 {
-    private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+    private static readonly JsonSerializerOptions Format = new(JsonSerializerDefaults.Web) { WriteIndented = true, Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
     private static readonly JsonSerializerOptions LineFormat = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
 
-    private static readonly JsonFormatter Messages = new(JsonFormatter.Settings.Default.WithFormatDefaultValues(true).WithIndentation());
-
     public static void Write(Terminal terminal, object value) => terminal.Output.WriteLine(JsonSerializer.Serialize(value, Format));
-
-    /// <summary>A message as the HTTP API has it.</summary>
-    public static void Write(Terminal terminal, IMessage message) => terminal.Output.WriteLine(Messages.Format(message));
 
     /// <summary>One line, for programs that read as it comes. What is null is left out.</summary>
     public static void WriteLine(Terminal terminal, object value) => terminal.Output.WriteLine(JsonSerializer.Serialize(value, LineFormat));

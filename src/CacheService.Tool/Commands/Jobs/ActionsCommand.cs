@@ -1,6 +1,5 @@
 using System.CommandLine;
 using CacheService.Tool.Output;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -22,17 +21,16 @@ internal sealed class ActionsCommand : ToolCommand
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        var request = new ListActionsRequest { Job = arguments.GetValue(_job)! };
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.ListActionsAsync(request, call), stop));
+        var actions = await service.CallAsync(client => client.Jobs.ListActionsAsync(arguments.GetValue(_job), cancellationToken: stop));
         if (_service.Json(arguments))
         {
-            JsonOutput.Write(_terminal, answer);
+            JsonOutput.Write(_terminal, new { Actions = actions });
             return ExitCode.Success;
         }
 
-        foreach (var action in answer.Actions)
-            _terminal.Print(string.Join('\t', JobWords.Time(action.At), PlainText.OneLine(action.Who), action.What, action.Job, action.Run == 0 ? "" : $"run {action.Run}", PlainText.OneLine(action.Detail)).TrimEnd());
+        foreach (var action in actions)
+            _terminal.Print(string.Join('\t', JobWords.Time(action.At), PlainText.OneLine(action.Who), action.What, action.Job, action.Run is { } run ? $"run {run}" : "", PlainText.OneLine(action.Detail)).TrimEnd());
         return ExitCode.Success;
     }
 }

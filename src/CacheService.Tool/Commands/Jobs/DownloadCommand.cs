@@ -1,6 +1,5 @@
 using System.CommandLine;
 using CacheService.Tool.Output;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -24,13 +23,12 @@ internal sealed class DownloadCommand : ToolCommand
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        var request = new GetOutputRequest { RunId = arguments.GetValue(_run), Name = arguments.GetValue(_name)! };
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.GetOutputAsync(request, call), stop));
+        var output = await service.CallAsync(client => client.Jobs.GetOutputAsync(arguments.GetValue(_run), arguments.GetValue(_name)!, stop));
         if (_service.Json(arguments))
-            JsonOutput.Write(_terminal, answer);
+            JsonOutput.Write(_terminal, output);
         else
-            await _terminal.Output.WriteAsync(answer.Content);
+            await _terminal.Output.WriteAsync(output.Content);
         return ExitCode.Success;
     }
 }

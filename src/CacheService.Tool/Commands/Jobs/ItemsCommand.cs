@@ -1,8 +1,6 @@
 using System.CommandLine;
 using CacheService.Client;
 using CacheService.Tool.Output;
-using Google.Protobuf;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -13,10 +11,10 @@ internal sealed class ItemsCommand : ToolCommand
     private readonly ServiceOptions _service;
     private readonly Argument<long> _run = new("RUN") { Description = "The run's number." };
     private readonly Argument<string[]> _keys;
-    private readonly Func<TweetCountsClient, long, string[], CancellationToken, Task<(IMessage Message, string Words)>> _do;
+    private readonly Func<TweetCountsClient, long, string[], CancellationToken, Task<(object Json, string Words)>> _do;
 
     private ItemsCommand(
-        string name, string description, IReadOnlyList<Example> examples, Argument<string[]> keys, Func<TweetCountsClient, long, string[], CancellationToken, Task<(IMessage Message, string Words)>> action,
+        string name, string description, IReadOnlyList<Example> examples, Argument<string[]> keys, Func<TweetCountsClient, long, string[], CancellationToken, Task<(object Json, string Words)>> action,
         Terminal terminal, TimeProvider time)
         : base(name, description, terminal)
     {
@@ -38,8 +36,8 @@ internal sealed class ItemsCommand : ToolCommand
         new("ITEM") { Description = "The items. Without them: all that have failed.", Arity = ArgumentArity.ZeroOrMore },
         static async (client, run, keys, stop) =>
         {
-            var answer = await client.CallJobsAsync((jobs, call) => jobs.RetryItemsAsync(new RetryItemsRequest { RunId = run, Keys = { keys } }, call), stop);
-            return (answer.Run, JobWords.Line(answer.Run));
+            var retry = await client.Jobs.RetryItemsAsync(run, keys, stop);
+            return (retry, JobWords.Line(retry));
         },
         terminal, time);
 
@@ -49,17 +47,17 @@ internal sealed class ItemsCommand : ToolCommand
         new("ITEM") { Description = "The items.", Arity = ArgumentArity.OneOrMore },
         static async (client, run, keys, stop) =>
         {
-            var answer = await client.CallJobsAsync((jobs, call) => jobs.IgnoreItemsAsync(new IgnoreItemsRequest { RunId = run, Keys = { keys } }, call), stop);
-            return (answer, $"{answer.Ignored} ignored");
+            var ignored = await client.Jobs.IgnoreItemsAsync(run, keys, stop);
+            return (new { Ignored = ignored }, $"{ignored} ignored");
         },
         terminal, time);
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
         using var service = _service.Connect(arguments);
-        var (message, words) = await service.CallAsync(client => _do(client, arguments.GetValue(_run), arguments.GetValue(_keys) ?? [], stop));
+        var (json, words) = await service.CallAsync(client => _do(client, arguments.GetValue(_run), arguments.GetValue(_keys) ?? [], stop));
         if (_service.Json(arguments))
-            JsonOutput.Write(_terminal, message);
+            JsonOutput.Write(_terminal, json);
         else
             _terminal.Print(words);
         return ExitCode.Success;

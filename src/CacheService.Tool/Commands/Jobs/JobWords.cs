@@ -1,8 +1,7 @@
 using System.Globalization;
+using CacheService.Client.Jobs;
 using CacheService.Tool.Output;
-using Google.Protobuf.WellKnownTypes;
 using Spectre.Console;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -23,9 +22,9 @@ internal static class JobWords
     public static string Schedule(Job job) => job.Schedule.Length == 0 ? "by hand" : job.TimeZone == "UTC" ? job.Schedule : $"{job.Schedule} ({job.TimeZone})";
 
     /// <summary>In UTC, because the service may be anywhere.</summary>
-    public static string Time(Timestamp? time) => time is null ? "" : time.ToDateTime().ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+    public static string Time(DateTimeOffset? time) => time is null ? "" : time.Value.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
-    public static string Took(JobRun? run) => run is { StartedAt: { } began, EndedAt: { } ended } ? Durations.Format((ended - began).ToTimeSpan()) : "";
+    public static string Took(JobRun? run) => run is { StartedAt: { } began, EndedAt: { } ended } ? Durations.Format(ended - began) : "";
 
     public static string Numbers(JobRun run) => string.Join(", ", run.Numbers.OrderBy(number => number.Key, StringComparer.Ordinal).Select(number => string.Create(CultureInfo.InvariantCulture, $"{number.Key} {number.Value:N0}")));
 
@@ -34,7 +33,7 @@ internal static class JobWords
     {
         var numbers = Numbers(run);
         var took = Took(run);
-        return $"run {run.Id} of {run.Job}: {State(run)}{(run.DryRun ? " (dry run)" : "")}{(took.Length > 0 ? $" after {took}" : "")}{(run.Detail.Length > 0 ? $", {run.Detail}" : "")}{(numbers.Length > 0 ? $"; {numbers}" : "")}";
+        return $"run {run.Id} of {run.Job}: {State(run)}{(run.IsDryRun ? " (dry run)" : "")}{(took.Length > 0 ? $" after {took}" : "")}{(run.Detail.Length > 0 ? $", {run.Detail}" : "")}{(numbers.Length > 0 ? $"; {numbers}" : "")}";
     }
 
     /// <summary>Whether it has not done what it was to do.</summary>

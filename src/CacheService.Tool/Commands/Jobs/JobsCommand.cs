@@ -1,7 +1,6 @@
 using System.CommandLine;
 using CacheService.Tool.Output;
 using Spectre.Console;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -44,22 +43,22 @@ internal sealed class JobsCommand : ToolCommand
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.ListJobsAsync(new ListJobsRequest(), call), stop));
+        var jobs = await service.CallAsync(client => client.Jobs.ListAsync(stop));
         if (_service.Json(arguments))
         {
-            JsonOutput.Write(_terminal, answer);
+            JsonOutput.Write(_terminal, new { Jobs = jobs });
             return ExitCode.Success;
         }
 
         if (!_terminal.Interactive)
         {
-            foreach (var job in answer.Jobs)
+            foreach (var job in jobs)
                 _terminal.Print(string.Join('\t', job.Name, job.Schedule, job.TimeZone, JobWords.Time(job.NextSlot), job.PausedAt is null ? "" : "paused", job.Run is null ? "" : JobWords.State(job.Run), job.Problem));
             return ExitCode.Success;
         }
 
         var table = JobWords.Table("job", "schedule", "next", "last run", "began", "took");
-        foreach (var job in answer.Jobs)
+        foreach (var job in jobs)
         {
             table.AddRow(
                 Tables.Plain(job.Name),
@@ -71,7 +70,7 @@ internal sealed class JobsCommand : ToolCommand
         }
 
         _terminal.Console.Write(table);
-        foreach (var job in answer.Jobs.Where(job => job.Problem.Length > 0))
+        foreach (var job in jobs.Where(job => job.Problem.Length > 0))
             _terminal.Note($"{job.Name}: {job.Problem}");
         return ExitCode.Success;
     }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using CacheService.Client;
+using CacheService.Client.Jobs;
 using CacheService.Tool.Output;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -40,13 +40,13 @@ internal sealed class PauseCommand : ToolCommand
         using var service = _service.Connect(arguments);
         var answer = await service.CallAsync(client => Ask(client, job, arguments, stop));
         if (_service.Json(arguments))
-            JsonOutput.Write(_terminal, answer.Job);
+            JsonOutput.Write(_terminal, answer);
         else
-            _terminal.Print(answer.Job.PausedAt is null ? $"{job} runs next {JobWords.Time(answer.Job.NextSlot)}" : $"{job} is paused");
+            _terminal.Print(answer.PausedAt is null ? $"{job} runs next {JobWords.Time(answer.NextSlot)}" : $"{job} is paused");
         return ExitCode.Success;
     }
 
-    private Task<JobResponse> Ask(TweetCountsClient client, string job, ParseResult arguments, CancellationToken stop) => _pauses
-        ? client.CallJobsAsync((jobs, call) => jobs.PauseJobAsync(new PauseJobRequest { Job = job, Reason = arguments.GetValue(_reason)! }, call), stop)
-        : client.CallJobsAsync((jobs, call) => jobs.UnpauseJobAsync(new UnpauseJobRequest { Job = job }, call), stop);
+    private Task<Job> Ask(TweetCountsClient client, string job, ParseResult arguments, CancellationToken stop) => _pauses
+        ? client.Jobs.PauseAsync(job, arguments.GetValue(_reason)!, stop)
+        : client.Jobs.UnpauseAsync(job, stop);
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using CacheService.Client;
+using CacheService.Client.Jobs;
 using CacheService.Tool.Output;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -12,10 +12,10 @@ internal sealed class RunCommand : ToolCommand
     private readonly ServiceOptions _service;
     private readonly Argument<long> _run = new("RUN") { Description = "The run's number." };
     private readonly Option<string> _reason = new("--reason") { HelpName = "TEXT", Description = "Why, for whoever looks.", DefaultValueFactory = _ => "" };
-    private readonly Func<TweetCountsClient, long, string, CancellationToken, Task<RunResponse>> _do;
+    private readonly Func<TweetCountsClient, long, string, CancellationToken, Task<JobRun>> _do;
 
     private RunCommand(
-        string name, string description, IReadOnlyList<Example> examples, bool withReason, Func<TweetCountsClient, long, string, CancellationToken, Task<RunResponse>> action, Terminal terminal, TimeProvider time)
+        string name, string description, IReadOnlyList<Example> examples, bool withReason, Func<TweetCountsClient, long, string, CancellationToken, Task<JobRun>> action, Terminal terminal, TimeProvider time)
         : base(name, description, terminal)
     {
         _terminal = terminal;
@@ -34,39 +34,39 @@ internal sealed class RunCommand : ToolCommand
         "stop", "End a run, whatever it does, and wait until it has ended. It can be resumed.",
         [new("tweetcounts jobs stop 12", "End run 12."), new("tweetcounts jobs stop 12 --reason release", "And say why.")],
         withReason: true,
-        static (client, id, reason, stop) => client.CallJobsAsync((jobs, call) => jobs.StopRunAsync(new StopRunRequest { Id = id, Reason = reason }, call), stop),
+        static (client, id, reason, stop) => client.Jobs.StopAsync(id, reason, stop),
         terminal, time);
 
     public static RunCommand Cancel(Terminal terminal, TimeProvider time) => new(
         "cancel", "End a run for good.",
         [new("tweetcounts jobs cancel 12", "End run 12.")],
         withReason: true,
-        static (client, id, reason, stop) => client.CallJobsAsync((jobs, call) => jobs.CancelRunAsync(new StopRunRequest { Id = id, Reason = reason }, call), stop),
+        static (client, id, reason, stop) => client.Jobs.CancelAsync(id, reason, stop),
         terminal, time);
 
     public static RunCommand Resume(Terminal terminal, TimeProvider time) => new(
         "resume", "Go on where a run that was stopped, that failed or that was lost had got to.",
         [new("tweetcounts jobs resume 12", "In a run of its own.")],
         withReason: false,
-        static (client, id, _, stop) => client.CallJobsAsync((jobs, call) => jobs.ResumeRunAsync(new ResumeRunRequest { Id = id }, call), stop),
+        static (client, id, _, stop) => client.Jobs.ResumeAsync(id, stop),
         terminal, time);
 
     public static RunCommand Restart(Terminal terminal, TimeProvider time) => new(
         "restart", "Do what a run has done, or was skipped, once more from the beginning. One that is under way is cancelled.",
         [new("tweetcounts jobs restart 12", "With the same parameters, and for the same slot.")],
         withReason: false,
-        static (client, id, _, stop) => client.CallJobsAsync((jobs, call) => jobs.RestartRunAsync(new RestartRunRequest { Id = id }, call), stop),
+        static (client, id, _, stop) => client.Jobs.RestartAsync(id, stop),
         terminal, time);
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
         var reason = Options.Contains(_reason) ? arguments.GetValue(_reason)! : "";
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync(client => _do(client, arguments.GetValue(_run), reason, stop));
+        var run = await service.CallAsync(client => _do(client, arguments.GetValue(_run), reason, stop));
         if (_service.Json(arguments))
-            JsonOutput.Write(_terminal, answer.Run);
+            JsonOutput.Write(_terminal, run);
         else
-            _terminal.Print(JobWords.Line(answer.Run));
+            _terminal.Print(JobWords.Line(run));
         return ExitCode.Success;
     }
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
+using CacheService.Client.Jobs;
 using CacheService.Tool.Output;
 using Spectre.Console;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -10,7 +10,7 @@ internal sealed class RunsCommand : ToolCommand
     private readonly Terminal _terminal;
     private readonly ServiceOptions _service;
     private readonly Argument<string> _job = new("JOB") { Description = "Only of this job.", Arity = ArgumentArity.ZeroOrOne, DefaultValueFactory = _ => "" };
-    private readonly Option<JobRunState> _state = new("--state") { HelpName = "STATE", Description = "Only in this state: running, succeeded, incomplete, failed, stopped, cancelled, lost or skipped." };
+    private readonly Option<JobRunState?> _state = new("--state") { HelpName = "STATE", Description = "Only in this state: running, succeeded, incomplete, failed, stopped, cancelled, lost or skipped." };
     private readonly Option<int> _limit = new("--limit") { HelpName = "N", Description = "How many at most, up to 1000.", DefaultValueFactory = _ => 20 };
 
     public RunsCommand(Terminal terminal, TimeProvider time) : base("runs", "List runs, the latest first; skipped slots are among them.", terminal)
@@ -33,22 +33,21 @@ internal sealed class RunsCommand : ToolCommand
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        var request = new ListRunsRequest { Job = arguments.GetValue(_job)!, State = arguments.GetValue(_state), Limit = arguments.GetValue(_limit) };
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.ListRunsAsync(request, call), stop));
+        var runs = await service.CallAsync(client => client.Jobs.ListRunsAsync(arguments.GetValue(_job), arguments.GetValue(_state), limit: arguments.GetValue(_limit), cancellationToken: stop));
         if (_service.Json(arguments))
         {
-            JsonOutput.Write(_terminal, answer);
+            JsonOutput.Write(_terminal, new { Runs = runs });
         }
         else if (!_terminal.Interactive)
         {
-            foreach (var run in answer.Runs)
+            foreach (var run in runs)
                 _terminal.Print(string.Join('\t', run.Id, run.Job, JobWords.State(run), JobWords.Time(run.Slot), JobWords.Time(run.StartedAt), JobWords.Took(run), JobWords.Numbers(run), PlainText.OneLine(run.Detail)));
         }
         else
         {
             var table = JobWords.Table("run", "job", "state", "due", "began", "took", "what it did");
-            foreach (var run in answer.Runs)
+            foreach (var run in runs)
             {
                 var slots = run.Slots > 1 ? $" and {run.Slots - 1} more" : "";
                 table.AddRow(

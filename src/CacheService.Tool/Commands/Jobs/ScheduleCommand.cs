@@ -1,6 +1,6 @@
 using System.CommandLine;
+using CacheService.Client.Jobs;
 using CacheService.Tool.Output;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -16,7 +16,7 @@ internal sealed class ScheduleCommand : ToolCommand
     };
     private readonly Option<bool> _byHand = new("--by-hand") { Description = "Run it no longer by itself." };
     private readonly Option<string?> _zone = new("--zone") { HelpName = "ZONE", Description = "The time zone in which it is meant, such as Europe/Berlin." };
-    private readonly Option<MisfireRule> _misfire = new("--misfire") { HelpName = "RULE", Description = "What becomes of slots that were missed: latest (the latest is run, late), all, or skip." };
+    private readonly Option<MisfireRule?> _misfire = new("--misfire") { HelpName = "RULE", Description = "What becomes of slots that were missed: latest (the latest is run, late), all, or skip." };
     private readonly Option<string[]> _set = SetOption.Create("What it is told from then on, in place of all that it was told.");
 
     public ScheduleCommand(Terminal terminal, TimeProvider time) : base("schedule", "Change when a job runs, and what it is told. What is not named stays as it is.", terminal)
@@ -45,19 +45,19 @@ internal sealed class ScheduleCommand : ToolCommand
         if (cron is not null && isByHand)
             throw new ToolException("a schedule and --by-hand are both there: choose one");
 
-        var request = new ScheduleJobRequest { Job = arguments.GetValue(_job)!, Misfire = arguments.GetValue(_misfire) };
-        if (cron is not null || isByHand)
-            request.Schedule = cron ?? "";
-        if (arguments.GetValue(_zone) is { } zone)
-            request.TimeZone = zone;
-        if (arguments.GetValue(_set) is { Length: > 0 } set)
-            request.Parameters = new JobParameters { Values = { SetOption.Read(set) } };
+        var change = new JobScheduleChange
+        {
+            Schedule = isByHand ? "" : cron,
+            TimeZone = arguments.GetValue(_zone),
+            Misfire = arguments.GetValue(_misfire),
+            Parameters = arguments.GetValue(_set) is { Length: > 0 } set ? SetOption.Read(set) : null,
+        };
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.ScheduleJobAsync(request, call), stop));
+        var job = await service.CallAsync(client => client.Jobs.ScheduleAsync(arguments.GetValue(_job)!, change, stop));
         if (_service.Json(arguments))
-            JsonOutput.Write(_terminal, answer.Job);
+            JsonOutput.Write(_terminal, job);
         else
-            _terminal.Print($"{answer.Job.Name}: {JobWords.Schedule(answer.Job)}{(answer.Job.NextSlot is null ? "" : $", next {JobWords.Time(answer.Job.NextSlot)}")}");
+            _terminal.Print($"{job.Name}: {JobWords.Schedule(job)}{(job.NextSlot is null ? "" : $", next {JobWords.Time(job.NextSlot)}")}");
         return ExitCode.Success;
     }
 }

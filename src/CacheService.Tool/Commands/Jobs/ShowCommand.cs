@@ -1,6 +1,6 @@
 using System.CommandLine;
+using CacheService.Client.Jobs;
 using CacheService.Tool.Output;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
@@ -26,9 +26,8 @@ internal sealed class ShowCommand : ToolCommand
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        var request = new GetRunRequest { Id = arguments.GetValue(_run) };
         using var service = _service.Connect(arguments);
-        var answer = await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.GetRunAsync(request, call), stop));
+        var answer = await service.CallAsync(client => client.Jobs.GetRunAsync(arguments.GetValue(_run), cancellationToken: stop));
         if (_service.Json(arguments))
         {
             JsonOutput.Write(_terminal, answer);
@@ -38,7 +37,7 @@ internal sealed class ShowCommand : ToolCommand
         var run = answer.Run;
         _terminal.Print(JobWords.Line(run));
         var due = run.Slot is null ? "" : $", due {JobWords.Time(run.Slot)}";
-        var of = run.OfRun > 0 ? $" of run {run.OfRun}" : "";
+        var of = run.OfRun is { } other ? $" of run {other}" : "";
         _terminal.Print($"began {JobWords.Time(run.StartedAt)} ({run.Trigger}{of}, asked for by {PlainText.OneLine(run.AskedBy)}{due}), ended {JobWords.Time(run.EndedAt)}");
         foreach (var item in answer.Items)
             _terminal.Print(Line(item));

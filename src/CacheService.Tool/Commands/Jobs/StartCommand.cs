@@ -1,15 +1,12 @@
 using System.CommandLine;
+using CacheService.Client.Jobs;
 using CacheService.Tool.Output;
-using TweetCounts.V1;
 
 namespace CacheService.Tool.Commands.Jobs;
 
 internal sealed class StartCommand : ToolCommand
 {
-    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(200);
-
     private readonly Terminal _terminal;
-    private readonly TimeProvider _time;
     private readonly ServiceOptions _service;
     private readonly Argument<string> _job = new("JOB") { Description = "The job's name; tweetcounts jobs lists them." };
     private readonly Option<string[]> _set = SetOption.Create("What it is told, in place of what it is told else.");
@@ -20,7 +17,6 @@ internal sealed class StartCommand : ToolCommand
     public StartCommand(Terminal terminal, TimeProvider time) : base("start", "Start a job now.", terminal)
     {
         _terminal = terminal;
-        _time = time;
         _service = new ServiceOptions(time);
         Add(_job);
         Add(_set);
@@ -40,21 +36,12 @@ internal sealed class StartCommand : ToolCommand
 
     protected override async Task<int> RunAsync(ParseResult arguments, CancellationToken stop)
     {
-        var request = new StartJobRequest
-        {
-            Job = arguments.GetValue(_job)!,
-            Parameters = { SetOption.Read(arguments.GetValue(_set)) },
-            DryRun = arguments.GetValue(_dryRun),
-            IdempotencyKey = arguments.GetValue(_key)!,
-        };
+        var parameters = SetOption.Read(arguments.GetValue(_set));
         using var service = _service.Connect(arguments);
-        var run = (await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.StartJobAsync(request, call), stop))).Run;
-        while (arguments.GetValue(_wait) && run.State == JobRunState.Running)
-        {
-            await Task.Delay(LookPause, _time, stop);
-            run = (await service.CallAsync(client => client.CallJobsAsync((jobs, call) => jobs.GetRunAsync(new GetRunRequest { Id = run.Id }, call), stop))).Run;
-        }
-
+        var run = await service.CallAsync(
+            client => client.Jobs.StartAsync(arguments.GetValue(_job)!, parameters, arguments.GetValue(_dryRun), arguments.GetValue(_key), stop));
+        if (arguments.GetValue(_wait) && run.State == JobRunState.Running)
+            run = await service.CallAsync(client => client.Jobs.WaitUntilEndedAsync(run.Id, stop));
         if (_service.Json(arguments))
             JsonOutput.Write(_terminal, run);
         else
