@@ -31,8 +31,9 @@ export class Jobs {
   #list;
   #job;
   #run;
-  #failed;
   #changed;
+  // The last job that was shown, which stays where the address names none.
+  #shown = '';
   // The last question that was asked, and the last that was answered: what comes late tells nothing new.
   #asked = 0;
   #answered = 0;
@@ -45,7 +46,6 @@ export class Jobs {
    * @param changed Is called when the jobs are to be asked about at once.
    */
   constructor(failed, changed) {
-    this.#failed = failed;
     this.#changed = changed;
     const ask = (question) => this.#askFirst.ask(question);
     this.#askFirst = new AskFirst((words, answer) => this.#tell(words, answer), failed);
@@ -71,7 +71,7 @@ export class Jobs {
     try {
       const response = await send('v1/jobs', { signal });
       const { jobs } = await response.json();
-      const chosen = isJobs ? jobs.find(({ name }) => name === this.#views.job) ?? (this.#views.job ? null : jobs.find(({ run }) => run && isBad(run)) ?? jobs[0] ?? null) : null;
+      const chosen = isJobs ? this.#chosenOf(jobs) : null;
       const [runs, run, actions] = await Promise.all([
         chosen && call(`v1/runs?${this.#job.queryOf(chosen.name)}`, { signal }),
         chosen && runId && this.#askRun(runId, signal),
@@ -88,6 +88,14 @@ export class Jobs {
       this.#tellTrouble(error.message);
     }
   };
+
+  /** The job that the address names; without one, the last that was shown, else one that has failed, else the first. Null: there is none. */
+  #chosenOf(jobs) {
+    const named = this.#views.job || this.#shown;
+    const chosen = named ? jobs.find(({ name }) => name === named) : jobs.find(({ run }) => run && isBad(run)) ?? jobs[0];
+    this.#shown = chosen?.name ?? '';
+    return chosen ?? null;
+  }
 
   async #askRun(id, signal) {
     try {
