@@ -114,6 +114,7 @@ offer_tools() {
   local missing=() answer="" package
   command -v h2load >/dev/null || missing+=(nghttp2-client)
   command -v etcd >/dev/null || missing+=(etcd-server)
+  command -v redis-server >/dev/null || missing+=(redis-server)
   ((${#missing[@]})) || return 0
   say "The load test compares more with ${missing[*]} (Debian, Ubuntu: apt-get install ${missing[*]})."
   [[ -t 0 && -t 2 ]] && command -v apt-get >/dev/null || return 0

@@ -1,5 +1,6 @@
 using CacheService.Client.Connections;
 using CacheService.Client.Jobs;
+using CacheService.Client.Streams;
 using CacheService.Client.Watching;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
@@ -28,6 +29,8 @@ public sealed class TweetCountsClient : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ReadConnections _reads;
+    private readonly ReadStreams _streams;
+    private readonly Func<StreamedRead, RpcException, Task<CountsAnswer>> _retry;
     private readonly WatchServers _watchServers;
     private readonly CancellationTokenSource _disposed = new();
 
@@ -47,6 +50,8 @@ public sealed class TweetCountsClient : IDisposable
         _logger = loggers.CreateLogger<TweetCountsClient>();
         var channels = new Channels(options, loggers);
         _reads = new ReadConnections(channels, Environment.ProcessorCount);
+        _streams = new ReadStreams(options, channels, _time);
+        _retry = (read, failure) => GetCountsByCallAsync(read.MessageId, read.Requirement, new FirstAttempt(failure, read.Deadline), read.CancellationToken);
         _watchServers = new WatchServers(options.Addresses, channels);
         Jobs = new JobsClient(this, _time);
     }
@@ -56,11 +61,18 @@ public sealed class TweetCountsClient : IDisposable
 
     /// <summary>The counts of one message.</summary>
     /// <exception cref="RpcException">NOT_FOUND: there is no such message. FAILED_PRECONDITION and OUT_OF_RANGE: see <see cref="ReadRequirement.AtLeastXid"/>. Others: see <see cref="TweetCountsClient"/>.</exception>
-    public async Task<CountsAnswer> GetCountsAsync(long messageId, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
+    public Task<CountsAnswer> GetCountsAsync(long messageId, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
     {
-        var request = new GetCountsRequest { MessageId = messageId, Read = Wire.To(requirement) };
-        var answer = await CallAsync((reads, call) => reads.GetCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
-        return new CountsAnswer(Wire.Of(answer.Counts), Wire.Of(answer.Freshness));
+        if (requirement is not { GoesRoundTheCache: true } && !cancellationToken.IsCancellationRequested && _streams.Choose() is { } stream)
+        {
+            var read = new StreamedRead(messageId, requirement, _time.GetUtcNow().UtcDateTime + _options.DefaultDeadline, _retry, cancellationToken);
+            if (stream.TryBegin(read))
+            {
+                return read.Task;
+            }
+        }
+
+        return GetCountsByCallAsync(messageId, requirement, null, cancellationToken);
     }
 
     /// <summary>The counts of many messages, all from one snapshot of the database: of no transaction is only a part seen.</summary>
@@ -192,10 +204,13 @@ public sealed class TweetCountsClient : IDisposable
         return new CountsMirror(cancellationToken => WatchAsync(options, cancellationToken), _time, _logger);
     }
 
+    /// <summary>Whether there is a stream of reads to each server.</summary>
+    internal bool HasStreams => _streams.AreOpen;
+
     /// <summary>Asks a server about jobs, or tells it what to do with them.</summary>
     internal Task<TResponse> CallJobsAsync<TResponse>(
         Func<JobsService.JobsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, bool isRepeatable, CancellationToken cancellationToken) =>
-        CallAsync(static connection => connection.Jobs, method, timeout: null, isRepeatable ? MostAttempts : 1, cancellationToken);
+        CallAsync(static connection => connection.Jobs, method, timeout: null, isRepeatable ? MostAttempts : 1, failed: null, cancellationToken);
 
     /// <summary>Closes the connections; calls and watches end with an <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
@@ -206,19 +221,28 @@ public sealed class TweetCountsClient : IDisposable
         }
 
         _disposed.Cancel();
+        _streams.Dispose();
         _reads.Dispose();
         _watchServers.Dispose();
     }
 
+    private async Task<CountsAnswer> GetCountsByCallAsync(long messageId, ReadRequirement? requirement, FirstAttempt? failed, CancellationToken cancellationToken)
+    {
+        var request = new GetCountsRequest { MessageId = messageId, Read = Wire.To(requirement) };
+        var answer = await CallAsync((reads, call) => reads.GetCountsAsync(request, call), cancellationToken, failed: failed).ConfigureAwait(false);
+        return new CountsAnswer(Wire.Of(answer.Counts), Wire.Of(answer.Freshness));
+    }
+
     private Task<TResponse> CallAsync<TResponse>(
-        Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null, int attempts = MostAttempts) =>
-        CallAsync(static connection => connection.Client, method, timeout, attempts, cancellationToken);
+        Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null, int attempts = MostAttempts,
+        FirstAttempt? failed = null) =>
+        CallAsync(static connection => connection.Client, method, timeout, attempts, failed, cancellationToken);
 
     // Tries again by itself: a channel that is told to allocates a sixth more for each call, tried again or not.
     private async Task<TResponse> CallAsync<TService, TResponse>(
-        Func<ReadConnection, TService> choose, Func<TService, CallOptions, AsyncUnaryCall<TResponse>> method, TimeSpan? timeout, int attempts, CancellationToken cancellationToken)
+        Func<ReadConnection, TService> choose, Func<TService, CallOptions, AsyncUnaryCall<TResponse>> method, TimeSpan? timeout, int attempts, FirstAttempt? failed, CancellationToken cancellationToken)
     {
-        var deadline = _time.GetUtcNow().UtcDateTime + (timeout ?? _options.DefaultDeadline);
+        var deadline = failed?.Deadline ?? (_time.GetUtcNow().UtcDateTime + (timeout ?? _options.DefaultDeadline));
         var options = new CallOptions(deadline: deadline, cancellationToken: cancellationToken);
         var pauses = new RetryPauses(_options.MaxBackoff);
         var connection = _reads.Choose();
@@ -231,6 +255,11 @@ public sealed class TweetCountsClient : IDisposable
                 TimeSpan pause;
                 try
                 {
+                    if (attempt == 1 && failed is not null)
+                    {
+                        throw failed.Failure;
+                    }
+
                     using var call = method(choose(connection), options);
                     return await call.ResponseAsync.ConfigureAwait(false);
                 }
@@ -255,4 +284,7 @@ public sealed class TweetCountsClient : IDisposable
             connection.End();
         }
     }
+
+    /// <summary>The first attempt at a read, which a stream has made.</summary>
+    private sealed record FirstAttempt(RpcException Failure, DateTime Deadline);
 }

@@ -6,6 +6,7 @@ using CacheService.LoadTests.Machine;
 using CacheService.LoadTests.Measuring;
 using CacheService.LoadTests.Options;
 using CacheService.LoadTests.Reads;
+using CacheService.LoadTests.Redis;
 using CacheService.LoadTests.Reporting;
 using CacheService.LoadTests.Rpc;
 using CacheService.LoadTests.Startup;
@@ -22,7 +23,7 @@ namespace CacheService.LoadTests;
 /// <param name="beforeComparison">Called before the cache is compared with the view: for tests, which make it wrong.</param>
 internal sealed class LoadTestRun(LoadTestOptions options, IAnsiConsole console, Func<LoadDatabase, Task>? beforeComparison = null)
 {
-    private static readonly ILoadPart[] Parts = [new ReadsPart(), new RpcPart(), new WritesPart(), new FreshnessPart(), new StreamsPart(), new StartupPart(), new ArticlesPart()];
+    private static readonly ILoadPart[] Parts = [new ReadsPart(), new RpcPart(), new WritesPart(), new RedisPart(), new FreshnessPart(), new StreamsPart(), new StartupPart(), new ArticlesPart()];
 
     /// <summary>The report, as far as it goes by now; none before the first part has ended.</summary>
     public IReadOnlyList<string> Files { get; private set; } = [];

@@ -1,4 +1,5 @@
 using CacheService.LoadTests.Options;
+using CacheService.LoadTests.Redis;
 using CacheService.LoadTests.Reporting;
 using CacheService.LoadTests.Rpc;
 
@@ -11,5 +12,6 @@ internal static class Program
 
     public static Task<int> Main(string[] args) => args is [RpcHost.Verb, .. var settings]
         ? RpcHost.RunAsync(settings)
+        : args is [RedisWriter.Verb, .. var where] ? RedisWriter.RunAsync(where)
         : new LoadTestCommand(OutputConsole.Create()).Parse(args).InvokeAsync(new() { ProcessTerminationTimeout = TimeToEnd });
 }

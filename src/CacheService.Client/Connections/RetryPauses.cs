@@ -6,6 +6,9 @@ namespace CacheService.Client.Connections;
 /// <summary>Growing pauses between attempts: doubled each time up to a maximum, each drawn from its upper half.</summary>
 internal sealed class RetryPauses(TimeSpan maximum)
 {
+    /// <summary>The trailer in which a server that has had enough says for how long.</summary>
+    public const string Pushback = "grpc-retry-pushback-ms";
+
     public static readonly TimeSpan First = TimeSpan.FromMilliseconds(50);
 
     private TimeSpan _next = First;
@@ -20,8 +23,8 @@ internal sealed class RetryPauses(TimeSpan maximum)
     /// <summary>The pause after a call that has failed; null: another attempt is of no use, or not wanted.</summary>
     public TimeSpan? After(RpcException failure)
     {
-        // A server that has had enough says for how long; anything but a number: for ever.
-        if (failure.Trailers.GetValue("grpc-retry-pushback-ms") is { } asked)
+        // Anything but a number: for ever.
+        if (failure.Trailers.GetValue(Pushback) is { } asked)
         {
             return int.TryParse(asked, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds) ? TimeSpan.FromMilliseconds(milliseconds) : null;
         }

@@ -53,6 +53,9 @@ internal enum ReadRefusal
     /// <summary>The database has not assigned that transaction id.</summary>
     TransactionNeverAssigned,
 
+    /// <summary>As many reads of a stream wait as may.</summary>
+    TooManyWaiting,
+
     /// <summary>There are as many reads that go round the cache as there may be.</summary>
     TooManyDatabaseReads,
 

@@ -9,32 +9,53 @@ using Microsoft.Extensions.Options;
 namespace CacheService.Security;
 
 /// <summary>How many calls a caller may make: <see cref="LimitsOptions.CallsPerSecond"/>.</summary>
-internal sealed class CallRate(IOptions<LimitsOptions> limits) : IConfigureOptions<RateLimiterOptions>
+internal sealed class CallRate : IConfigureOptions<RateLimiterOptions>
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
-    public void Configure(RateLimiterOptions options)
+    private readonly int _limit;
+    private readonly PartitionedRateLimiter<HttpContext> _callers;
+
+    public CallRate(IOptions<LimitsOptions> limits)
     {
         // A bucket holds a second's calls: who was quiet may make them all at once.
-        var bucket = new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = limits.Value.CallsPerSecond,
-            TokensPerPeriod = limits.Value.CallsPerSecond,
-            ReplenishmentPeriod = Period,
-        };
-        options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(
+        _limit = limits.Value.CallsPerSecond;
+        var bucket = new TokenBucketRateLimiterOptions { TokenLimit = _limit, TokensPerPeriod = _limit, ReplenishmentPeriod = Period };
+        _callers = PartitionedRateLimiter.Create<HttpContext, string>(
             call => RateLimitPartition.GetTokenBucketLimiter(call.User.Identity?.Name ?? Network(call.Connection.RemoteIpAddress), _ => bucket));
+    }
+
+    public void Configure(RateLimiterOptions options)
+    {
+        options.GlobalLimiter = _callers;
         options.OnRejected = async (rejected, _) =>
         {
-            var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var time) ? time : Period;
+            var wait = WaitOf(rejected.Lease);
             var response = rejected.HttpContext.Response;
             // What gRPC clients with a retry policy of their own look at.
             response.Headers["grpc-retry-pushback-ms"] = wait.TotalMilliseconds.ToString("0", CultureInfo.InvariantCulture);
             response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString("0", CultureInfo.InvariantCulture);
-            await Refusal.WriteAsync(
-                rejected.HttpContext, StatusCode.ResourceExhausted, $"more than {limits.Value.CallsPerSecond} calls a second from one caller; try again in {wait.TotalSeconds:0.#} s, ask for many messages in one call, or watch them");
+            await Refusal.WriteAsync(rejected.HttpContext, StatusCode.ResourceExhausted, Describe(wait));
         };
     }
+
+    /// <summary>Counts one more call, for what is one though it comes within another.</summary>
+    /// <returns>Null; or, where the caller has made as many as it may, when to try again.</returns>
+    public TimeSpan? Refuse(ServerCallContext call)
+    {
+        if (_limit == 0)
+        {
+            return null;
+        }
+
+        using var lease = _callers.AttemptAcquire(call.GetHttpContext());
+        return lease.IsAcquired ? null : WaitOf(lease);
+    }
+
+    /// <summary>What a caller is told that has made as many calls as it may.</summary>
+    public string Describe(TimeSpan wait) => $"more than {_limit} calls a second from one caller; try again in {wait.TotalSeconds:0.#} s, ask for many messages in one call, or watch them";
+
+    private static TimeSpan WaitOf(RateLimitLease lease) => lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : Period;
 
     // Of IPv6 a single machine has a whole /64 of addresses.
     private static string Network(IPAddress? address)

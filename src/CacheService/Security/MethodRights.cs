@@ -12,6 +12,7 @@ internal static class MethodRights
     {
         [$"{Counts}/GetCounts"] = Rights.Read,
         [$"{Counts}/BatchGetCounts"] = Rights.Read,
+        [$"{Counts}/ReadCounts"] = Rights.Read,
         [$"{Counts}/ListTopCounts"] = Rights.Read,
         [$"{Counts}/ListDailyCounts"] = Rights.Read,
         [$"{Counts}/GetMessage"] = Rights.Read,

@@ -48,7 +48,8 @@ internal static class SecurityServices
         }
 
         services.AddRateLimiter(_ => { });
-        services.AddSingleton<IConfigureOptions<RateLimiterOptions>, CallRate>();
+        services.AddSingleton<CallRate>();
+        services.AddSingleton<IConfigureOptions<RateLimiterOptions>>(provider => provider.GetRequiredService<CallRate>());
     }
 
     /// <summary>Guards the endpoints that are mapped after it, with what the settings ask for; where they ask for nothing, no call pays.</summary>

@@ -8,6 +8,7 @@ namespace CacheService.IntegrationTests.Client;
 internal sealed class ScriptedCountsService : TweetCountsService.TweetCountsServiceBase
 {
     private readonly Channel<ScriptedWatch> _watches = Channel.CreateUnbounded<ScriptedWatch>();
+    private readonly Channel<ScriptedReads> _streams = Channel.CreateUnbounded<ScriptedReads>();
     private int _reads;
 
     public int Reads => Volatile.Read(ref _reads);
@@ -26,6 +27,16 @@ internal sealed class ScriptedCountsService : TweetCountsService.TweetCountsServ
     public GetMessageResponse Message { get; set; } = new();
 
     public GetStatusResponse Status { get; set; } = new();
+
+    /// <summary>Whether it knows ReadCounts. Unless set it is a server of before.</summary>
+    public bool TakesStreams { get; set; }
+
+    /// <summary>The next call of ReadCounts, as soon as there is one.</summary>
+    public async Task<ScriptedReads> NextStreamAsync()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        return await _streams.Reader.ReadAsync(patience.Token);
+    }
 
     /// <summary>The next call of WatchCounts, as soon as there is one.</summary>
     public async Task<ScriptedWatch> NextWatchAsync()
@@ -47,6 +58,19 @@ internal sealed class ScriptedCountsService : TweetCountsService.TweetCountsServ
     public override Task<GetMessageResponse> GetMessage(GetMessageRequest request, ServerCallContext context) => Answer(Message);
 
     public override Task<GetStatusResponse> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(Status);
+
+    public override async Task ReadCounts(IAsyncStreamReader<ReadCountsRequest> requestStream, IServerStreamWriter<ReadCountsResponse> responseStream, ServerCallContext context)
+    {
+        if (!TakesStreams)
+        {
+            await base.ReadCounts(requestStream, responseStream, context);
+        }
+
+        await context.WriteResponseHeadersAsync([]);
+        var stream = new ScriptedReads(requestStream, responseStream, context.CancellationToken);
+        await _streams.Writer.WriteAsync(stream, context.CancellationToken);
+        await stream.Ended;
+    }
 
     public override async Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchCountsResponse> responseStream, ServerCallContext context)
     {

@@ -47,7 +47,7 @@ internal sealed class LoadTestRunTests
         Assert.That(exitCode, Is.Zero, output);
         using var json = ReadJson();
         Assert.That(json.RootElement.GetProperty("isVoid").GetBoolean(), Is.False);
-        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(20));
+        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(25));
         var parts = json.RootElement.GetProperty("parts").EnumerateArray().ToList();
         Assert.That(parts.Select(part => part.GetProperty("name").GetString()), Is.EqualTo(PartNames.All));
         foreach (var part in parts)

@@ -1,6 +1,7 @@
 using CacheService.LoadTests.Freshness;
 using CacheService.LoadTests.Options;
 using CacheService.LoadTests.Reads;
+using CacheService.LoadTests.Redis;
 using CacheService.LoadTests.Rpc;
 using CacheService.LoadTests.Startup;
 using CacheService.LoadTests.Streams;
@@ -12,6 +13,7 @@ namespace CacheService.LoadTests.Goals;
 internal static class GoalList
 {
     private const int Callers = 64;
+    private const int FewCallers = 8;
     private const int Writers = 32;
     private const int ManyRows = 10_000;
     private const int Rate = 1_000;
@@ -23,10 +25,12 @@ internal static class GoalList
     [
         AtLeast("GetCounts against an empty RPC on the same server", 0.90, run => run.Ratio(PartNames.Rpc, RpcPart.Scenario, RpcPart.GetCounts, RpcPart.EmptyCall)),
         AtLeast("GetCounts against etcd's serializable Range", 6, run => run.Ratio(PartNames.Rpc, RpcPart.Scenario, RpcPart.GetCounts, RpcPart.Etcd)),
-        AtLeast("BatchGetCounts of 1,000: ids per second against GetCounts", 100,
-            run => run.LastRatio(PartNames.Reads, Reads(run, run.Options.Rows), Reader.BatchOf1000, Reader.GetCounts)),
-        AtLeast("GetCounts against the summary table by key, 64 callers", 3,
-            run => run.Ratio(PartNames.Reads, ReadsPart.ScenarioName(Callers, run.Options.Rows), Reader.GetCounts, Reader.Summary)),
+        AtLeast("GetCounts against the summary table by key, 64 callers", 12, run => Reads(run, Callers, Reader.GetCounts, Reader.Summary)),
+        AtLeast("GetCounts against the summary table by key, 1 caller", 2, run => Reads(run, 1, Reader.GetCounts, Reader.Summary)),
+        AtLeast("GetCounts against Redis HMGET, 64 callers", 1.5, run => Reads(run, Callers, Reader.GetCounts, Reader.RedisHash)),
+        AtLeast("GetCounts against Redis HMGET, 1 caller", 0.8, run => Reads(run, 1, Reader.GetCounts, Reader.RedisHash)),
+        AtLeast("BatchGetCounts of 1,000 against Redis MGET of 1,000, 8 callers", 3, run => Reads(run, FewCallers, Reader.BatchOf1000, Reader.RedisValues)),
+        AtLeast("BatchGetCounts of 1,000 against 1,000 pipelined HMGET of Redis, 8 callers", 10, run => Reads(run, FewCallers, Reader.BatchOf1000, Reader.RedisHashes)),
         AtLeast("GetCounts against the SQL aggregate at 10,000 rows per message", 200,
             run => run.LastRatio(PartNames.Reads, Reads(run, ManyRows), Reader.GetCounts, Reader.Aggregate)),
         AtLeast("32 writers, spread: ours with the cache running against no trigger", 0.70,
@@ -41,6 +45,8 @@ internal static class GoalList
             run => run.LastRatio(PartNames.Writes, Writes(run, isHot: false), Writer.NoCache, Writer.NoTrigger)),
         AtLeast("writers on one hot message: ours against the summary-table trigger", 4,
             run => run.LastRatio(PartNames.Writes, Writes(run, isHot: true), Writer.CacheRunning, Writer.Summary)),
+        AtMost("wrong counts after 10 kills of the application", 0, "",
+            run => run.Value(PartNames.Redis, RedisPart.DriftScenario, RedisPart.CacheDrift, RedisPart.RedisDrift)),
         AtMost("commit to visible at 1,000 transactions a second: p50", 3, "ms",
             run => run.Freshness(Rate, FreshnessPart.ReaderP50)),
         AtMost("commit to visible at 1,000 transactions a second: p99", 15, "ms",
@@ -62,6 +68,9 @@ internal static class GoalList
     private static Goal AtLeast(string name, double limit, Func<RunFigures, GoalValue> read) => new(name, IsLeast: true, limit, "", read);
 
     private static Goal AtMost(string name, double limit, string unit, Func<RunFigures, GoalValue> read) => new(name, IsLeast: false, limit, unit, read);
+
+    private static GoalValue Reads(RunFigures run, int callers, string candidate, string other) =>
+        run.Ratio(PartNames.Reads, ReadsPart.ScenarioName(callers, run.Options.Rows), candidate, other);
 
     private static string[] Reads(RunFigures run, int rows) => [.. run.Options.Callers.Order().Select(callers => ReadsPart.ScenarioName(callers, rows))];
 

@@ -28,6 +28,11 @@ internal sealed record RunFigures(LoadTestOptions Options, IReadOnlyList<PartRes
         return last with { Note = string.Join("; ", [last.Note, .. others]) };
     }
 
+    /// <summary>The median of a candidate; the note tells that of another one.</summary>
+    public GoalValue Value(string part, string scenario, string candidate, string other) => Find(part, scenario, candidate) is { } mine && Find(part, scenario, other) is { } its
+        ? new GoalValue(mine.Spread.Median, $"{other}: {Figures.Short(its.Spread.Median)}")
+        : NotMeasured;
+
     /// <summary>A freshness in milliseconds, over all rounds; not measured where the writers were far slower than the goal means.</summary>
     public GoalValue Freshness(int rate, string candidate)
     {

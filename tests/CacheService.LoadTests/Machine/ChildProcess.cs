@@ -74,6 +74,13 @@ internal sealed class ChildProcess : IAsyncDisposable
             : throw new LoadTestException($"{Path.GetFileName(program)} ended with {process._process.ExitCode}: {process.Output}");
     }
 
+    /// <summary>Kills it, and waits until it is gone.</summary>
+    public Task KillAsync(CancellationToken cancellationToken)
+    {
+        _process.Kill();
+        return _process.WaitForExitAsync(cancellationToken);
+    }
+
     /// <summary>Asks it to end; kills it where it does not.</summary>
     public async ValueTask DisposeAsync()
     {

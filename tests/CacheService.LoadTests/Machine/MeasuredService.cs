@@ -12,6 +12,7 @@ namespace CacheService.LoadTests.Machine;
 internal sealed partial class MeasuredService : IAsyncDisposable
 {
     private const string Service = "CacheService";
+    private const string ProgramName = "CacheService.LoadTests";
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
 
@@ -30,6 +31,10 @@ internal sealed partial class MeasuredService : IAsyncDisposable
 
     public ProcessTree Processes { get; }
 
+    /// <summary>What <see cref="Host"/> is told so that it runs this program, with the service's runtime settings.</summary>
+    public static IReadOnlyList<string> ThisProgram { get; } =
+        ["exec", "--runtimeconfig", InOutput($"{Service}.runtimeconfig.json"), "--depsfile", InOutput($"{ProgramName}.deps.json"), InOutput($"{ProgramName}.dll")];
+
     /// <summary>How long the last load took, by the service's own log.</summary>
     public double LoadSeconds => LoadedLine().Match(_process.Output) is { Success: true } match
         ? double.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
@@ -43,14 +48,14 @@ internal sealed partial class MeasuredService : IAsyncDisposable
         StartAsync([InOutput($"{Service}.dll")], database, settings, cancellationToken);
 
     /// <summary>The same service, hosted by this program with one RPC more. It gets the service's own runtime settings, such as those of the garbage collector.</summary>
-    public static Task<MeasuredService> StartWithEmptyRpcAsync(LoadDatabase database, CancellationToken cancellationToken)
+    public static Task<MeasuredService> StartWithEmptyRpcAsync(LoadDatabase database, CancellationToken cancellationToken) =>
+        StartAsync([.. ThisProgram, Rpc.RpcHost.Verb], database, [], cancellationToken);
+
+    /// <summary>The program that runs this one's runtime, on the path or not.</summary>
+    public static string Host()
     {
-        var name = typeof(MeasuredService).Assembly.GetName().Name;
-        string[] command =
-        [
-            "exec", "--runtimeconfig", InOutput($"{Service}.runtimeconfig.json"), "--depsfile", InOutput($"{name}.deps.json"), InOutput($"{name}.dll"), Rpc.RpcHost.Verb,
-        ];
-        return StartAsync(command, database, [], cancellationToken);
+        var host = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
+        return File.Exists(host) ? host : "dotnet";
     }
 
     /// <summary>One more client, with a connection of its own.</summary>
@@ -78,13 +83,6 @@ internal sealed partial class MeasuredService : IAsyncDisposable
     {
         Client.Dispose();
         await _process.DisposeAsync();
-    }
-
-    // The program that runs this one's runtime, on the path or not.
-    private static string Host()
-    {
-        var host = Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", "dotnet"));
-        return File.Exists(host) ? host : "dotnet";
     }
 
     private static string InOutput(string file) => Path.Combine(AppContext.BaseDirectory, file);

@@ -33,7 +33,7 @@ internal sealed class LoadTestCommand : RootCommand
     private readonly Option<int?> _rows = NumberOption.Create("--rows", 1, 1_000_000, $"Rows of activity per message. [default: {Usual.Rows}]");
     private readonly Option<int?> _manyRowsMessages = NumberOption.Create("--many-rows-messages", 1, 1_000_000, $"Messages with many rows each; fewer than --messages, so that the rows fit the machine. [default: {Usual.ManyRowsMessages}]");
     private readonly Option<int?> _manyRows = NumberOption.Create("--many-rows", 1, 1_000_000, $"Rows of activity per message, where there are many. [default: {Usual.ManyRows}]");
-    private readonly Option<IReadOnlyList<int>?> _callers = NumberListOption.Create("--callers", 80, $"Concurrent callers that read. [default: {Listed(Usual.Callers)}]");
+    private readonly Option<IReadOnlyList<int>?> _callers = NumberListOption.Create("--callers", 1_000, $"Concurrent callers that read. [default: {Listed(Usual.Callers)}]");
     private readonly Option<IReadOnlyList<int>?> _writers = NumberListOption.Create("--writers", 80, $"Connections that write. [default: {Listed(Usual.Writers)}]");
     private readonly Option<int?> _bulkRows = NumberOption.Create("--bulk-rows", 1, 10_000_000, $"Rows of the one large statement. [default: {Usual.BulkRows}]");
     private readonly Option<IReadOnlyList<int>?> _rates = NumberListOption.Create("--rates", 100_000, $"Transactions a second at which freshness is measured. [default: {Listed(Usual.Rates)}]");

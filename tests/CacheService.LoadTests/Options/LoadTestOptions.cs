@@ -49,7 +49,7 @@ internal sealed record LoadTestOptions
     /// <summary>Whether the reads that never see a row of activity are measured with many rows too.</summary>
     public bool IsEverythingReadFromManyRows { get; init; }
 
-    public IReadOnlyList<int> Callers { get; init; } = [1, 8, 64];
+    public IReadOnlyList<int> Callers { get; init; } = [1, 8, 64, 256];
 
     public IReadOnlyList<int> Writers { get; init; } = [1, 8, 32];
 

@@ -6,6 +6,7 @@ internal static class PartNames
     public const string Reads = "reads";
     public const string Rpc = "rpc";
     public const string Writes = "writes";
+    public const string Redis = "redis";
     public const string Freshness = "freshness";
     public const string Streams = "streams";
     public const string Startup = "startup";
@@ -13,7 +14,7 @@ internal static class PartNames
     public const string Series = "series";
 
     /// <summary>What is measured where nobody says what.</summary>
-    public static IReadOnlyList<string> Usual { get; } = [Reads, Rpc, Writes, Freshness, Streams, Startup];
+    public static IReadOnlyList<string> Usual { get; } = [Reads, Rpc, Writes, Redis, Freshness, Streams, Startup];
 
     public static IReadOnlyList<string> All { get; } = [.. Usual, Series];
 }

@@ -1,6 +1,8 @@
 using CacheService.Client;
 using CacheService.LoadTests.Contenders;
+using CacheService.LoadTests.Redis;
 using Npgsql;
+using StackExchange.Redis;
 
 namespace CacheService.LoadTests.Reads;
 
@@ -21,6 +23,9 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
     public const string GetCountsMaxAge = "GetCounts, max_age 1 s";
     public const string GetCountsStrong = "GetCounts, strong";
     public const string BatchOf1000 = "BatchGetCounts of 1,000";
+    public const string RedisHash = "Redis: HMGET of both counts";
+    public const string RedisValues = "Redis: MGET of 1,000 single values";
+    public const string RedisHashes = "Redis: 1,000 HMGET, pipelined";
     public const string Mirror = "CountsMirror, in process";
 
     private const int LargeBatch = 1_000;
@@ -47,6 +52,13 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
         Batch("BatchGetCounts of 100", 100, client, keys),
         Batch(BatchOf1000, LargeBatch, client, keys),
         Local(mirror, keys),
+    ];
+
+    public static IEnumerable<Reader> OfRedis(IDatabase redis, SkewedKeys keys) =>
+    [
+        new(RedisHash, 1, async (number, _) => await RedisCounts.ReadAsync(redis, keys[number])),
+        new(RedisValues, LargeBatch, async (number, _) => await RedisCounts.ReadValuesAsync(redis, keys.Take(number, LargeBatch))),
+        new(RedisHashes, LargeBatch, async (number, _) => await Task.WhenAll(keys.Take(number, LargeBatch).Select(key => RedisCounts.ReadAsync(redis, key)))),
     ];
 
     private static Reader Sql(string name, string sql, NpgsqlDataSource source, SkewedKeys keys) => new(name, 1, async (number, cancellationToken) =>

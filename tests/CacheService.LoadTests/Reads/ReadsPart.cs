@@ -3,6 +3,7 @@ using CacheService.LoadTests.Contenders;
 using CacheService.LoadTests.Machine;
 using CacheService.LoadTests.Measuring;
 using CacheService.LoadTests.Options;
+using CacheService.LoadTests.Redis;
 using Npgsql;
 
 namespace CacheService.LoadTests.Reads;
@@ -11,6 +12,9 @@ namespace CacheService.LoadTests.Reads;
 internal sealed class ReadsPart : ILoadPart
 {
     private static readonly TimeSpan RollupPoll = TimeSpan.FromMilliseconds(100);
+
+    // The server takes 200, and more would not make it faster: more callers share them.
+    private const int MostConnections = 80;
 
     public string Name => PartNames.Reads;
 
@@ -22,8 +26,13 @@ internal sealed class ReadsPart : ILoadPart
     {
         var options = context.Options;
         result.Notes.Add("Counts per second: a call that gets many counts is counted as many. All callers are in one process, which calls again at once. SQL goes "
-            + "through Npgsql, pooled and prepared; gRPC through one TweetCountsClient. Keys follow Zipf's law. Times are those of a call; "
+            + "through Npgsql, pooled and prepared; gRPC through one TweetCountsClient; Redis, which keeps nothing on disk, through one connection of StackExchange.Redis. Keys follow Zipf's law. Times are those of a call; "
             + "for the mirror of 1,000 reads. CPU: 1.00 is one processor all the time.");
+        if (context.Programs.Redis is null)
+        {
+            result.NotRun.Add($"{RedisServer.Missing}: reads were not compared with it");
+        }
+
         await RunAsync(options.Messages, options.Rows, isEverythingRead: true, context, result, cancellationToken);
 
         result.Notes.Add(FormattableString.Invariant($"With {options.ManyRows:N0} rows per message there are {options.ManyRowsMessages:N0} messages instead of {options.Messages:N0}, so that the rows fit the machine."));
@@ -50,16 +59,30 @@ internal sealed class ReadsPart : ILoadPart
         await mirror.WaitUntilSyncedAsync(cancellationToken);
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString)
         {
-            MaxPoolSize = context.Options.Callers.Max(),
+            MaxPoolSize = Math.Min(context.Options.Callers.Max(), MostConnections),
             MaxAutoPrepare = 10,
             AutoPrepareMinUsages = 1,
         });
+        await using var redis = isEverythingRead && context.Programs.Redis is { } program
+            ? await RedisServer.StartAsync(program, Path.Combine(context.Folder.Path, "redis-reads"), cancellationToken)
+            : null;
+        if (redis is not null)
+        {
+            await RedisCounts.FillAsync(redis.Database, database, cancellationToken);
+        }
+
         var keys = new SkewedKeys(messages);
-        Reader[] readers = [.. Reader.OfSql(source, keys), .. isEverythingRead ? Reader.OfCache(service.Client, mirror, keys) : [Reader.Plain(service.Client, keys)]];
+        Reader[] readers =
+        [
+            .. Reader.OfSql(source, keys),
+            .. redis is null ? [] : Reader.OfRedis(redis.Database, keys),
+            .. isEverythingRead ? Reader.OfCache(service.Client, mirror, keys) : [Reader.Plain(service.Client, keys)],
+        ];
+        ProcessTree[] processes = [ProcessTree.OfClient, service.Processes, context.Server.Processes, .. redis is null ? [] : (ProcessTree[])[redis.Processes]];
 
         foreach (var count in context.Options.Callers)
         {
-            var callers = new Callers(count, ProcessTree.OfClient, service.Processes, context.Server.Processes);
+            var callers = new Callers(count, processes);
             // The first time it takes, code is still being compiled.
             var warmUp = context.Options.Round * (count == context.Options.Callers[0] ? 1 : 0.25);
             result.Scenarios.Add(await new Turns(warmUp, context.Options.Round, context.Options.Rounds).RunAsync(

@@ -13,10 +13,10 @@ internal sealed class SentMessages<T>(IAsyncStreamReader<T> messages, Cancellati
 
     public async Task<bool> MoveNext(CancellationToken cancellationToken)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+        using var ended = cancellationToken.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping) : null;
         try
         {
-            return await messages.MoveNext(ended.Token);
+            return await messages.MoveNext(ended?.Token ?? stopping);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

@@ -6,6 +6,7 @@ using CacheService.Feed;
 using CacheService.History;
 using CacheService.Reading;
 using CacheService.Reloading;
+using CacheService.Security;
 using Grpc.Core;
 using TweetCounts.V1;
 
@@ -14,7 +15,7 @@ namespace CacheService.Api.Grpc;
 /// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
     CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, StatusReply status, RecentHistory history, ConsumerList consumers,
-    Auditor auditor, Reloader reloader)
+    Auditor auditor, Reloader reloader, CallErrors errors, CallRate rate, TimeProvider time)
 {
     public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
     {
@@ -35,6 +36,9 @@ internal sealed class TweetCountsGrpcService(
         using var reading = await reader.ReadManyAsync(request.MessageIds, terms);
         return encodedReplies.Batch(reading);
     }
+
+    public Task ReadCounts(IAsyncStreamReader<ReadCountsRequest> requestStream, IServerStreamWriter<EncodedReply> responseStream, ServerCallContext context) =>
+        new ReadStream(reader, databaseReader, replies, encodedReplies, errors, rate, time, responseStream, context).RunAsync(requestStream);
 
     public Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchReply> responseStream, ServerCallContext context) =>
         watches.RunAsync(request, new WatchCall(responseStream, context));

@@ -27,6 +27,9 @@ internal sealed class TweetCountsMethods : IServiceMethodProvider<TweetCountsGrp
         Add<ListCachesRequest, ListCachesResponse>("ListCaches", Messages<ListCachesResponse>(), static (service, request, call) => service.ListCaches(request, call));
         Add<AuditNowRequest, AuditNowResponse>("AuditNow", Messages<AuditNowResponse>(), static (service, request, call) => service.AuditNow(request, call));
         Add<ReloadNowRequest, ReloadNowResponse>("ReloadNow", Messages<ReloadNowResponse>(), static (service, request, call) => service.ReloadNow(request, call));
+        context.AddDuplexStreamingMethod(
+            Method(MethodType.DuplexStreaming, "ReadCounts", Messages<ReadCountsRequest>(), EncodedReply.Marshaller), Metadata,
+            static (service, requests, stream, call) => service.ReadCounts(requests, stream, call));
         context.AddServerStreamingMethod(
             Method(MethodType.ServerStreaming, "WatchCounts", Messages<WatchCountsRequest>(), WatchCall.Marshaller), Metadata,
             static (service, request, stream, call) => service.WatchCounts(request, stream, call));

@@ -134,10 +134,12 @@ internal sealed class ConformanceTests
     [Test]
     public void Routes_AndMethods_AreComparedAll()
     {
+        // All but streams of reads, whose reads have routes of their own.
+        var methods = TweetCountsService.Descriptor.Methods.Where(method => !method.IsClientStreaming).Select(method => method.Name).ToList();
         var compared = Cases.Select(call => call.Method).Append("ReloadNow").ToHashSet();
-        Assert.That(compared, Is.EquivalentTo(TweetCountsService.Descriptor.Methods.Select(method => method.Name)), "a case for each method");
+        Assert.That(compared, Is.EquivalentTo(methods), "a case for each method");
         var all = HttpRoutes.All.Where(route => route.Method.Service == TweetCountsService.Descriptor).ToList();
-        Assert.That(all.Select(route => route.Method.Name).Distinct(), Is.EquivalentTo(TweetCountsService.Descriptor.Methods.Select(method => method.Name)), "a route for each method");
+        Assert.That(all.Select(route => route.Method.Name).Distinct(), Is.EquivalentTo(methods), "a route for each method");
 
         var called = Cases.Select(call => (Verb: call.Verb.Method, Path: call.Path.Split('?')[0])).Append((Verb: "POST", Path: "v1/reload")).ToHashSet();
         var routes = all.Select(route => (route.Verb, Path: route.Path[1..])).ToList();

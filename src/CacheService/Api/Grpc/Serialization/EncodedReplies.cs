@@ -58,7 +58,8 @@ internal sealed class EncodedReplies(FeedStatus status)
         return new EncodedReply(memory, writer.Length);
     }
 
-    private void Write(ref WireWriter writer, int number, CountsVersion version)
+    /// <summary>Writes a field of the type <see cref="Freshness"/>: a version's, as of now.</summary>
+    public void Write(ref WireWriter writer, int number, CountsVersion version)
     {
         var age = status.AgeOf(version);
         WireFields.Write(ref writer, number, version, age, status.StateOf(age));

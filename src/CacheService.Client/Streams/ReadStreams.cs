@@ -1,0 +1,170 @@
+using CacheService.Client.Connections;
+using Grpc.Core;
+using Grpc.Net.Client;
+using TweetCounts.V1;
+
+namespace CacheService.Client.Streams;
+
+/// <summary>
+/// The streams that reads go over, one to each server. They are opened beside the reads, which go as calls as long as there is none: at the start, after a break, and with servers
+/// that do not know streams of reads. Thread-safe.
+/// </summary>
+internal sealed class ReadStreams : IDisposable
+{
+    private readonly Server[] _servers;
+    private uint _reads;
+
+    public ReadStreams(TweetCountsClientOptions options, Channels channels, TimeProvider time) =>
+        _servers = [.. options.Addresses.Select(address => new Server(address, channels, options, time))];
+
+    /// <summary>Whether there is one to each server.</summary>
+    public bool AreOpen => Array.TrueForAll(_servers, server => server.IsOpen);
+
+    /// <summary>The stream for the next read; null: it goes as a call.</summary>
+    public ReadStream? Choose()
+    {
+        // Who reads once needs no stream.
+        var turn = Interlocked.Increment(ref _reads) - 1;
+        if (turn == 0)
+        {
+            return null;
+        }
+
+        // A server that is away is passed over, as by calls. One that does not know streams has its turns among the calls.
+        for (var i = 0u; i < _servers.Length; i++)
+        {
+            var server = _servers[(turn + i) % _servers.Length];
+            if (server.Stream() is { } stream)
+            {
+                return stream;
+            }
+
+            if (server.KnowsNoStreams)
+            {
+                return null;
+            }
+        }
+
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Array.ForEach(_servers, server => server.Dispose());
+
+    /// <summary>A server, and the stream to it.</summary>
+    private sealed class Server(Uri address, Channels channels, TweetCountsClientOptions options, TimeProvider time) : IDisposable
+    {
+        // Whoever balances load between here and the servers sees a stream as one call, which stays where it is: so it is not for ever.
+        private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(1);
+
+        // An older server may be replaced.
+        private static readonly TimeSpan UnknownFor = TimeSpan.FromMinutes(1);
+
+        private readonly Lock _lock = new();
+        private readonly RetryPauses _pauses = new(options.MaxBackoff);
+        private readonly Lazy<GrpcChannel> _channel = new(() => channels.To(address));
+        private ReadStream? _stream;
+        private ReadStream? _opening;
+        private long _closedAt;
+        private TimeSpan _pause;
+        private bool _isDisposed;
+
+        public bool KnowsNoStreams { get; private set; }
+
+        public bool IsOpen => Volatile.Read(ref _stream) is not null;
+
+        /// <summary>The stream; null: there is none, but soon.</summary>
+        public ReadStream? Stream()
+        {
+            var stream = Volatile.Read(ref _stream);
+            if (stream is null ? time.GetElapsedTime(_closedAt) >= _pause : stream.Age > Lifetime)
+            {
+                BeginToOpen();
+            }
+
+            return stream;
+        }
+
+        public void Dispose()
+        {
+            ReadStream?[] streams;
+            lock (_lock)
+            {
+                _isDisposed = true;
+                streams = [_stream, _opening];
+                _stream = null;
+            }
+
+            Array.ForEach(streams, stream => stream?.Dispose());
+            if (_channel.IsValueCreated)
+            {
+                _channel.Value.Dispose();
+            }
+        }
+
+        private void BeginToOpen()
+        {
+            if (Volatile.Read(ref _opening) is null)
+            {
+                // Elsewhere, and with nothing of the caller's context: it outlives the call.
+                ThreadPool.UnsafeQueueUserWorkItem(static server => _ = server.OpenAsync(), this, preferLocal: false);
+            }
+        }
+
+        private async Task OpenAsync()
+        {
+            ReadStream stream;
+            lock (_lock)
+            {
+                if (_isDisposed || _opening is not null)
+                {
+                    return;
+                }
+
+                _opening = stream = new ReadStream(new TweetCountsService.TweetCountsServiceClient(_channel.Value), time);
+            }
+
+            try
+            {
+                await stream.OpenAsync(options.DefaultDeadline, Close).ConfigureAwait(false);
+                ReadStream? earlier;
+                lock (_lock)
+                {
+                    (earlier, _stream, _opening, KnowsNoStreams) = (_stream, _isDisposed ? null : stream, null, false);
+                }
+
+                earlier?.Retire();
+            }
+            catch (Exception e)
+            {
+                lock (_lock)
+                {
+                    _opening = null;
+                    KnowsNoStreams = e is RpcException { StatusCode: StatusCode.Unimplemented };
+                    Wait(KnowsNoStreams ? UnknownFor : e is RpcException refused ? _pauses.After(refused) ?? _pauses.Next() : _pauses.Next());
+                }
+
+                stream.Dispose();
+            }
+        }
+
+        private void Close(ReadStream stream)
+        {
+            lock (_lock)
+            {
+                if (_stream == stream)
+                {
+                    _stream = null;
+                    if (stream.Age > options.MaxBackoff)
+                    {
+                        _pauses.Reset();
+                    }
+
+                    Wait(_pauses.Next());
+                }
+            }
+        }
+
+        private void Wait(TimeSpan pause) => (_closedAt, _pause) = (time.GetTimestamp(), pause);
+    }
+}
