@@ -81,8 +81,7 @@ public sealed class TweetCountsClient : IDisposable
         IEnumerable<long> messageIds, ReadRequirement? requirement = null, CancellationToken cancellationToken = default)
     {
         var request = new BatchGetCountsRequest { MessageIds = { messageIds }, Read = Wire.To(requirement) };
-        var answer = await CallAsync((reads, call) => reads.BatchGetCountsAsync(request, call), cancellationToken).ConfigureAwait(false);
-        return new BatchAnswer(Wire.Of(answer.Counts), [.. answer.MissingMessageIds], Wire.Of(answer.Freshness));
+        return await CallAsync((reads, call) => reads.ReadBatchAsync(request, call), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The messages with the highest counts. The answer may be up to a second old.</summary>
@@ -234,7 +233,7 @@ public sealed class TweetCountsClient : IDisposable
     }
 
     private Task<TResponse> CallAsync<TResponse>(
-        Func<TweetCountsService.TweetCountsServiceClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null, int attempts = MostAttempts,
+        Func<ReadsClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null, int attempts = MostAttempts,
         FirstAttempt? failed = null) =>
         CallAsync(static connection => connection.Client, method, timeout, attempts, failed, cancellationToken);
 

@@ -55,11 +55,11 @@ public class ReadBenchmarks
     public Task<int> GetCounts() => SendAsync(_service.GetCounts(GetCountsRequest.Parser.ParseFrom(_get), null!));
 
     [Benchmark]
-    [AllocationBudget(400)]
+    [AllocationBudget(560)]
     public Task StreamOneRead() => _stream.TakeAsync(ReadCountsRequest.Parser.ParseFrom(_read)).AsTask();
 
     [Benchmark]
-    [AllocationBudget(6_000)]
+    [AllocationBudget(5_400)]
     public Task Stream64Reads() => _stream.TakeAsync(ReadCountsRequest.Parser.ParseFrom(_read64)).AsTask();
 
     [Benchmark]

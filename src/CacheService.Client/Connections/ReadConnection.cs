@@ -9,7 +9,7 @@ internal sealed class ReadConnection(GrpcChannel channel) : IDisposable
     private int _calls;
 
     /// <summary>Makes calls on it.</summary>
-    public TweetCountsService.TweetCountsServiceClient Client { get; } = new(channel);
+    public ReadsClient Client { get; } = new(channel);
 
     /// <summary>Asks about jobs on it.</summary>
     public JobsService.JobsServiceClient Jobs { get; } = new(channel);

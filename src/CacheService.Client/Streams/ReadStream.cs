@@ -1,3 +1,4 @@
+using System.Globalization;
 using CacheService.Client.Connections;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -31,7 +32,7 @@ internal sealed class ReadStream : IDisposable
     private int _waiting;
     private DateTime _nextDeadline = Never;
     private bool _isSending;
-    private bool _takesReads = true;
+    private volatile bool _takesReads = true;
     private bool _isDisposed;
 
     /// <summary>Begins to open it.</summary>
@@ -42,6 +43,9 @@ internal sealed class ReadStream : IDisposable
         _call = server.ReadCounts();
         _deadlines = time.CreateTimer(static stream => ((ReadStream)stream!).Expire(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
+
+    /// <summary>Whether it has neither ended nor is to end.</summary>
+    public bool TakesReads => _takesReads;
 
     /// <summary>For how long it is there.</summary>
     public TimeSpan Age => _time.GetElapsedTime(_begun);
@@ -227,7 +231,9 @@ internal sealed class ReadStream : IDisposable
                 receiving = _call.ResponseStream.MoveNext(CancellationToken.None);
                 if (last is not null && receiving.IsCompleted)
                 {
+                    // The next message is there, or the end: that goes first.
                     ThreadPool.UnsafeQueueUserWorkItem(last, preferLocal: false);
+                    last = null;
                 }
                 else if (last is not null)
                 {
@@ -265,7 +271,7 @@ internal sealed class ReadStream : IDisposable
                 read = Remove(answer.Id);
             }
 
-            if (read is not null && (answer.Error is null ? read.End(new CountsAnswer(Wire.Of(answer.Counts), freshness)) : read.End(FailureOf(answer.Error))))
+            if (read is not null && (answer.Counts is null ? read.End(FailureOf(answer.Error)) : read.End(new CountsAnswer(Wire.Of(answer.Counts), freshness))))
             {
                 if (last is not null)
                 {
@@ -279,12 +285,19 @@ internal sealed class ReadStream : IDisposable
         return last;
     }
 
-    private static RpcException FailureOf(ReadError error)
+    private static RpcException FailureOf(ReadError? error)
     {
+        if (error is null)
+        {
+            return new RpcException(new Status(StatusCode.Internal, "the server's answer has neither counts nor an error"));
+        }
+
         var trailers = new Metadata();
         if (error.RetryAfter is { } wait)
         {
-            trailers.Add(RetryPauses.Pushback, Math.Ceiling(wait.ToTimeSpan().TotalMilliseconds).ToString("0", System.Globalization.CultureInfo.InvariantCulture));
+            // As a number, whatever it is: nothing here may throw, because other reads of the message are yet to be told.
+            var milliseconds = Math.Ceiling(TimeSpan.FromSeconds(1).TotalMilliseconds * (wait.Seconds + (wait.Nanos / 1e9)));
+            trailers.Add(RetryPauses.Pushback, milliseconds.ToString("0", CultureInfo.InvariantCulture));
         }
 
         return new RpcException(new Status((StatusCode)error.Code, error.Message), trailers);

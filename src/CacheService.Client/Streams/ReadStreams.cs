@@ -71,12 +71,12 @@ internal sealed class ReadStreams : IDisposable
 
         public bool KnowsNoStreams { get; private set; }
 
-        public bool IsOpen => Volatile.Read(ref _stream) is not null;
+        public bool IsOpen => Volatile.Read(ref _stream) is { TakesReads: true };
 
         /// <summary>The stream; null: there is none, but soon.</summary>
         public ReadStream? Stream()
         {
-            var stream = Volatile.Read(ref _stream);
+            var stream = Volatile.Read(ref _stream) is { TakesReads: true } open ? open : null;
             if (stream is null ? time.GetElapsedTime(_closedAt) >= _pause : stream.Age > Lifetime)
             {
                 BeginToOpen();
@@ -152,16 +152,12 @@ internal sealed class ReadStreams : IDisposable
         {
             lock (_lock)
             {
-                if (_stream == stream)
+                if (stream.Age > options.MaxBackoff)
                 {
-                    _stream = null;
-                    if (stream.Age > options.MaxBackoff)
-                    {
-                        _pauses.Reset();
-                    }
-
-                    Wait(_pauses.Next());
+                    _pauses.Reset();
                 }
+
+                Wait(_pauses.Next());
             }
         }
 

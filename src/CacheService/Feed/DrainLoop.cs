@@ -84,7 +84,7 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
         }
 
         _timeout = _options.DrainTimeout;
-        _pace.Count(drain.Changes, time.GetElapsedTime(lastStart, drainer.LastStart));
+        _pace.Count(drain.Changes, time.GetElapsedTime(lastStart, drainer.LastStart), time.GetElapsedTime(drainer.LastStart));
         var foundChanges = drain.Changes > 0;
         TellOthers(foundChanges && drain.HasOthers);
         var wasAsleep = _doorbell.State == DoorbellState.Asleep;
@@ -161,11 +161,13 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
             wake.Wait(atMost, cancellationToken);
         }
 
-        // Drains are spaced whoever asks for them, so that many reads share one. Timers tick in whole milliseconds: rounded up, not to nothing.
-        var untilAllowed = (_pace.Interval - time.GetElapsedTime(drainer.LastStart)).TotalMilliseconds;
+        // Drains are spaced whoever asks for them, so that many reads share one. Timers tick in whole milliseconds: rounded up, not to nothing; but where a read waits,
+        // half a millisecond is not made a whole one.
+        var isAwaited = wake.Has(WakeReasons.Request);
+        var untilAllowed = ((isAwaited ? _pace.IntervalForReads : _pace.Interval) - time.GetElapsedTime(drainer.LastStart)).TotalMilliseconds;
         if (untilAllowed > 0)
         {
-            cancellationToken.WaitHandle.WaitOne((int)Math.Ceiling(untilAllowed));
+            cancellationToken.WaitHandle.WaitOne((int)(isAwaited ? Math.Round(untilAllowed) : Math.Ceiling(untilAllowed)));
         }
     }
 }

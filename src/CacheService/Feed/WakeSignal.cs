@@ -23,6 +23,9 @@ internal sealed class WakeSignal : IDisposable
     /// <summary>Whether there is a reason to wake up.</summary>
     public bool IsSet => Volatile.Read(ref _pending) != 0;
 
+    /// <summary>Whether one reason to wake up is this.</summary>
+    public bool Has(WakeReasons reason) => (Volatile.Read(ref _pending) & (int)reason) != 0;
+
     /// <summary>Waits until there is a reason, or the time is over. Takes nothing.</summary>
     public void Wait(TimeSpan timeout, CancellationToken cancellationToken)
     {

@@ -2,7 +2,6 @@ using CacheService.Client;
 using CacheService.LoadTests.Contenders;
 using CacheService.LoadTests.Redis;
 using Npgsql;
-using StackExchange.Redis;
 
 namespace CacheService.LoadTests.Reads;
 
@@ -54,11 +53,11 @@ internal sealed record Reader(string Name, int CountsPerCall, Func<long, Cancell
         Local(mirror, keys),
     ];
 
-    public static IEnumerable<Reader> OfRedis(IDatabase redis, SkewedKeys keys) =>
+    public static IEnumerable<Reader> OfRedis(RedisCounts redis, SkewedKeys keys) =>
     [
-        new(RedisHash, 1, async (number, _) => await RedisCounts.ReadAsync(redis, keys[number])),
-        new(RedisValues, LargeBatch, async (number, _) => await RedisCounts.ReadValuesAsync(redis, keys.Take(number, LargeBatch))),
-        new(RedisHashes, LargeBatch, async (number, _) => await Task.WhenAll(keys.Take(number, LargeBatch).Select(key => RedisCounts.ReadAsync(redis, key)))),
+        new(RedisHash, 1, async (number, _) => await redis.ReadAsync(keys[number])),
+        new(RedisValues, LargeBatch, async (number, _) => await redis.ReadValuesAsync(keys.Take(number, LargeBatch))),
+        new(RedisHashes, LargeBatch, async (number, _) => await Task.WhenAll(keys.Take(number, LargeBatch).Select(redis.ReadAsync))),
     ];
 
     private static Reader Sql(string name, string sql, NpgsqlDataSource source, SkewedKeys keys) => new(name, 1, async (number, cancellationToken) =>

@@ -66,16 +66,17 @@ internal sealed class ReadsPart : ILoadPart
         await using var redis = isEverythingRead && context.Programs.Redis is { } program
             ? await RedisServer.StartAsync(program, Path.Combine(context.Folder.Path, "redis-reads"), cancellationToken)
             : null;
-        if (redis is not null)
+        var counts = redis is null ? null : new RedisCounts(redis.Database, messages);
+        if (counts is not null)
         {
-            await RedisCounts.FillAsync(redis.Database, database, cancellationToken);
+            await counts.FillAsync(database, cancellationToken);
         }
 
         var keys = new SkewedKeys(messages);
         Reader[] readers =
         [
             .. Reader.OfSql(source, keys),
-            .. redis is null ? [] : Reader.OfRedis(redis.Database, keys),
+            .. counts is null ? [] : Reader.OfRedis(counts, keys),
             .. isEverythingRead ? Reader.OfCache(service.Client, mirror, keys) : [Reader.Plain(service.Client, keys)],
         ];
         ProcessTree[] processes = [ProcessTree.OfClient, service.Processes, context.Server.Processes, .. redis is null ? [] : (ProcessTree[])[redis.Processes]];

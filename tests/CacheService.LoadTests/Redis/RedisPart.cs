@@ -46,12 +46,13 @@ internal sealed class RedisPart : ILoadPart
         await using var redis = await RedisServer.StartAsync(program, Path.Combine(context.Folder.Path, "redis"), cancellationToken);
         await using var service = await MeasuredService.StartAsync(database, [], cancellationToken);
 
-        await WriteAsync(database, plain, redis, service, context, result, cancellationToken);
+        var counts = new RedisCounts(redis.Database, context.Options.Messages);
+        await WriteAsync(database, plain, redis, counts, service, context, result, cancellationToken);
 
-        await RedisCounts.FillAsync(redis.Database, database, cancellationToken);
+        await counts.FillAsync(database, cancellationToken);
         await KillAsync(database, redis, context, cancellationToken);
         context.Progress.Show("comparing Redis and the cache with the view");
-        var wrong = await RedisCounts.CountWrongAsync(redis.Database, database, cancellationToken);
+        var wrong = await counts.CountWrongAsync(database, cancellationToken);
         var wrongAnswers = result.WrongAnswers.Count;
         await context.Comparison.CompareAsync(DriftScenario, database, service.Client, result, cancellationToken);
         result.Scenarios.Add(new Scenario(DriftScenario, "wrong counts", Baseline: null,
@@ -59,7 +60,7 @@ internal sealed class RedisPart : ILoadPart
     }
 
     private static async Task WriteAsync(
-        LoadDatabase database, LoadDatabase plain, RedisServer redis, MeasuredService service, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
+        LoadDatabase database, LoadDatabase plain, RedisServer redis, RedisCounts counts, MeasuredService service, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         await using var withTriggers = Connect(database, context.Options);
         await using var without = Connect(plain, context.Options);
@@ -67,7 +68,7 @@ internal sealed class RedisPart : ILoadPart
         Reader[] writers =
         [
             new(InsertOnly, 1, async (number, cancellation) => await RedisWriter.InsertAsync(without, keys[number], cancellation)),
-            new(InsertAndIncrement, 1, async (number, cancellation) => await RedisWriter.WriteAsync(without, redis.Database, keys[number], cancellation)),
+            new(InsertAndIncrement, 1, async (number, cancellation) => await RedisWriter.WriteAsync(without, counts, keys[number], cancellation)),
             new(InsertWithCache, 1, async (number, cancellation) => await RedisWriter.InsertAsync(withTriggers, keys[number], cancellation)),
         ];
         foreach (var count in context.Options.Writers)

@@ -26,13 +26,14 @@ internal static class RedisWriter
         var connectionString = Environment.GetEnvironmentVariable(ConnectionVariable);
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = ApplicationName });
         await using var redis = await ConnectionMultiplexer.ConnectAsync(redisAddress);
+        var counts = new RedisCounts(redis.GetDatabase(), messages);
         await Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Task.Run(async () =>
         {
-            await WriteAsync(source, redis.GetDatabase(), Random.Shared.NextInt64(1, messages + 1), CancellationToken.None);
+            await WriteAsync(source, counts, Random.Shared.NextInt64(1, messages + 1), CancellationToken.None);
             Console.WriteLine("writing");
             while (true)
             {
-                await WriteAsync(source, redis.GetDatabase(), Random.Shared.NextInt64(1, messages + 1), CancellationToken.None);
+                await WriteAsync(source, counts, Random.Shared.NextInt64(1, messages + 1), CancellationToken.None);
             }
         })));
         return 0;
@@ -47,9 +48,9 @@ internal static class RedisWriter
     }
 
     /// <summary>Inserts a retweet, and counts it in Redis afterwards.</summary>
-    public static async Task WriteAsync(NpgsqlDataSource source, IDatabase redis, long messageId, CancellationToken cancellationToken)
+    public static async Task WriteAsync(NpgsqlDataSource source, RedisCounts redis, long messageId, CancellationToken cancellationToken)
     {
         await InsertAsync(source, messageId, cancellationToken);
-        await RedisCounts.RetweetAsync(redis, messageId);
+        await redis.RetweetAsync(messageId);
     }
 }
