@@ -77,7 +77,7 @@ internal sealed class ReadStreams : IDisposable
         public ReadStream? Stream()
         {
             var stream = Volatile.Read(ref _stream) is { TakesReads: true } open ? open : null;
-            if (stream is null ? time.GetElapsedTime(_closedAt) >= _pause : stream.Age > Lifetime)
+            if ((stream is null || stream.Age > Lifetime) && time.GetElapsedTime(_closedAt) >= _pause)
             {
                 BeginToOpen();
             }

@@ -58,8 +58,8 @@ internal sealed class StreamedRead(long messageId, ReadRequirement? requirement,
         }
     }
 
-    /// <summary>The stream does not take it.</summary>
-    public void TakeBack() => _registration.Dispose();
+    /// <summary>The stream does not take it. Waits for nothing: who cancels it meanwhile waits for the stream.</summary>
+    public void TakeBack() => _registration.Unregister();
 
     /// <summary>Its answer has come.</summary>
     /// <returns>Whether <see cref="Execute"/> is to be called; else it has ended already.</returns>
@@ -90,7 +90,7 @@ internal sealed class StreamedRead(long messageId, ReadRequirement? requirement,
     /// <summary>Tells its caller.</summary>
     public void Execute()
     {
-        _registration.Dispose();
+        _registration.Unregister();
         switch (_failure)
         {
             case null:

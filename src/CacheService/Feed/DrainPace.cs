@@ -19,7 +19,7 @@ internal sealed class DrainPace(TimeSpan least)
     /// <summary>Where a read waits: the interval for each change a second. At 100 changes a second, writers' processors matter more than the read.</summary>
     private static readonly TimeSpan PerRateForReads = TimeSpan.FromMicroseconds(20);
 
-    /// <summary>Where a read waits: the interval for what a drain takes, so that whoever reads again and again leaves half of the time to others.</summary>
+    /// <summary>Where a read waits: the interval for what a drain takes, so that whoever reads again and again leaves a slow database half of its time.</summary>
     private const double PerCost = 2;
 
     /// <summary>What a drain takes is averaged over so many.</summary>

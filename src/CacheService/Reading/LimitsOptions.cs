@@ -65,8 +65,8 @@ internal sealed class LimitsOptions
     [Range(1, 1_000_000)]
     public int MaxStreamsPerConnection { get; set; } = 12_000;
 
-    /// <summary>The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.</summary>
-    [Description("The most calls a second, watches begun among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.")]
+    /// <summary>The most calls a second, watches begun and each read of a stream among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.</summary>
+    [Description("The most calls a second, watches begun and each read of a stream among them, of one caller: an API key, a client certificate, or else a remote address. 0: no limit.")]
     [Range(0, 1_000_000)]
     public int CallsPerSecond { get; set; }
 

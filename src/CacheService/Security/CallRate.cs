@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Threading.RateLimiting;
+using CacheService.Metrics;
 using CacheService.Reading;
 using Grpc.Core;
 using Microsoft.AspNetCore.RateLimiting;
@@ -39,21 +40,32 @@ internal sealed class CallRate : IConfigureOptions<RateLimiterOptions>
         };
     }
 
-    /// <summary>Counts one more call, for what is one though it comes within another.</summary>
-    /// <returns>Null; or, where the caller has made as many as it may, when to try again.</returns>
-    public TimeSpan? Refuse(ServerCallContext call)
+    /// <summary>Counts one more call of a caller, for what is one though it comes within another.</summary>
+    /// <param name="call">The other.</param>
+    /// <param name="refusal">Where the caller has made as many as it may: what it is told.</param>
+    /// <param name="wait">When to try again.</param>
+    /// <returns>Whether it is refused.</returns>
+    public bool IsRefused(ServerCallContext call, out Status refusal, out TimeSpan wait)
     {
+        (refusal, wait) = (Status.DefaultSuccess, TimeSpan.Zero);
         if (_limit == 0)
         {
-            return null;
+            return false;
         }
 
         using var lease = _callers.AttemptAcquire(call.GetHttpContext());
-        return lease.IsAcquired ? null : WaitOf(lease);
+        if (lease.IsAcquired)
+        {
+            return false;
+        }
+
+        wait = WaitOf(lease);
+        refusal = new Status(StatusCode.ResourceExhausted, Describe(wait));
+        Instruments.CallErrors.Increment(StatusCode.ResourceExhausted);
+        return true;
     }
 
-    /// <summary>What a caller is told that has made as many calls as it may.</summary>
-    public string Describe(TimeSpan wait) => $"more than {_limit} calls a second from one caller; try again in {wait.TotalSeconds:0.#} s, ask for many messages in one call, or watch them";
+    private string Describe(TimeSpan wait) => $"more than {_limit} calls a second from one caller; try again in {wait.TotalSeconds:0.#} s, ask for many messages in one call, or watch them";
 
     private static TimeSpan WaitOf(RateLimitLease lease) => lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : Period;
 

@@ -3,6 +3,7 @@ using CacheService.Client;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Postgres.Embedded;
 using Grpc.Core;
+using Microsoft.Extensions.Time.Testing;
 using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Client;
@@ -148,6 +149,27 @@ internal sealed class ReadStreamTests
         await Task.WhenAll(reading);
         Assert.That((await reading[6]).Freshness.Epoch, Is.EqualTo("stream"));
         await OpenAsync();
+    }
+
+    [Test]
+    public async Task Stream_OfAMinute_IsReplacedWithoutALoss()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        using var client = new TweetCountsClient(new TweetCountsClientOptions { Addresses = { _server.Address }, DefaultDeadline = TimeSpan.FromHours(1) }, time: time);
+        var stream = await OpenAsync(client, _server);
+        var before = client.GetCountsAsync(1);
+        time.Advance(TimeSpan.FromSeconds(61));
+        var last = client.GetCountsAsync(2);
+        var asked = await stream.NextAsync(2);
+
+        var next = await _server.Service.NextStreamAsync();
+        await stream.UntilCompletedAsync();
+        await stream.AnswerAsync([.. asked.Values]);
+        await Task.WhenAll(before, last);
+        stream.End();
+        var after = client.GetCountsAsync(3);
+        await next.AnswerAsync(await next.NextAsync());
+        await after;
     }
 
     [Test]

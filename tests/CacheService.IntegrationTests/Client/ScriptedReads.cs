@@ -49,6 +49,15 @@ internal sealed class ScriptedReads(IAsyncStreamReader<ReadCountsRequest> reques
         }
     }
 
+    /// <summary>The client sends no more.</summary>
+    public async Task UntilCompletedAsync()
+    {
+        while (await requests.MoveNext(clientGone))
+        {
+            await AnswerAsync([.. requests.Current.Reads]);
+        }
+    }
+
     /// <summary>Answers each read with as many retweets as its message's number, in one message.</summary>
     public Task AnswerAsync(params CountsRead[] reads) => responses.WriteAsync(new ReadCountsResponse
     {

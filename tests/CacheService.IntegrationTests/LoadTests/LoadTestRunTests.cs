@@ -27,6 +27,7 @@ internal sealed class LoadTestRunTests
         Streams = [3],
         KeyStreams = 5,
         LoadSizes = [2_000],
+        Kills = 1,
         SeriesWorkers = 4,
         SeriesRetweets = [5],
     };

@@ -11,7 +11,7 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
         """
         Examples:
           ./run.sh loadtest
-              All parts but series, in about thirteen minutes.
+              All parts but series, in about sixteen minutes.
           ./run.sh loadtest --quick
               Four minutes: whether it works; the figures are rough.
           ./run.sh loadtest --full

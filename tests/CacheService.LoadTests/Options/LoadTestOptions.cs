@@ -3,7 +3,7 @@ namespace CacheService.LoadTests.Options;
 /// <summary>What is measured, and for how long.</summary>
 internal sealed record LoadTestOptions
 {
-    /// <summary>About thirteen minutes.</summary>
+    /// <summary>About sixteen minutes.</summary>
     public static LoadTestOptions Usual { get; } = new();
 
     /// <summary>About four minutes: whether everything works; the figures are rough.</summary>
@@ -64,6 +64,9 @@ internal sealed record LoadTestOptions
     public int KeyStreams { get; init; } = 5_000;
 
     public IReadOnlyList<int> LoadSizes { get; init; } = [100_000, 1_000_000];
+
+    /// <summary>How often the application is killed that keeps Redis beside the database.</summary>
+    public int Kills { get; init; } = 10;
 
     /// <summary>Workers at once in the articles' benchmarks.</summary>
     public int SeriesWorkers { get; init; } = 100;

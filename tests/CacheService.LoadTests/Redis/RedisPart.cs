@@ -13,11 +13,8 @@ internal sealed class RedisPart : ILoadPart
     public const string InsertOnly = "insert, no trigger, no Redis";
     public const string InsertAndIncrement = "insert, then HINCRBY in Redis";
     public const string InsertWithCache = "insert, this cache running";
-    public const string DriftScenario = "after 10 kills of the application";
     public const string RedisDrift = "Redis";
     public const string CacheDrift = "this cache";
-
-    private const int Kills = 10;
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestLife = TimeSpan.FromMilliseconds(200);
@@ -28,6 +25,8 @@ internal sealed class RedisPart : ILoadPart
 
     public static string ScenarioName(int writers) => $"{writers} {(writers == 1 ? "writer" : "writers")} in a .NET process";
 
+    public static string DriftName(int kills) => $"after {kills} kills of the application";
+
     public async Task RunAsync(LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         if (context.Programs.Redis is not { } program)
@@ -37,7 +36,7 @@ internal sealed class RedisPart : ILoadPart
         }
 
         result.Notes.Add("Redis keeps nothing on disk (no RDB, no AOF). The application is a .NET process that inserts through Npgsql, prepared, and after each commit counts in Redis through StackExchange.Redis. "
-            + "For the drift it has 8 workers, is killed (SIGKILL) 10 times and started again; then the counts of all messages are compared with the view.");
+            + "For the drift it has 8 workers, is killed (SIGKILL) and started again, several times; then the counts of all messages are compared with the view.");
         context.Progress.Show("filling the tables");
         await using var database = await LoadDatabase.CreateAsync(context.Server, "load_redis", template: null, cancellationToken);
         await database.FillAsync(context.Options.Messages, rows: 10, cancellationToken);
@@ -54,8 +53,9 @@ internal sealed class RedisPart : ILoadPart
         context.Progress.Show("comparing Redis and the cache with the view");
         var wrong = await counts.CountWrongAsync(database, cancellationToken);
         var wrongAnswers = result.WrongAnswers.Count;
-        await context.Comparison.CompareAsync(DriftScenario, database, service.Client, result, cancellationToken);
-        result.Scenarios.Add(new Scenario(DriftScenario, "wrong counts", Baseline: null,
+        var scenario = DriftName(context.Options.Kills);
+        await context.Comparison.CompareAsync(scenario, database, service.Client, result, cancellationToken);
+        result.Scenarios.Add(new Scenario(scenario, "wrong counts", Baseline: null,
             [Series.Of(RedisDrift, [new RoundResult(wrong)]), Series.Of(CacheDrift, [new RoundResult(result.WrongAnswers.Count - wrongAnswers)])]));
     }
 
@@ -84,9 +84,9 @@ internal sealed class RedisPart : ILoadPart
     /// <summary>Lets the application write, and kills it, again and again.</summary>
     private static async Task KillAsync(LoadDatabase database, RedisServer redis, LoadTestContext context, CancellationToken cancellationToken)
     {
-        for (var kill = 1; kill <= Kills; kill++)
+        for (var kill = 1; kill <= context.Options.Kills; kill++)
         {
-            context.Progress.Show($"killing the application: {kill} of {Kills}");
+            context.Progress.Show($"killing the application: {kill} of {context.Options.Kills}");
             await using var writer = ChildProcess.Start(
                 MeasuredService.Host(), [.. MeasuredService.ThisProgram, RedisWriter.Verb, redis.Address, $"{context.Options.Messages}"],
                 new Dictionary<string, string> { [RedisWriter.ConnectionVariable] = database.ConnectionString });

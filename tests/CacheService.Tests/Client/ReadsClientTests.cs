@@ -64,7 +64,7 @@ internal sealed class ReadsClientTests
         return answer;
     }
 
-    private Counts AnyCounts() => new() { MessageId = AnyNumber(), Retweets = AnyNumber(), Likes = AnyNumber(), Revision = (ulong)AnyNumber() };
+    private TweetCounts.V1.Counts AnyCounts() => new() { MessageId = AnyNumber(), Retweets = AnyNumber(), Likes = AnyNumber(), Revision = (ulong)AnyNumber() };
 
     // Of any length, negative and zero too.
     private long AnyNumber() => (_random.Next(2) == 0 ? -1 : 1) * (_random.NextInt64() >> _random.Next(64));

@@ -1,6 +1,5 @@
 using CacheService.Api.Grpc.Serialization;
 using CacheService.Api.Messages;
-using CacheService.Metrics;
 using CacheService.Reading;
 using CacheService.Security;
 using Grpc.Core;
@@ -78,10 +77,9 @@ internal sealed class ReadStream(
     {
         try
         {
-            if (rate.Refuse(call) is { } wait)
+            if (rate.IsRefused(call, out var refusal, out var wait))
             {
-                Instruments.CallErrors.Increment(StatusCode.ResourceExhausted);
-                Fail(read.Id, new Status(StatusCode.ResourceExhausted, rate.Describe(wait)), wait);
+                Fail(read.Id, refusal, wait);
                 return;
             }
 
