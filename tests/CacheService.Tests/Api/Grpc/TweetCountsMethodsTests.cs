@@ -21,6 +21,6 @@ internal sealed class TweetCountsMethodsTests
         Assert.That(endpoints.Select(endpoint => endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods), Is.All.EqualTo(new[] { "POST" }));
         var methods = endpoints.Select(endpoint => endpoint.Metadata.GetMetadata<GrpcMethodMetadata>()!.Method);
         Assert.That(methods.Select(method => (method.FullName, method.Type)), Is.EquivalentTo(TweetCountsService.Descriptor.Methods.Select(method => (
-            $"/{TweetCountsService.Descriptor.FullName}/{method.Name}", method.IsServerStreaming ? MethodType.ServerStreaming : MethodType.Unary))));
+            $"/{TweetCountsService.Descriptor.FullName}/{method.Name}", method.IsClientStreaming ? MethodType.DuplexStreaming : method.IsServerStreaming ? MethodType.ServerStreaming : MethodType.Unary))));
     }
 }
