@@ -23,7 +23,7 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
     private TimeSpan _pause;
     private bool _isDisposed;
 
-    /// <summary>Whether the server has said that it knows no streams of reads.</summary>
+    /// <summary>Whether the server knows no streams of reads, or does not take them.</summary>
     public bool KnowsNoStreams { get; private set; }
 
     /// <summary>Whether there is a stream.</summary>
@@ -105,7 +105,7 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
         }
     }
 
-    private void Close(ReadStream stream)
+    private void Close(ReadStream stream, RpcException? reason)
     {
         lock (_lock)
         {
@@ -114,7 +114,9 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
                 _pauses.Reset();
             }
 
-            Wait(_pauses.Next());
+            // It refuses messages of that size: so calls are better.
+            KnowsNoStreams = reason?.StatusCode == StatusCode.ResourceExhausted;
+            Wait(KnowsNoStreams ? UnknownFor : _pauses.Next());
         }
     }
 

@@ -11,7 +11,7 @@ namespace CacheService.Client.Streams;
 /// </summary>
 internal sealed class ReadStream : IDisposable
 {
-    // Less than any server's Limits:MaxRequestBytes.
+    // Some 10 KB. A server that takes less (Limits:MaxRequestBytes) ends the stream, and is served by calls then.
     private const int MostReadsPerMessage = 500;
 
     // Less than a server takes; more go as calls.
@@ -52,10 +52,10 @@ internal sealed class ReadStream : IDisposable
 
     /// <summary>Completes when the server takes reads.</summary>
     /// <param name="patience">For how long to wait.</param>
-    /// <param name="ended">Called when the stream has ended.</param>
+    /// <param name="ended">Called when the stream has ended, with the server's reason, if there is one.</param>
     /// <exception cref="RpcException">It does not, or not on streams: UNIMPLEMENTED.</exception>
     /// <exception cref="TimeoutException">It does not say.</exception>
-    public async Task OpenAsync(TimeSpan patience, Action<ReadStream> ended)
+    public async Task OpenAsync(TimeSpan patience, Action<ReadStream, RpcException?> ended)
     {
         await _call.ResponseHeadersAsync.WaitAsync(patience, _time).ConfigureAwait(false);
         var receiving = _call.ResponseStream.MoveNext(CancellationToken.None);
@@ -219,7 +219,7 @@ internal sealed class ReadStream : IDisposable
     /// Receives until the stream ends. Of each message the last caller goes on here, without waiting for another thread, once the next message has somebody to receive it;
     /// the others go on elsewhere. So no caller can hold up another, whatever it does.
     /// </summary>
-    private async Task ReceiveAsync(Task<bool> receiving, Action<ReadStream> ended)
+    private async Task ReceiveAsync(Task<bool> receiving, Action<ReadStream, RpcException?> ended)
     {
         StreamedRead? last = null;
         try
@@ -303,7 +303,7 @@ internal sealed class ReadStream : IDisposable
         return new RpcException(new Status((StatusCode)error.Code, error.Message), trailers);
     }
 
-    private void End(RpcException? reason, Action<ReadStream> ended)
+    private void End(RpcException? reason, Action<ReadStream, RpcException?> ended)
     {
         StreamedRead[] unanswered;
         lock (_lock)
@@ -315,7 +315,7 @@ internal sealed class ReadStream : IDisposable
 
         _deadlines.Dispose();
         _call.Dispose();
-        ended(this);
+        ended(this, reason);
         foreach (var read in unanswered)
         {
             Exception failure = _isDisposed

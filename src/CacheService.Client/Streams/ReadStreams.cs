@@ -27,7 +27,7 @@ internal sealed class ReadStreams : IDisposable
             return null;
         }
 
-        // A server that is away is passed over, as by calls. One that does not know streams has its turns among the calls.
+        // A server that is away is passed over, as by calls. One that takes no streams has its turns among the calls.
         for (var i = 0u; i < _servers.Length; i++)
         {
             var server = _servers[(turn + i) % _servers.Length];

@@ -152,6 +152,27 @@ internal sealed class ReadStreamTests
     }
 
     [Test]
+    public async Task Service_ThatTakesSmallMessagesOnly_AnswersAllTheSame()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Limits:MaxRequestBytes=1000");
+        await database.AddMessagesAsync(20);
+        await service.AssertEqualsViewAsync(database);
+        using var client = new TweetCountsClient(new TweetCountsClientOptions { Addresses = { service.GrpcAddress } });
+        await Wait.UntilAsync(
+            async () =>
+            {
+                await client.GetCountsAsync(1);
+                return client.HasStreams;
+            },
+            RunningService.Patience,
+            "there is a stream");
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 5_000).Select(i => client.GetCountsAsync((i % 20) + 1)));
+        Assert.That(answers.Select((answer, i) => answer.Counts.MessageId - (i % 20)), Has.All.EqualTo(1));
+    }
+
+    [Test]
     public async Task Stream_OfAMinute_IsReplacedWithoutALoss()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UtcNow);

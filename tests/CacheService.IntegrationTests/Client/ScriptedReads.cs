@@ -6,7 +6,7 @@ namespace CacheService.IntegrationTests.Client;
 /// <summary>One call of ReadCounts, answered by the test.</summary>
 internal sealed class ScriptedReads(IAsyncStreamReader<ReadCountsRequest> requests, IServerStreamWriter<ReadCountsResponse> responses, CancellationToken clientGone)
 {
-    /// <summary>A message that the test reads to have streams opened. It is answered by itself.</summary>
+    /// <summary>A message that the test reads to have streams opened. It is answered by itself, and not counted.</summary>
     public const long Opening = 1_000_000;
 
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
