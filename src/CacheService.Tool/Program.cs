@@ -32,6 +32,7 @@ internal static class Program
         new LoadCastCommand(terminal),
         new LoadPlayCommand(terminal),
         new SimulateCommand(terminal, time),
+        new ImportCommand(terminal, time),
 
         // both
         new DemoCommand(terminal, time),

@@ -1,0 +1,133 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace CacheService.Import;
+
+/// <summary>A file with separated values, as its bytes are now.</summary>
+internal sealed class CsvFile
+{
+    private static readonly char[] Separators = [',', ';', '\t', '|'];
+
+    private readonly ImportOrder _order;
+    private readonly Encoding _encoding;
+
+    private CsvFile(ImportOrder order, Encoding encoding) => (_order, _encoding) = (order, encoding);
+
+    /// <summary>The hash of its bytes, by which it is known again.</summary>
+    public required byte[] Sha256 { get; init; }
+
+    public required long Bytes { get; init; }
+
+    /// <summary>When it was last written to.</summary>
+    public required DateTimeOffset WrittenAt { get; init; }
+
+    /// <summary>What its first row says, once per separator that it may have.</summary>
+    public IReadOnlyList<(char Separator, CsvRow FirstRow)> Headers { get; private set; } = [];
+
+    /// <summary>Looks at a file, and reads it once.</summary>
+    /// <exception cref="ImportException">It cannot be read, or is empty.</exception>
+    public static async Task<CsvFile> OpenAsync(ImportOrder order, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var stream = Open(order.Path);
+            var file = new CsvFile(order, FindEncoding(order, stream))
+            {
+                Sha256 = await SHA256.HashDataAsync(stream, cancellationToken),
+                Bytes = stream.Position,
+                WrittenAt = Whole(File.GetLastWriteTimeUtc(order.Path)),
+            };
+            file.Headers = [.. file.ReadHeaders()];
+            return file;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImportException($"{order.Name} cannot be read: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads all rows, and the header.</summary>
+    /// <param name="separator">What stands between values.</param>
+    /// <param name="take">Is given some rows at a time.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ImportException">It cannot be read, or is not what it was when it was opened.</exception>
+    public async Task ReadAsync(char separator, Func<IReadOnlyList<CsvRow>, Task> take, CancellationToken cancellationToken)
+    {
+        const int AtATime = 2_000;
+        using var hash = SHA256.Create();
+        await using var stream = Open(_order.Path);
+        await using var hashed = new CryptoStream(stream, hash, CryptoStreamMode.Read, leaveOpen: true);
+        using (var reader = new CsvReader(new StreamReader(hashed, _encoding, detectEncodingFromByteOrderMarks: false, 1 << 16, leaveOpen: true), separator))
+        {
+            var rows = new List<CsvRow>(AtATime);
+            while (reader.Read() is { } row)
+            {
+                if (row.Values.Any(value => value?.Contains(CsvReader.NoText, StringComparison.Ordinal) == true))
+                {
+                    throw new ImportException($"line {row.Line}: bytes that are no text in {_encoding.WebName}; say how the file is encoded, such as windows-1252 or iso-8859-15");
+                }
+
+                rows.Add(row);
+                if (rows.Count == AtATime)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                    await take(rows);
+                    rows.Clear();
+                }
+            }
+
+            await take(rows);
+        }
+
+        // What the reader has not asked for any more.
+        await hashed.CopyToAsync(Stream.Null, cancellationToken);
+        if (!hash.Hash!.SequenceEqual(Sha256))
+        {
+            throw new ImportException(
+                $"{_order.Name} was written to while it was read (it had {Bytes} bytes and has {stream.Length}): wait until it is complete. Nothing was changed");
+        }
+    }
+
+    private static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, useAsync: false);
+
+    // The database knows microseconds.
+    private static DateTimeOffset Whole(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
+
+    private static Encoding FindEncoding(ImportOrder order, FileStream stream)
+    {
+        Span<byte> start = stackalloc byte[4];
+        var length = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        stream.Position = 0;
+        if (length == 0)
+        {
+            throw new ImportException($"{order.Name} is empty: it has not even a header");
+        }
+
+        var name = start[..length] switch
+        {
+            [0xEF, 0xBB, 0xBF, ..] => "utf-8",
+            [0xFF, 0xFE, 0, 0] => "utf-32",
+            [0xFF, 0xFE, ..] => "utf-16",
+            [0xFE, 0xFF, ..] => "utf-16BE",
+            _ => order.Encoding,
+        };
+        try
+        {
+            return Encoding.GetEncoding(name, EncoderFallback.ExceptionFallback, new DecoderReplacementFallback(CsvReader.NoText.ToString()));
+        }
+        catch (ArgumentException)
+        {
+            var provider = CodePagesEncodingProvider.Instance.GetEncoding(name, EncoderFallback.ExceptionFallback, new DecoderReplacementFallback(CsvReader.NoText.ToString()));
+            return provider ?? throw new ImportException($"there is no encoding '{name}'; write one such as utf-8, windows-1252 or iso-8859-15");
+        }
+    }
+
+    private IEnumerable<(char Separator, CsvRow FirstRow)> ReadHeaders()
+    {
+        foreach (var separator in _order.Separator is { } given ? [given] : Separators)
+        {
+            using var reader = new CsvReader(new StreamReader(Open(_order.Path), _encoding, detectEncodingFromByteOrderMarks: false), separator);
+            yield return (separator, reader.Read() ?? throw new ImportException($"{_order.Name} is empty: it has not even a header"));
+        }
+    }
+}

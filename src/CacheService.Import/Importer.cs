@@ -1,0 +1,147 @@
+using System.Globalization;
+
+namespace CacheService.Import;
+
+/// <summary>
+/// Merges a file into a table beside others who work with it. One import into a table is under way at a time; what was stopped or killed goes on where it was when the same file is imported again.
+/// </summary>
+/// <param name="session">Where it works.</param>
+/// <param name="order">What it is to do.</param>
+/// <param name="askService">Has the service answer a read that includes everything committed before; null: there is no service.</param>
+/// <param name="time">The clock.</param>
+/// <param name="tell">Is told how far it has got, often.</param>
+internal sealed class Importer(IImportSession session, ImportOrder order, Func<CancellationToken, Task>? askService, TimeProvider time, Action<string> tell)
+{
+    private readonly LoadBook _loads = new(session);
+
+    /// <summary>Does all of it.</summary>
+    /// <exception cref="ImportException">The file or the table is of no use, or it has to wait for too long.</exception>
+    public async Task<ImportSummary> RunAsync(CancellationToken cancellationToken)
+    {
+        var file = await CsvFile.OpenAsync(order, cancellationToken);
+        await _loads.EnsureAsync(cancellationToken);
+        var target = await session.AskAsync(c => TargetTable.FindAsync(c, order.Table, order.Key, cancellationToken), cancellationToken);
+        var columns = FileColumns.Find(order, file, target);
+        await _loads.TakeTurnAsync(target, tell, time, cancellationToken);
+        try
+        {
+            return await RunAsync(file, target, columns, cancellationToken);
+        }
+        finally
+        {
+            await EndTurnAsync(target);
+        }
+    }
+
+    /// <summary>Writes a load's rejected rows as a file that can be mended and imported again.</summary>
+    public Task WriteRejectsAsync(long loadId, TextWriter writer, CancellationToken cancellationToken) => session.RunAsync(
+        async c =>
+        {
+            var columns = await c.ValueAsync<string[]>("select columns from twimport.load where loadid = $1", cancellationToken, loadId);
+            var rows = await c.QueryAsync(
+                "select line, error, row::text from twimport.reject where loadid = $1 order by line",
+                row => new RejectedRow(row.IsDBNull(0) ? null : row.GetInt64(0), row.GetString(1), row.GetString(2)),
+                cancellationToken,
+                loadId);
+            await RejectsFile.WriteAsync(writer, columns, rows);
+        },
+        cancellationToken);
+
+    private async Task<ImportSummary> RunAsync(CsvFile file, TargetTable target, FileColumns columns, CancellationToken cancellationToken)
+    {
+        if (order.Key.Count == 0 && await _loads.FindDoneAsync(target, file, cancellationToken) is { } done)
+        {
+            return await _loads.SummarizeAsync(done, cancellationToken) with { WasLoaded = true };
+        }
+
+        var unfinished = order.IsDryRun ? null : await _loads.FindUnfinishedAsync(target, order, columns, file, cancellationToken);
+        var load = unfinished ?? await _loads.BeginAsync(target, order, columns, file, cancellationToken);
+        NewerLoads newer;
+        var note = "";
+        try
+        {
+            if (load.State == Load.Staging || !load.IsStaged || !await _loads.HasRowsAsync(load, cancellationToken))
+            {
+                load = await new Stager(session, order, file, columns, target, tell).StageAsync(load, cancellationToken);
+                await new StageChecks(session, order, columns, target).RunAsync(load, cancellationToken);
+            }
+
+            newer = await _loads.FindNewerAsync(target, load, order, columns, cancellationToken);
+            note = await CheckDeletionAsync(target, columns, load, newer, cancellationToken);
+            if (order.IsDryRun)
+            {
+                return await PredictAsync(target, columns, load, newer, note, cancellationToken);
+            }
+        }
+        catch (Exception e) when (e is ImportException && load.State == Load.Staging)
+        {
+            await _loads.DropAsync(await _loads.SetStateAsync(load, "refused", CancellationToken.None), CancellationToken.None);
+            throw;
+        }
+
+        await using var pace = new Pace(order.MaxLoad, askService, time);
+        pace.Start();
+        var batches = new Batches(session, pace, time);
+        void Tell(string what) => tell(pace.Reason is { } reason ? $"{what}; {reason}" : what);
+        if (load.State != Load.Deleting)
+        {
+            load = await _loads.SetStateAsync(load, Load.Merging, cancellationToken);
+            await (newer.SupersedesAll ? _loads.SupersedeAsync(load, cancellationToken) : new Merger(order, columns, target, batches, Tell).RunAsync(load, newer, cancellationToken));
+        }
+
+        if (order.DeleteMissing && note.Length == 0 && !newer.SupersedesAll)
+        {
+            load = await _loads.SetStateAsync(load, Load.Deleting, cancellationToken);
+            await new MissingRowsDeleter(session, order, target, batches, Tell).RunAsync(load, newer, cancellationToken);
+        }
+
+        load = await _loads.SetStateAsync(load, Load.Done, cancellationToken);
+        await _loads.ForgetAsync(target, cancellationToken);
+        return await _loads.SummarizeAsync(load, cancellationToken) with { IsResumed = unfinished is not null, Note = note };
+    }
+
+    /// <returns>Why nothing is deleted, where something was to be; empty: it is, or nothing was to be.</returns>
+    private async Task<string> CheckDeletionAsync(TargetTable target, FileColumns columns, Load load, NewerLoads newer, CancellationToken cancellationToken)
+    {
+        if (!order.DeleteMissing || newer.SupersedesAll)
+        {
+            return "";
+        }
+
+        if (await _loads.CountRejectsAsync(load, cancellationToken) is var rejects and > 0)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"nothing was deleted, because {rejects} rows of the file were rejected and their keys may not be known: mend the file, and import it again");
+        }
+
+        var missing = await new StageChecks(session, order, columns, target).CountMissingAsync(load, newer, cancellationToken);
+        var all = await session.AskAsync(c => c.ValueAsync<long>($"select count(*) from {target.Name}", cancellationToken), cancellationToken);
+        return missing <= all * order.MaxDeletePercent / 100 ? ""
+            : throw new ImportException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{missing} of the {all} rows of {target.Name} are not in the file, more than {order.MaxDeletePercent} percent: is it the whole file? {(load.State == Load.Staging ? "Nothing was changed" : "Nothing was deleted")}; if they are to be deleted, allow more"));
+    }
+
+    private async Task<ImportSummary> PredictAsync(TargetTable target, FileColumns columns, Load load, NewerLoads newer, string note, CancellationToken cancellationToken)
+    {
+        await using var pace = new Pace(order.MaxLoad, askService: null, time);
+        var merger = new Merger(order, columns, target, new Batches(session, pace, time), tell);
+        var deleted = order.DeleteMissing && note.Length == 0 && !newer.SupersedesAll ? await new StageChecks(session, order, columns, target).CountMissingAsync(load, newer, cancellationToken) : 0;
+        load = await _loads.SetStateAsync(load, "dry run", cancellationToken);
+        var summary = await _loads.SummarizeAsync(load, cancellationToken) with { Deleted = deleted, Note = note };
+        summary = await session.AskAsync(c => merger.PredictAsync(c, load, newer, summary, cancellationToken), cancellationToken);
+        await _loads.DropAsync(load, cancellationToken);
+        return summary;
+    }
+
+    private async Task EndTurnAsync(TargetTable target)
+    {
+        try
+        {
+            await _loads.EndTurnAsync(target);
+        }
+        catch (Exception e) when (e is Npgsql.NpgsqlException or InvalidOperationException or OperationCanceledException)
+        {
+            // The session is gone, or is about to be, and the turn with it.
+        }
+    }
+}

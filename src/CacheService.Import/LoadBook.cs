@@ -1,0 +1,252 @@
+using System.Globalization;
+using Npgsql;
+
+namespace CacheService.Import;
+
+/// <summary>What is known of files that are, or were, imported: <c>twimport.load</c>. Whoever holds the table's turn is the only one who writes there for that table.</summary>
+internal sealed class LoadBook(IImportSession session)
+{
+    /// <summary>Advisory locks of imports: the table's number, and 0 for what they keep.</summary>
+    private const int LockClass = 1953;
+
+    /// <summary>How many files are known of each table by their rows, so that one of an earlier date can still be merged after them.</summary>
+    private const int KeptStages = 3;
+
+    private const string Columns = "loadid, state, place, last_line, is_staged, as_of";
+
+    // Not by to_regclass, which remembers that there was none.
+    private const string IsMissingSql = "select not exists (select from pg_catalog.pg_namespace where nspname = 'twimport')";
+
+    private static readonly TimeSpan TurnPause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Creates the schema <c>twimport</c> where it is missing.</summary>
+    public Task EnsureAsync(CancellationToken cancellationToken) => session.RunAsync(
+        async connection =>
+        {
+            if (await connection.ValueAsync<bool>(IsMissingSql, cancellationToken))
+            {
+                await connection.ExecuteAsync($"select pg_advisory_xact_lock({LockClass}, 0)", cancellationToken);
+                if (await connection.ValueAsync<bool>(IsMissingSql, cancellationToken))
+                {
+                    using var reader = new StreamReader(typeof(LoadBook).Assembly.GetManifestResourceStream("import.sql")!);
+                    await connection.ExecuteAsync(await reader.ReadToEndAsync(cancellationToken), cancellationToken);
+                }
+            }
+        },
+        cancellationToken);
+
+    /// <summary>Waits until nobody else imports into the table. The turn ends with <see cref="EndTurnAsync"/>, or with the session.</summary>
+    public async Task TakeTurnAsync(TargetTable target, Action<string> tell, TimeProvider time, CancellationToken cancellationToken)
+    {
+        for (var waited = false; ; await Task.Delay(TurnPause, time, cancellationToken))
+        {
+            if (await session.AskAsync(c => c.ValueAsync<bool>($"select pg_try_advisory_lock({LockClass}, $1::int)", cancellationToken, Signed(target.Id)), cancellationToken))
+            {
+                return;
+            }
+
+            if (!waited)
+            {
+                tell($"another import into {target.Name} is under way: waiting for its end");
+                waited = true;
+            }
+        }
+    }
+
+    public Task EndTurnAsync(TargetTable target) =>
+        session.RunAsync(c => c.ExecuteAsync($"select pg_advisory_unlock({LockClass}, $1::int)", CancellationToken.None, Signed(target.Id)), CancellationToken.None);
+
+    /// <summary>The load of the same file, by the same key and with the same columns, that has not come to its end.</summary>
+    public async Task<Load?> FindUnfinishedAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) =>
+        (await session.AskAsync(
+            c => c.QueryAsync(
+                $"""
+                select {Columns} from twimport.load
+                 where relid = $1::bigint::oid and sha256 = $2 and key = $3 and columns = $4 and options = $5 and delete_missing = $6 and state in ('staging', 'merging', 'deleting')
+                   and ($7::timestamptz is null or as_of = $7)
+                 order by loadid desc limit 1
+                """,
+                Read,
+                cancellationToken,
+                target.Id,
+                file.Sha256,
+                order.Key.ToArray(),
+                columns.Names.ToArray(),
+                order.ReadingOptions,
+                order.DeleteMissing,
+                order.AsOf is { } asOf ? asOf.ToUniversalTime() : DBNull.Value),
+            cancellationToken)).FirstOrDefault();
+
+    /// <summary>The load that has added the rows of the same file before.</summary>
+    public async Task<Load?> FindDoneAsync(TargetTable target, CsvFile file, CancellationToken cancellationToken) =>
+        (await session.AskAsync(
+            c => c.QueryAsync(
+                $"select {Columns} from twimport.load where relid = $1::bigint::oid and sha256 = $2 and cardinality(key) = 0 and state = 'done' order by loadid limit 1",
+                Read,
+                cancellationToken,
+                target.Id,
+                file.Sha256),
+            cancellationToken)).FirstOrDefault();
+
+    /// <summary>Enters a file, and takes away what was left of those that came to nothing.</summary>
+    public Task<Load> BeginAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) => session.AskAsync(
+        async c =>
+        {
+            foreach (var left in await c.QueryAsync($"select {Columns} from twimport.load where relid = $1::bigint::oid and state in ('staging', 'refused', 'dry run')", Read, cancellationToken, target.Id))
+            {
+                await c.ExecuteAsync($"drop table if exists {left.Stage}", cancellationToken);
+                await c.ExecuteAsync("delete from twimport.load where loadid = $1 and state = 'staging'", cancellationToken, left.Id);
+            }
+
+            return (await c.QueryAsync(
+                $"""
+                insert into twimport.load (relid, table_name, key, columns, file, sha256, options, as_of, delete_missing)
+                values ($1::bigint::oid, $2, $3, $4, $5, $6, $7, $8, $9) returning {Columns}
+                """,
+                Read,
+                cancellationToken,
+                target.Id,
+                target.Name,
+                order.Key.ToArray(),
+                columns.Names.ToArray(),
+                order.Name,
+                file.Sha256,
+                order.ReadingOptions,
+                (order.AsOf ?? file.WrittenAt).ToUniversalTime(),
+                order.DeleteMissing))[0];
+        },
+        cancellationToken);
+
+    /// <summary>Enters how a load stands.</summary>
+    public Task<Load> SetStateAsync(Load load, string state, CancellationToken cancellationToken) => session.AskAsync(
+        async c => (await c.QueryAsync(
+            $"""
+            update twimport.load
+               set state = $2, rejected = (select count(*) from twimport.reject r where r.loadid = load.loadid),
+                   ended_at = case when $2 in ('done', 'refused', 'dry run') then clock_timestamp() end
+             where loadid = $1
+            returning {Columns}
+            """,
+            Read,
+            cancellationToken,
+            load.Id,
+            state))[0],
+        cancellationToken);
+
+    /// <summary>The loads of the same table that win over this one, because their files are of a later date.</summary>
+    /// <exception cref="ImportException">What one of them had is not known any more, or it had other columns: nobody can say what this file may change.</exception>
+    public async Task<NewerLoads> FindNewerAsync(TargetTable target, Load load, ImportOrder order, FileColumns columns, CancellationToken cancellationToken)
+    {
+        if (order.Key.Count == 0)
+        {
+            return new NewerLoads([], SupersedesAll: false);
+        }
+
+        var newer = await session.AskAsync(
+            c => c.QueryAsync(
+                $"""
+                select {Columns}, file, key = $3 and columns @> $4, delete_missing from twimport.load
+                 where relid = $1::bigint::oid and cardinality(key) > 0 and state in ('merging', 'deleting', 'done') and (as_of, loadid) > (select as_of, loadid from twimport.load where loadid = $2)
+                 order by as_of, loadid
+                """,
+                row => (Load: Read(row), File: row.GetString(6), IsAlike: row.GetBoolean(7), DeletesMissing: row.GetBoolean(8)),
+                cancellationToken,
+                target.Id,
+                load.Id,
+                order.Key.ToArray(),
+                columns.Names.ToArray()),
+            cancellationToken);
+        foreach (var (other, file, isAlike, _) in newer)
+        {
+            if (!isAlike || !other.IsStaged || !await HasRowsAsync(other, cancellationToken))
+            {
+                throw new ImportException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{file}, which is of a later date ({other.AsOf:u}) than this file ({load.AsOf:u}), has been merged into {target.Name} before, and {(isAlike ? "which rows it had is not kept any more" : "had other columns or another key")}: if this one is to win, give it a later date. Nothing was changed"));
+            }
+        }
+
+        return new NewerLoads([.. newer.Select(each => each.Load)], newer.Any(each => each is { DeletesMissing: true, Load.State: Load.Done }));
+    }
+
+    /// <summary>Whether the rows of a file are still there: after a crash of the server they are not.</summary>
+    public Task<bool> HasRowsAsync(Load load, CancellationToken cancellationToken) => session.AskAsync(
+        async c => await c.ValueAsync<bool>("select to_regclass($1) is not null", cancellationToken, load.Stage)
+            && (load.LastLine == 0 || await c.ValueAsync<bool>($"select exists (select from {load.Stage})", cancellationToken)),
+        cancellationToken);
+
+    /// <summary>All of a load's rows stay as a later file has them.</summary>
+    public Task SupersedeAsync(Load load, CancellationToken cancellationToken) =>
+        session.RunAsync(c => c.ExecuteAsync($"update twimport.load set place = last_line, superseded = (select count(*) from {load.Stage}) where loadid = $1", cancellationToken, load.Id), cancellationToken);
+
+    /// <summary>Drops what is staged of a load that came to nothing.</summary>
+    public Task DropAsync(Load load, CancellationToken cancellationToken) => session.RunAsync(
+        async c =>
+        {
+            await c.ExecuteAsync($"drop table if exists {load.Stage}", cancellationToken);
+            await c.ExecuteAsync("update twimport.load set is_staged = false where loadid = $1", cancellationToken, load.Id);
+        },
+        cancellationToken);
+
+    public Task<long> CountRejectsAsync(Load load, CancellationToken cancellationToken) =>
+        session.AskAsync(c => c.ValueAsync<long>("select count(*) from twimport.reject where loadid = $1", cancellationToken, load.Id), cancellationToken);
+
+    /// <summary>Drops the rows of files that nobody needs any more.</summary>
+    public Task ForgetAsync(TargetTable target, CancellationToken cancellationToken) => session.RunAsync(
+        async c =>
+        {
+            var old = await c.QueryAsync(
+                $"""
+                select {Columns} from twimport.load
+                 where relid = $1::bigint::oid and is_staged
+                   and (cardinality(key) = 0 and state = 'done'
+                        or loadid not in (select loadid from twimport.load where relid = $1::bigint::oid and cardinality(key) > 0 and state = 'done' order by as_of desc, loadid desc limit {KeptStages})
+                           and (state = 'done' or started_at < clock_timestamp() - interval '30 days'))
+                """,
+                Read,
+                cancellationToken,
+                target.Id);
+            foreach (var load in old)
+            {
+                await c.ExecuteAsync($"drop table if exists {load.Stage}", cancellationToken);
+                await c.ExecuteAsync("update twimport.load set is_staged = false where loadid = $1", cancellationToken, load.Id);
+            }
+        },
+        cancellationToken);
+
+    /// <summary>What a load has done.</summary>
+    public Task<ImportSummary> SummarizeAsync(Load load, CancellationToken cancellationToken) => session.AskAsync(
+        async c =>
+        {
+            var rejects = await c.QueryAsync(
+                "select line, error, row::text from twimport.reject where loadid = $1 order by line limit 10",
+                row => new RejectedRow(row.IsDBNull(0) ? null : row.GetInt64(0), row.GetString(1), row.GetString(2)),
+                cancellationToken,
+                load.Id);
+            return (await c.QueryAsync(
+                "select loadid, table_name, as_of, read, same, updated, inserted, deleted, superseded, rejected from twimport.load where loadid = $1",
+                row => new ImportSummary
+                {
+                    Load = row.GetInt64(0),
+                    Table = row.GetString(1),
+                    AsOf = row.GetFieldValue<DateTimeOffset>(2),
+                    Read = row.GetInt64(3),
+                    Same = row.GetInt64(4),
+                    Updated = row.GetInt64(5),
+                    Inserted = row.GetInt64(6),
+                    Deleted = row.GetInt64(7),
+                    Superseded = row.GetInt64(8),
+                    Rejected = row.GetInt64(9),
+                    FirstRejects = rejects,
+                },
+                cancellationToken,
+                load.Id))[0];
+        },
+        cancellationToken);
+
+    private static Load Read(NpgsqlDataReader row) =>
+        new(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetBoolean(4), row.GetFieldValue<DateTimeOffset>(5));
+
+    // Advisory locks have signed numbers.
+    private static int Signed(long relationId) => unchecked((int)(uint)relationId);
+}

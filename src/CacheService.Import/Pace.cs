@@ -1,0 +1,87 @@
+namespace CacheService.Import;
+
+/// <summary>
+/// How much an import does at a time, and how long it pauses: so that nobody waits long for its locks, and that others keep their share of the database. It slows down where the database
+/// replies late, or the service to a read that has to be up to date. For one caller at a time.
+/// </summary>
+/// <param name="maxLoad">The share of its time for which it works.</param>
+/// <param name="askService">Has the service answer a read that includes everything committed before; null: there is no service.</param>
+/// <param name="time">The clock.</param>
+internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askService, TimeProvider time) : IAsyncDisposable
+{
+    private const int FirstSize = 200;
+    private const int LargestSize = 20_000;
+    private const double StrongestBrake = 32;
+
+    /// <summary>What a batch should take: who writes to a row that it changes waits for so long.</summary>
+    private static readonly TimeSpan AimedAt = TimeSpan.FromMilliseconds(20);
+
+    private static readonly TimeSpan LateService = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LateDatabase = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
+    private readonly CancellationTokenSource _ended = new();
+    private Task _asking = Task.CompletedTask;
+    private volatile bool _isServiceLate;
+    private bool _isDatabaseLate;
+    private double _brake = 1;
+
+    /// <summary>How many rows to do at a time.</summary>
+    public int Size { get; private set; } = FirstSize;
+
+    /// <summary>Why it goes slowly; null: it does not.</summary>
+    public string? Reason => _brake < 2 ? null : _isServiceLate ? "slowed down, because the service answers late" : "slowed down, because the database replies late";
+
+    /// <summary>Begins to look how the service does.</summary>
+    public void Start() => _asking = askService is null ? Task.CompletedTask : AskAsync(_ended.Token);
+
+    /// <summary>How long the database took for next to nothing.</summary>
+    public void NoteReply(TimeSpan reply) => _isDatabaseLate = reply > LateDatabase;
+
+    /// <summary>Others stand in the way of so many rows.</summary>
+    public void Halve() => Size = Math.Max(1, Size / 2);
+
+    /// <summary>Pauses after a batch.</summary>
+    public async Task PauseAsync(TimeSpan took, CancellationToken cancellationToken)
+    {
+        Size = took > 2 * AimedAt ? Math.Max(1, Size / 2) : took < AimedAt ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
+        _brake = _isServiceLate || _isDatabaseLate ? Math.Min(StrongestBrake, _brake * 2) : Math.Max(1, _brake / 1.5);
+        var pause = took * ((_brake / maxLoad) - 1);
+        await Task.Delay(pause < LongestPause ? pause : LongestPause, time, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.CancelAsync();
+        await _asking;
+        _ended.Dispose();
+    }
+
+    private async Task AskAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                var asked = time.GetTimestamp();
+                try
+                {
+                    await askService!(cancellationToken);
+                    _isServiceLate = time.GetElapsedTime(asked) > LateService;
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    // It is away, or not LIVE: that an import goes slowly helps nobody.
+                    _isServiceLate = false;
+                }
+
+                await Task.Delay(AskPause, time, cancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The usual end.
+        }
+    }
+}

@@ -1,0 +1,219 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Npgsql;
+
+namespace CacheService.Import;
+
+/// <summary>Copies a file into a table of its own, whose columns are those of the target: a value that the target would not take is found here, with its line.</summary>
+internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile file, FileColumns columns, TargetTable target, Action<string> tell)
+{
+    /// <summary>The column with the line on which a row begins.</summary>
+    public const string Line = "import_line";
+
+    private const string RejectSql =
+        """
+        insert into twimport.reject (loadid, line, row, error)
+        select $1, $2, $3::jsonb, $4 where not exists (select from twimport.reject where loadid = $1 and line = $2)
+        """;
+
+    private static readonly JsonSerializerOptions Json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private long _read;
+    private long _rejected;
+    private long _lastLine;
+
+    /// <summary>Copies the file.</summary>
+    /// <exception cref="ImportException">It cannot be read, or too much of it is rejected.</exception>
+    public async Task<Load> StageAsync(Load load, CancellationToken cancellationToken)
+    {
+        await session.RunAsync(
+            async c =>
+            {
+                await c.ExecuteAsync($"drop table if exists {load.Stage}", cancellationToken);
+                var names = string.Join(", ", columns.Columns.Select(column => column.Quoted));
+                await c.ExecuteAsync($"create unlogged table {load.Stage} as select 0::bigint as {Line}, {names} from {target.Name} with no data", cancellationToken);
+                foreach (var column in columns.Columns.Where(column => column.IsNotNull && !order.Key.Contains(column.Name)))
+                {
+                    await c.ExecuteAsync($"alter table {load.Stage} alter {column.Quoted} set not null", cancellationToken);
+                }
+
+                foreach (var check in await target.ReadChecksAsync(c, columns.Names, cancellationToken))
+                {
+                    await c.ExecuteAsync($"alter table {load.Stage} add {check}", cancellationToken);
+                }
+
+                await c.ExecuteAsync("update twimport.load set is_staged = true where loadid = $1", cancellationToken, load.Id);
+            },
+            cancellationToken);
+        var isFirst = columns.Header is not null;
+        await file.ReadAsync(
+            columns.Separator,
+            async rows =>
+            {
+                var whole = new List<CsvRow>(rows.Count);
+                foreach (var row in rows.Skip(isFirst ? 1 : 0).Where(row => !row.IsBlank || columns.All.Count == 1))
+                {
+                    _read++;
+                    _lastLine = row.Line;
+                    var values = order.NullText is null ? row.Values : [.. row.Values.Select(value => value == order.NullText ? null : value)];
+                    if (ProblemOf(row) is { } problem)
+                    {
+                        await RejectAsync(load, row, problem, cancellationToken);
+                    }
+                    else
+                    {
+                        whole.Add(row with { Values = values });
+                    }
+                }
+
+                isFirst = false;
+                await CopyAsync(load, whole, cancellationToken);
+                tell(string.Create(CultureInfo.InvariantCulture, $"{_read:N0} rows read, {_rejected:N0} rejected"));
+            },
+            cancellationToken);
+        return await session.AskAsync(
+            async c =>
+            {
+                await c.ExecuteAsync("update twimport.load set read = $2, last_line = $3 where loadid = $1", cancellationToken, load.Id, _read, _lastLine);
+                return load with { LastLine = _lastLine, IsStaged = true };
+            },
+            cancellationToken);
+    }
+
+    private string? ProblemOf(CsvRow row) =>
+        row.Values.Length != columns.All.Count ? $"it has {row.Values.Length} values in place of {columns.All.Count}"
+        : columns.Header is { } header && row.Values.SequenceEqual(header.Values) ? "it is the header once more"
+        : null;
+
+    /// <summary>Copies rows; where one cannot be taken, those before it, and goes on after it.</summary>
+    private async Task CopyAsync(Load load, IReadOnlyList<CsvRow> rows, CancellationToken cancellationToken)
+    {
+        for (var rest = rows; rest.Count > 0;)
+        {
+            try
+            {
+                await SendAsync(load, rest, cancellationToken);
+                return;
+            }
+            catch (PostgresException e) when (IsAboutRow(e))
+            {
+                if (rest.Count == 1)
+                {
+                    await RejectAsync(load, rest[0], e.MessageText, cancellationToken);
+                    return;
+                }
+
+                // Where the server does not say which one it is, it is looked for by halves.
+                var bad = NumberOf(e, load) is { } number && number <= rest.Count ? number - 1 : rest.Count / 2;
+                await CopyAsync(load, [.. rest.Take(bad)], cancellationToken);
+                if (NumberOf(e, load) is not null)
+                {
+                    await CopyAsync(load, [rest[bad]], cancellationToken);
+                    bad++;
+                }
+
+                rest = [.. rest.Skip(bad)];
+            }
+        }
+    }
+
+    private Task SendAsync(Load load, IReadOnlyList<CsvRow> rows, CancellationToken cancellationToken) => session.RunAsync(
+        async c =>
+        {
+            await c.ExecuteAsync($"{TransactionSettings.Sql}; set local datestyle = 'ISO, {order.DateOrder}'", cancellationToken);
+            var names = string.Join(", ", columns.Columns.Select(column => column.Quoted));
+            await using var copy = await c.BeginTextImportAsync($"copy {load.Stage} ({Line}, {names}) from stdin", cancellationToken);
+            await copy.WriteAsync(Format(rows), cancellationToken);
+        },
+        cancellationToken);
+
+    private StringBuilder Format(IReadOnlyList<CsvRow> rows)
+    {
+        var text = new StringBuilder();
+        foreach (var row in rows)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{row.Line}");
+            for (var place = 0; place < row.Values.Length; place++)
+            {
+                if (columns.All[place] is not null)
+                {
+                    text.Append('\t');
+                    Append(text, row.Values[place]);
+                }
+            }
+
+            text.Append('\n');
+        }
+
+        return text;
+    }
+
+    private static void Append(StringBuilder text, string? value)
+    {
+        if (value is null)
+        {
+            text.Append("\\N");
+            return;
+        }
+
+        if (value.AsSpan().IndexOfAny("\\\t\n\r") < 0)
+        {
+            text.Append(value);
+            return;
+        }
+
+        foreach (var c in value)
+        {
+            _ = c switch
+            {
+                '\\' => text.Append("\\\\"),
+                '\t' => text.Append("\\t"),
+                '\n' => text.Append("\\n"),
+                '\r' => text.Append("\\r"),
+                _ => text.Append(c),
+            };
+        }
+    }
+
+    private async Task RejectAsync(Load load, CsvRow row, string error, CancellationToken cancellationToken)
+    {
+        if (++_rejected > order.MaxRejects)
+        {
+            throw new ImportException($"more than {order.MaxRejects} rows cannot be taken, the last of them on line {row.Line}: {error}. Nothing was changed; if they may be left out, allow more");
+        }
+
+        var json = row.Values.Length == columns.All.Count
+            ? JsonSerializer.Serialize(columns.All.Zip(row.Values).Where(each => each.First is not null).ToDictionary(each => each.First!.Name, each => each.Second), Json)
+            : JsonSerializer.Serialize(new Dictionary<string, string?> { [""] = string.Join(columns.Separator, row.Values) }, Json);
+        // Which the database cannot hold.
+        json = json.Replace("\\u0000", "\\uFFFD", StringComparison.Ordinal);
+        await session.RunAsync(c => c.ExecuteAsync(RejectSql, cancellationToken, load.Id, row.Line, json, error), cancellationToken);
+    }
+
+    /// <summary>Whether an error is of one row: a bad value, a broken constraint, what a trigger or a function of a check says.</summary>
+    public static bool IsAboutRow(PostgresException error) => error.SqlState[..2] is "22" or "23" or "P0" or "54";
+
+    // "COPY stage_7, line 3, column …", in the server's language.
+    private static int? NumberOf(PostgresException error, Load load)
+    {
+        var name = load.Stage[(load.Stage.IndexOf('.', StringComparison.Ordinal) + 1)..];
+        var place = error.Where?.IndexOf(name, StringComparison.Ordinal) ?? -1;
+        if (place < 0)
+        {
+            return null;
+        }
+
+        var digits = error.Where!.AsSpan(place + name.Length);
+        var first = digits.IndexOfAnyInRange('0', '9');
+        if (first < 0)
+        {
+            return null;
+        }
+
+        digits = digits[first..];
+        var length = digits.IndexOfAnyExceptInRange('0', '9');
+        return int.TryParse(length < 0 ? digits : digits[..length], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0 ? number : null;
+    }
+}

@@ -1,0 +1,59 @@
+using System.Globalization;
+using CacheService.IntegrationTests.Infrastructure;
+using CacheService.IntegrationTests.Tool;
+
+namespace CacheService.IntegrationTests.Import;
+
+/// <summary>Activity by file: each line counts once.</summary>
+[Parallelizable(ParallelScope.Self)]
+internal sealed class ActivityImportTests
+{
+    private const int Lines = 6_000;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("import-");
+    private TestDatabase _database = null!;
+    private RunningService _service = null!;
+
+    [OneTimeSetUp]
+    public async Task StartService()
+    {
+        _database = await TestDatabase.CreateAsync();
+        _service = await RunningService.StartAsync(_database.ConnectionString);
+        await _database.AddMessagesAsync(100);
+    }
+
+    [OneTimeTearDown]
+    public async Task StopService()
+    {
+        await _service.DisposeAsync();
+        await _database.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [Test]
+    public async Task Activity_LoadedTwiceAndKilledInBetween_CountsOnce()
+    {
+        var path = Path.Combine(_folder.FullName, "clicks.csv");
+        await File.WriteAllLinesAsync(
+            path,
+            Enumerable.Range(0, Lines).Select(n => string.Create(CultureInfo.InvariantCulture, $"{1 + (n % 100)},{(n % 4 == 0 ? "fav" : n % 10 == 1 ? "de-rt" : "rt")},2018-07-{1 + (n % 28):00}T10:00:00Z"))
+                .Prepend("message,action,time").Append("1,smile,2018-07-01").Append("4711,rt,2018-07-01"));
+        string[] args = ["import", "--activity", path, "--connection", _database.ConnectionString, "--address", _service.GrpcAddress.ToString()];
+        using (var tool = new ToolProcess([.. args, "--max-load", "0.02"]))
+        {
+            await Wait.UntilAsync(async () => await _database.QueryAsync<long>("select count(*) from tweet.activity") > 0, RunningService.Patience, "some are there");
+            await tool.KillAsync();
+        }
+
+        var killedAt = await _database.QueryAsync<long>("select count(*) from tweet.activity");
+        Assert.That(killedAt, Is.LessThan(Lines));
+        await _service.AssertEqualsViewAsync(_database);
+        var runs = await Task.WhenAll(ToolRun.RunAsync(args), ToolRun.RunAsync(args));
+        Assert.That(runs.Select(run => run.OutputLines[0].Split(": ")[^1]).Order(), Is.EqualTo(new[] { "done, from where it was", "was loaded before, and nothing was done" }), runs[0].Error + runs[1].Error);
+        Assert.That(runs.Select(run => run.OutputLines[1]), Is.All.EqualTo($"read {Lines + 2}, same 0, updated 0, inserted {Lines}, deleted 0, superseded 0, rejected 2"));
+        Assert.That(runs[0].Error, Does.Contain($"line {Lines + 2}: invalid input value for enum tweet.action_t: \"smile\"").And.Contain($"line {Lines + 3}: messageid refers to a row of tweet.message that there is not"));
+        Assert.That(await _database.QueryAsync<long>("select count(*) from tweet.activity"), Is.EqualTo(Lines));
+        await _service.AssertEqualsViewAsync(_database);
+        Assert.That(await _database.QueryAsync<long>("select count(*) from tweet.activity where datetime = '2018-07-01 10:00Z' and messageid = 1"), Is.EqualTo(Enumerable.Range(0, Lines).Count(n => n % 28 == 0 && n % 100 == 0)));
+    }
+}

@@ -1,0 +1,67 @@
+using System.Globalization;
+using CacheService.IntegrationTests.Infrastructure;
+using CacheService.IntegrationTests.Tool;
+
+namespace CacheService.IntegrationTests.Import;
+
+/// <summary>The article's table, <c>moma.artist</c>, in a database of its own, and files for it. The museum's own files are not to be had: these have their shape.</summary>
+internal sealed class ArtistTable : IAsyncDisposable
+{
+    public const string Header = "constituentid,name,bio,nationality,gender,begin,end,wiki_qid,ulan";
+
+    public const string Create =
+        """
+        create schema moma;
+        create table moma.artist (constituentid int primary key, name text not null, bio text, nationality text, gender text, begin int, "end" int, wiki_qid text, ulan text)
+        """;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("import-");
+
+    private ArtistTable(TestDatabase database) => Database = database;
+
+    public TestDatabase Database { get; }
+
+    public static async Task<ArtistTable> CreateAsync()
+    {
+        var database = await TestDatabase.CreateAsync();
+        await database.ExecuteAsync(Create);
+        return new ArtistTable(database);
+    }
+
+    /// <summary>An artist of a number, as a line of a file.</summary>
+    public static string Line(int id, string? bio = null) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{id},\"Artist, {id}\",{bio ?? $"American {1800 + (id % 200)}"},{(id % 7 == 0 ? "" : "American")},{(id % 2 == 0 ? "Female" : "Male")},{1800 + (id % 200)},{(id % 3 == 0 ? "" : "1990")},{(id % 5 == 0 ? $"Q{id}" : "")},");
+
+    /// <summary>Writes a file of these lines, with a header.</summary>
+    public string Write(string name, params IEnumerable<string> lines) => WriteText(name, string.Join('\n', lines.Prepend(Header)) + '\n');
+
+    public string WriteText(string name, string text)
+    {
+        var path = PathOf(name);
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    public string WriteBytes(string name, byte[] bytes)
+    {
+        var path = PathOf(name);
+        File.WriteAllBytes(path, bytes);
+        return path;
+    }
+
+    public string PathOf(string name) => Path.Combine(_folder.FullName, name);
+
+    /// <summary>Imports a file, as from the command line.</summary>
+    public Task<ToolRun> ImportAsync(string path, params string[] more) =>
+        ToolRun.RunAsync(["import", path, "--into", "moma.artist", "--key", "constituentid", "--connection", Database.ConnectionString, .. more.Contains("--max-load") ? more : [.. more, "--max-load", "1"]]);
+
+    /// <summary>All of the table, as one text.</summary>
+    public Task<string> ContentAsync() => Database.QueryAsync<string>("select coalesce(string_agg(a::text, e'\\n' order by constituentid), '') from moma.artist a");
+
+    public async ValueTask DisposeAsync()
+    {
+        await Database.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+}
