@@ -3,6 +3,8 @@ namespace CacheService.Import;
 /// <summary>Which file goes into which table, and how.</summary>
 internal sealed record ImportOrder
 {
+    private const string DatesWord = "dates";
+
     /// <summary>Where the file is.</summary>
     public required string Path { get; init; }
 
@@ -65,6 +67,9 @@ internal sealed record ImportOrder
     /// <summary>What changes what the file says, in words, so that only the same is resumed.</summary>
     public string ReadingOptions => string.Join('\n', (string?[])
     [
-        HasHeader ? "header" : "no header", Separator is { } separator ? $"separator {separator}" : null, $"encoding {Encoding}", NullText is null ? null : $"null {NullText}", $"dates {DateOrder}",
+        HasHeader ? "header" : "no header", Separator is { } separator ? $"separator {separator}" : null, $"encoding {Encoding}", NullText is null ? null : $"null {NullText}", $"{DatesWord} {DateOrder}",
     ]);
+
+    /// <summary>The order of dates, as <see cref="ReadingOptions"/> has it.</summary>
+    public static string DateOrderOf(string readingOptions) => readingOptions[(readingOptions.LastIndexOf(DatesWord, StringComparison.Ordinal) + DatesWord.Length + 1)..];
 }

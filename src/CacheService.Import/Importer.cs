@@ -34,18 +34,11 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
     }
 
     /// <summary>Writes a load's rejected rows as a file that can be mended and imported again.</summary>
-    public Task WriteRejectsAsync(long loadId, TextWriter writer, CancellationToken cancellationToken) => session.RunAsync(
-        async c =>
-        {
-            var columns = await c.ValueAsync<string[]>("select columns from twimport.load where loadid = $1", cancellationToken, loadId);
-            var rows = await c.QueryAsync(
-                "select line, error, row::text from twimport.reject where loadid = $1 order by line",
-                row => new RejectedRow(row.IsDBNull(0) ? null : row.GetInt64(0), row.GetString(1), row.GetString(2)),
-                cancellationToken,
-                loadId);
-            await RejectsFile.WriteAsync(writer, columns, rows);
-        },
-        cancellationToken);
+    public async Task WriteRejectsAsync(long loadId, TextWriter writer, CancellationToken cancellationToken) =>
+        await RejectsFile.WriteAsync(writer, (await _loads.FindAsync(loadId, cancellationToken))!.Value.Columns, await _loads.ReadRejectsAsync(loadId, cancellationToken));
+
+    /// <summary>A load's rejected rows.</summary>
+    public Task<List<RejectedRow>> ReadRejectsAsync(long loadId, CancellationToken cancellationToken) => _loads.ReadRejectsAsync(loadId, cancellationToken);
 
     private async Task<ImportSummary> RunAsync(CsvFile file, TargetTable target, FileColumns columns, CancellationToken cancellationToken)
     {
@@ -86,9 +79,10 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
         if (load.State != Load.Deleting)
         {
             load = await _loads.SetStateAsync(load, Load.Merging, cancellationToken);
-            await (newer.SupersedesAll ? _loads.SupersedeAsync(load, cancellationToken) : new Merger(order, columns, target, batches, Tell).RunAsync(load, newer, cancellationToken));
+            await (newer.SupersedesAll ? _loads.SupersedeAsync(load, cancellationToken) : new Merger(order, columns, target).RunAsync(load, newer, batches, Tell, cancellationToken));
         }
 
+        note = order.DeleteMissing ? await DescribeRejectsAsync(load, cancellationToken) : note;
         if (order.DeleteMissing && note.Length == 0 && !newer.SupersedesAll)
         {
             load = await _loads.SetStateAsync(load, Load.Deleting, cancellationToken);
@@ -103,14 +97,14 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
     /// <returns>Why nothing is deleted, where something was to be; empty: it is, or nothing was to be.</returns>
     private async Task<string> CheckDeletionAsync(TargetTable target, FileColumns columns, Load load, NewerLoads newer, CancellationToken cancellationToken)
     {
-        if (!order.DeleteMissing || newer.SupersedesAll)
+        if (!order.DeleteMissing || newer.SupersedesAll || load.State == Load.Deleting)
         {
             return "";
         }
 
-        if (await _loads.CountRejectsAsync(load, cancellationToken) is var rejects and > 0)
+        if (await DescribeRejectsAsync(load, cancellationToken) is { Length: > 0 } rejects)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"nothing was deleted, because {rejects} rows of the file were rejected and their keys may not be known: mend the file, and import it again");
+            return rejects;
         }
 
         var missing = await new StageChecks(session, order, columns, target).CountMissingAsync(load, newer, cancellationToken);
@@ -121,14 +115,17 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
                 $"{missing} of the {all} rows of {target.Name} are not in the file, more than {order.MaxDeletePercent} percent: is it the whole file? {(load.State == Load.Staging ? "Nothing was changed" : "Nothing was deleted")}; if they are to be deleted, allow more"));
     }
 
+    // What is rejected is not staged any more, and would be taken for missing.
+    private async Task<string> DescribeRejectsAsync(Load load, CancellationToken cancellationToken) => await _loads.CountRejectsAsync(load, cancellationToken) is var rejects and > 0
+        ? string.Create(CultureInfo.InvariantCulture, $"nothing was deleted, because {rejects} rows of the file were rejected and their keys may not be known: mend the file, and import it again")
+        : "";
+
     private async Task<ImportSummary> PredictAsync(TargetTable target, FileColumns columns, Load load, NewerLoads newer, string note, CancellationToken cancellationToken)
     {
-        await using var pace = new Pace(order.MaxLoad, askService: null, time);
-        var merger = new Merger(order, columns, target, new Batches(session, pace, time), tell);
         var deleted = order.DeleteMissing && note.Length == 0 && !newer.SupersedesAll ? await new StageChecks(session, order, columns, target).CountMissingAsync(load, newer, cancellationToken) : 0;
         load = await _loads.SetStateAsync(load, "dry run", cancellationToken);
         var summary = await _loads.SummarizeAsync(load, cancellationToken) with { Deleted = deleted, Note = note };
-        summary = await session.AskAsync(c => merger.PredictAsync(c, load, newer, summary, cancellationToken), cancellationToken);
+        summary = await session.AskAsync(c => new Merger(order, columns, target).PredictAsync(c, load, newer, summary, cancellationToken), cancellationToken);
         await _loads.DropAsync(load, cancellationToken);
         return summary;
     }

@@ -11,7 +11,7 @@ internal sealed record Load(long Id, string State, long Place, long LastLine, bo
     public const string Done = "done";
 
     /// <summary>The table that holds the file's rows.</summary>
-    public string Stage => string.Create(CultureInfo.InvariantCulture, $"twimport.stage_{Id}");
+    public string Stage { get; init; } = string.Create(CultureInfo.InvariantCulture, $"twimport.stage_{Id}");
 }
 
 /// <summary>The loads of a table whose files are of a later date than this one's.</summary>

@@ -15,25 +15,38 @@ internal sealed class LoadBook(IImportSession session)
     private const string Columns = "loadid, state, place, last_line, is_staged, as_of";
 
     // Not by to_regclass, which remembers that there was none.
-    private const string IsMissingSql = "select not exists (select from pg_catalog.pg_namespace where nspname = 'twimport')";
+    private const string IsMissingSql = "select not exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'twimport' and c.relname = 'change')";
 
     private static readonly TimeSpan TurnPause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Creates the schema <c>twimport</c> where it is missing.</summary>
-    public Task EnsureAsync(CancellationToken cancellationToken) => session.RunAsync(
-        async connection =>
+    /// <summary>Creates what is kept, in the schema <c>twimport</c>, where it is missing.</summary>
+    public async Task EnsureAsync(CancellationToken cancellationToken)
+    {
+        try
         {
-            if (await connection.ValueAsync<bool>(IsMissingSql, cancellationToken))
-            {
-                await connection.ExecuteAsync($"select pg_advisory_xact_lock({LockClass}, 0)", cancellationToken);
-                if (await connection.ValueAsync<bool>(IsMissingSql, cancellationToken))
+            await session.RunAsync(
+                async c =>
                 {
-                    using var reader = new StreamReader(typeof(LoadBook).Assembly.GetManifestResourceStream("import.sql")!);
-                    await connection.ExecuteAsync(await reader.ReadToEndAsync(cancellationToken), cancellationToken);
-                }
-            }
-        },
-        cancellationToken);
+                    if (!await c.ValueAsync<bool>(IsMissingSql, cancellationToken))
+                    {
+                        return;
+                    }
+
+                    await c.ExecuteAsync($"select pg_advisory_xact_lock({LockClass}, 0)", cancellationToken);
+                    if (await c.ValueAsync<bool>(IsMissingSql, cancellationToken))
+                    {
+                        using var reader = new StreamReader(typeof(LoadBook).Assembly.GetManifestResourceStream("import.sql")!);
+                        await c.ExecuteAsync(await reader.ReadToEndAsync(cancellationToken), cancellationToken);
+                    }
+                },
+                cancellationToken);
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw new ImportException(
+                $"this role may not create what imports keep ({e.MessageText}): as the database's owner run: create schema twimport authorization ROLE; or, where another role imports here already: grant all on schema twimport and on all tables in it", e);
+        }
+    }
 
     /// <summary>Waits until nobody else imports into the table. The turn ends with <see cref="EndTurnAsync"/>, or with the session.</summary>
     public async Task TakeTurnAsync(TargetTable target, Action<string> tell, TimeProvider time, CancellationToken cancellationToken)
@@ -87,6 +100,32 @@ internal sealed class LoadBook(IImportSession session)
                 target.Id,
                 file.Sha256),
             cancellationToken)).FirstOrDefault();
+
+    /// <summary>A load by its number, with what it was ordered with; null: there is none.</summary>
+    public async Task<(Load Load, ImportOrder Order, string[] Columns)?> FindAsync(long id, CancellationToken cancellationToken)
+    {
+        var found = await session.AskAsync(
+            c => c.QueryAsync(
+                $"select {Columns}, file, table_name, key, columns, options from twimport.load where loadid = $1",
+                row => (
+                    Read(row),
+                    new ImportOrder
+                    {
+                        Path = "",
+                        Name = row.GetString(6),
+                        Table = row.GetString(7),
+                        Key = row.GetFieldValue<string[]>(8),
+                        DateOrder = ImportOrder.DateOrderOf(row.GetString(10)),
+                    },
+                    row.GetFieldValue<string[]>(9)),
+                cancellationToken,
+                id),
+            cancellationToken);
+        return found is [var only] ? only : null;
+    }
+
+    /// <summary>The rows of a load that could not be taken.</summary>
+    public Task<List<RejectedRow>> ReadRejectsAsync(long id, CancellationToken cancellationToken) => session.AskAsync(c => ReadRejectsAsync(c, id, int.MaxValue, cancellationToken), cancellationToken);
 
     /// <summary>Enters a file, and takes away what was left of those that came to nothing.</summary>
     public Task<Load> BeginAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) => session.AskAsync(
@@ -177,7 +216,7 @@ internal sealed class LoadBook(IImportSession session)
 
     /// <summary>All of a load's rows stay as a later file has them.</summary>
     public Task SupersedeAsync(Load load, CancellationToken cancellationToken) =>
-        session.RunAsync(c => c.ExecuteAsync($"update twimport.load set place = last_line, superseded = (select count(*) from {load.Stage}) where loadid = $1", cancellationToken, load.Id), cancellationToken);
+        session.RunAsync(c => c.ExecuteAsync($"update twimport.load set place = last_line, superseded = superseded + (select count(*) from {load.Stage} where {Stager.Line} > place) where loadid = $1", cancellationToken, load.Id), cancellationToken);
 
     /// <summary>Drops what is staged of a load that came to nothing.</summary>
     public Task DropAsync(Load load, CancellationToken cancellationToken) => session.RunAsync(
@@ -189,7 +228,7 @@ internal sealed class LoadBook(IImportSession session)
         cancellationToken);
 
     public Task<long> CountRejectsAsync(Load load, CancellationToken cancellationToken) =>
-        session.AskAsync(c => c.ValueAsync<long>("select count(*) from twimport.reject where loadid = $1", cancellationToken, load.Id), cancellationToken);
+        session.AskAsync(c => c.ValueAsync<long>("select count(*) from twimport.reject where loadid = $1 and line is not null", cancellationToken, load.Id), cancellationToken);
 
     /// <summary>Drops the rows of files that nobody needs any more.</summary>
     public Task ForgetAsync(TargetTable target, CancellationToken cancellationToken) => session.RunAsync(
@@ -218,11 +257,7 @@ internal sealed class LoadBook(IImportSession session)
     public Task<ImportSummary> SummarizeAsync(Load load, CancellationToken cancellationToken) => session.AskAsync(
         async c =>
         {
-            var rejects = await c.QueryAsync(
-                "select line, error, row::text from twimport.reject where loadid = $1 order by line limit 10",
-                row => new RejectedRow(row.IsDBNull(0) ? null : row.GetInt64(0), row.GetString(1), row.GetString(2)),
-                cancellationToken,
-                load.Id);
+            var rejects = await ReadRejectsAsync(c, load.Id, 10, cancellationToken);
             return (await c.QueryAsync(
                 "select loadid, table_name, as_of, read, same, updated, inserted, deleted, superseded, rejected from twimport.load where loadid = $1",
                 row => new ImportSummary
@@ -243,6 +278,13 @@ internal sealed class LoadBook(IImportSession session)
                 load.Id))[0];
         },
         cancellationToken);
+
+    private static Task<List<RejectedRow>> ReadRejectsAsync(NpgsqlConnection c, long id, int limit, CancellationToken cancellationToken) => c.QueryAsync(
+        "select line, error, row::text from twimport.reject where loadid = $1 order by line limit $2",
+        row => new RejectedRow(row.IsDBNull(0) ? null : row.GetInt64(0), row.GetString(1), row.GetString(2)),
+        cancellationToken,
+        id,
+        limit);
 
     private static Load Read(NpgsqlDataReader row) =>
         new(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetBoolean(4), row.GetFieldValue<DateTimeOffset>(5));

@@ -4,7 +4,7 @@ using Npgsql;
 namespace CacheService.Import;
 
 /// <summary>Merges what is staged into the table: only rows that differ are locked and written, and each batch is one transaction with what it says of itself.</summary>
-internal sealed class Merger(ImportOrder order, FileColumns columns, TargetTable target, Batches batches, Action<string> tell)
+internal sealed class Merger(ImportOrder order, FileColumns columns, TargetTable target)
 {
     // Somebody else has inserted a row of the batch meanwhile: the next time it is seen, and updated.
     private const int Attempts = 4;
@@ -14,7 +14,7 @@ internal sealed class Merger(ImportOrder order, FileColumns columns, TargetTable
     private string Names => string.Join(", ", columns.Columns.Select(column => column.Quoted));
 
     /// <summary>Goes on from where the load is.</summary>
-    public Task RunAsync(Load load, NewerLoads newer, CancellationToken cancellationToken)
+    public Task RunAsync(Load load, NewerLoads newer, Batches batches, Action<string> tell, CancellationToken cancellationToken)
     {
         var statement = order.Key.Count == 0 ? AppendSql(load) : MergeSql(load, newer);
         return batches.RunAsync(

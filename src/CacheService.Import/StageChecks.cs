@@ -77,6 +77,7 @@ internal sealed class StageChecks(IImportSession session, ImportOrder order, Fil
                 ), told as (
                     insert into twimport.reject (loadid, line, row, error)
                     select $1, {Stager.Line}, to_jsonb(stray) - '{Stager.Line}', $2 from stray
+                     where not exists (select from twimport.reject r where r.loadid = $1 and r.line = stray.{Stager.Line})
                 )
                 select count(*) from stray
                 """,

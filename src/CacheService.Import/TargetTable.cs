@@ -7,7 +7,7 @@ internal sealed class TargetTable
 {
     private const string FindSql =
         """
-        select c.oid::bigint, format('%I.%I', n.nspname, c.relname), c.relkind::text, c.reltuples::float8
+        select c.oid::bigint, format('%I.%I', n.nspname, c.relname), c.relkind::text
           from pg_catalog.pg_class c
           join pg_catalog.pg_namespace n on n.oid = c.relnamespace
          where c.oid = pg_catalog.to_regclass($1)
@@ -54,7 +54,9 @@ internal sealed class TargetTable
            and (select bool_and(a.attname = any ($2)) from pg_catalog.pg_attribute a where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
         """;
 
-    private TargetTable(long id, string name, IReadOnlyList<TargetColumn> columns, double rows) => (Id, Name, Columns, EstimatedRows) = (id, name, columns, rows);
+    private static readonly string[] Reserved = ["information_schema", "twcache", "twimport", "twjobs"];
+
+    private TargetTable(long id, string name, IReadOnlyList<TargetColumn> columns) => (Id, Name, Columns) = (id, name, columns);
 
     /// <summary>Its number in the database.</summary>
     public long Id { get; }
@@ -64,25 +66,28 @@ internal sealed class TargetTable
 
     public IReadOnlyList<TargetColumn> Columns { get; }
 
-    public double EstimatedRows { get; }
-
     /// <summary>Looks at a table.</summary>
     /// <exception cref="ImportException">Nothing can be imported into it by this key.</exception>
     public static async Task<TargetTable> FindAsync(NpgsqlConnection connection, string table, IReadOnlyList<string> key, CancellationToken cancellationToken)
     {
-        List<(long Id, string Name, string Kind, double Rows)> found;
+        List<(long Id, string Name, string Kind)> found;
         try
         {
-            found = await connection.QueryAsync(FindSql, row => (row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetDouble(3)), cancellationToken, table);
+            found = await connection.QueryAsync(FindSql, row => (row.GetInt64(0), row.GetString(1), row.GetString(2)), cancellationToken, table);
         }
         catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.InvalidName or PostgresErrorCodes.SyntaxError or PostgresErrorCodes.FeatureNotSupported)
         {
             throw new ImportException($"'{table}' is no name of a table; write it with its schema, such as public.artist", e);
         }
 
-        if (found is not [var (id, name, kind, rows)])
+        if (found is not [var (id, name, kind)])
         {
             throw new ImportException($"there is no table {table}; write it with its schema, such as public.{table}");
+        }
+
+        if (name.StartsWith("pg_", StringComparison.Ordinal) || Reserved.Any(schema => name.StartsWith($"{schema}.", StringComparison.Ordinal)))
+        {
+            throw new ImportException($"{name} belongs to the database or to the service, and nothing is imported into it");
         }
 
         if (kind is not ("r" or "p"))
@@ -96,7 +101,7 @@ internal sealed class TargetTable
             cancellationToken,
             id,
             key.ToArray());
-        var target = new TargetTable(id, name, columns, rows);
+        var target = new TargetTable(id, name, columns);
         if (key.FirstOrDefault(column => columns.All(other => other.Name != column)) is { } unknown)
         {
             throw new ImportException($"{name} has no column {unknown} to be the key; it has {target.AllNames}");

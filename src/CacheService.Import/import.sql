@@ -1,5 +1,11 @@
 -- What imports keep, beside the tables that they fill: in whatever database those are. The first import creates it, in one transaction.
-create schema twimport;
+do $$
+begin
+    if to_regnamespace('twimport') is null then
+        create schema twimport;
+    end if;
+end
+$$;
 
 -- A file that is, or was, merged into a table.
 create table twimport.load (

@@ -7,6 +7,7 @@ using CacheService.Feed;
 using CacheService.Feed.Postgres;
 using CacheService.Health;
 using CacheService.History;
+using CacheService.Importing;
 using CacheService.Jobs;
 using CacheService.Jobs.BuiltIn;
 using CacheService.Postgres;
@@ -45,6 +46,7 @@ internal static class ServiceApp
         builder.AddReloading();
         builder.AddJobs();
         builder.AddBuiltInJobs();
+        builder.AddImporting();
         builder.AddWatching();
         builder.AddHistory();
         builder.AddSecurity();

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Reflection;
 using CacheService.Auditing;
 using CacheService.Feed;
+using CacheService.Importing;
 using CacheService.Jobs;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
@@ -29,6 +30,7 @@ internal static class SettingsHelp
         (AuditOptions.Section, typeof(AuditOptions)),
         (RollupOptions.Section, typeof(RollupOptions)),
         (JobsOptions.Section, typeof(JobsOptions)),
+        (ImportOptions.Section, typeof(ImportOptions)),
         (SubscriptionOptions.Section, typeof(SubscriptionOptions)),
         (LimitsOptions.Section, typeof(LimitsOptions)),
         (SecurityOptions.Section, typeof(SecurityOptions)),

@@ -94,9 +94,11 @@ internal sealed class ImportTests
     [TestCase("moma.artist", "nothing", "has no column nothing to be the key")]
     [TestCase("moma.artist", "name", "has no unique index on name")]
     [TestCase("moma.artist", "constituentid,name", "has no unique index on constituentid, name")]
-    [TestCase("pg_catalog.pg_tables", "tablename", "is no table")]
+    [TestCase("pg_catalog.pg_class", "oid", "belongs to the database or to the service")]
+    [TestCase("moma.view", "name", "is no table")]
     public async Task Import_IntoWhatIsNoGood_IsRefused(string table, string key, string reason)
     {
+        await _artists.Database.ExecuteAsync("create view moma.view as select name from moma.artist");
         var run = await ToolRun("import", _artists.Write("a.csv", ArtistTable.Line(1)), "--into", table, "--key", key, "--connection", _artists.Database.ConnectionString);
         Assert.That((run.ExitCode, run.Error.Contains(reason, StringComparison.Ordinal)), Is.EqualTo((1, true)), run.Error);
     }
@@ -115,6 +117,11 @@ internal sealed class ImportTests
         Assert.That(most.OutputLines[1], Is.EqualTo("read 940, same 940, updated 0, inserted 0, deleted 59, superseded 0, rejected 1"), most.Error);
         Assert.That(most.Error, Does.Contain("it is not in the file, and cannot be deleted"));
         Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from twimport.change where after is null"), Is.EqualTo(59));
+
+        // A row that is there and in the file, and whose new value the table refuses, is not missing.
+        await _artists.Database.ExecuteAsync("create unique index on moma.artist (bio) where bio like 'only%'; update moma.artist set bio = 'only' where constituentid = 1");
+        var refused = await _artists.ImportAsync(_artists.Write("refused.csv", Enumerable.Range(1, 938).Select(id => id is 1 or 2 ? ArtistTable.Line(id, "only") : ArtistTable.Line(id))), "--delete-missing");
+        Assert.That(refused.OutputLines[1], Is.EqualTo("read 938, same 937, updated 0, inserted 0, deleted 0, superseded 0, rejected 1"), refused.Error);
 
         var rejected = await _artists.ImportAsync(_artists.Write("odd.csv", Enumerable.Range(1, 930).Select(id => ArtistTable.Line(id)).Append("x,Odd,,,,,,,")), "--delete-missing");
         Assert.That((rejected.ExitCode, rejected.Error.Contains("nothing was deleted, because 1 rows of the file were rejected", StringComparison.Ordinal)), Is.EqualTo((1, true)), rejected.Error);

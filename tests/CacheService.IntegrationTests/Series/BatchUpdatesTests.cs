@@ -8,26 +8,26 @@ namespace CacheService.IntegrationTests.Series;
 [Parallelizable(ParallelScope.Self)]
 internal sealed class BatchUpdatesTests
 {
+    private ArtistTable _artists = null!;
+
     // What of the batch differs is updated, what is missing is inserted; both are counted.
-    private const string Merge =
-        """
+    private static string Merge(string batch, string onConflict) =>
+        $"""
         with upd as (
             update moma.artist t set (name, bio, nationality) = (b.name, b.bio, b.nationality)
-              from {0} b
-             where t.constituentid = b.constituentid and (t.name, t.bio, t.nationality) {1} (b.name, b.bio, b.nationality)
+              from {batch} b
+             where t.constituentid = b.constituentid and (t.name, t.bio, t.nationality) <> (b.name, b.bio, b.nationality)
             returning t.constituentid
         ), ins as (
-            insert into moma.artist select b.* from {0} b left join moma.artist t using (constituentid) where t.constituentid is null {2}
+            insert into moma.artist select b.* from {batch} b left join moma.artist t using (constituentid) where t.constituentid is null {onConflict}
             returning constituentid
         )
         select array[(select count(*) from upd), (select count(*) from ins)]
         """;
 
-    private ArtistTable _artists = null!;
+    private static string Unprotected(string batch) => Merge(batch, "");
 
-    private static string Unprotected(string batch) => string.Format(null, Merge, batch, "<>", "");
-
-    private static string OnConflict(string batch) => string.Format(null, Merge, batch, "<>", "on conflict (constituentid) do nothing");
+    private static string OnConflict(string batch) => Merge(batch, "on conflict (constituentid) do nothing");
 
     [SetUp]
     public async Task CreateTables()
@@ -72,7 +72,7 @@ internal sealed class BatchUpdatesTests
         const string Lock = "lock table moma.artist in share row exclusive mode";
         await using var writer = await _artists.Database.OpenAsync();
         var write = Task.CompletedTask;
-        var (first, second) = await MergeBothAsync($"{Lock}; {Unprotected("moma.june")}", $"{Lock}; {Unprotected("moma.july")}", async () =>
+        var (first, second) = await MergeBothAsync($"{Lock}; {Unprotected("moma.june")}", $"begin; {Lock}; {Unprotected("moma.july")}; commit", async () =>
         {
             write = writer.ExecuteAsync("insert into moma.artist (constituentid, name) values (99, 'Somebody else')");
             await WaitForBlockedAsync(writer);

@@ -51,7 +51,8 @@ internal sealed class ApiDocument : IOpenApiDocumentTransformer
             OperationId = route.OperationId ?? route.Method.Name,
             Summary = route.Summary,
             Parameters = [.. route.Parameters.Select(ParameterOf)],
-            RequestBody = route.Body is null ? null : new OpenApiRequestBody { Required = true, Content = Json(schemas.Of(route.Body), route.BodyExample!) },
+            RequestBody = route.TakesFile ? new OpenApiRequestBody { Required = true, Content = new Dictionary<string, OpenApiMediaType> { ["text/csv"] = new() } }
+                : route.Body is null ? null : new OpenApiRequestBody { Required = true, Content = Json(schemas.Of(route.Body), route.BodyExample!) },
             Responses = new OpenApiResponses
             {
                 ["200"] = new OpenApiResponse

@@ -27,6 +27,9 @@ internal abstract record HttpRoute
     /// <summary>A body.</summary>
     public string? BodyExample { get; init; }
 
+    /// <summary>Whether the body is a file, as large as <c>Import:MaxFileBytes</c> allows.</summary>
+    public bool TakesFile { get; init; }
+
     /// <summary>Whether the answer is a stream of events.</summary>
     public bool IsStream => Method.IsServerStreaming;
 

@@ -1,4 +1,5 @@
 using CacheService.Api.Problems;
+using CacheService.Importing;
 using CacheService.Reading;
 using CacheService.Security;
 using Grpc.Core;
@@ -39,11 +40,12 @@ internal static class HttpServices
         }
 
         var limits = app.Services.GetRequiredService<IOptions<LimitsOptions>>().Value;
+        var import = app.Services.GetRequiredService<IOptions<ImportOptions>>().Value;
         foreach (var route in HttpRoutes.All)
         {
             var endpoint = ActivatorUtilities.CreateInstance<HttpEndpoint>(app.Services, route);
             app.MapMethods(route.Path, [route.Verb], endpoint.ServeAsync)
-                .WithMetadata(route, new ServesMethod(route.MethodName), new RequestSizeLimitAttribute(limits.MaxRequestBytes))
+                .WithMetadata(route, new ServesMethod(route.MethodName), new RequestSizeLimitAttribute(route.TakesFile ? import.MaxFileBytes : limits.MaxRequestBytes))
                 .RequireRights(app);
         }
 

@@ -53,6 +53,26 @@ internal static class JobRoutes
             Example = $$"""{ "run": {{RunExample}} }""",
             Handler = static (service, call) => service.StartJob(call),
         },
+        new()
+        {
+            Verb = HttpMethods.Post,
+            Path = "/v1/imports/{name}",
+            Method = Method("StartJob"),
+            OperationId = "ImportFile",
+            Summary = "Keeps a file, which the body is, and starts the job import with it.",
+            Parameters =
+            [
+                new("name", HttpParameterPlace.Path, "The file's name.", "artists.csv"),
+                new("into", HttpParameterPlace.Query, "The table, with its schema.", "moma.artist"),
+                new("key", HttpParameterPlace.Query, "The columns by which a row is found again.", "constituentid"),
+                .. JobsHttpService.ImportParameters.Select(name => new HttpParameter(name, HttpParameterPlace.Query, "As the job's parameter of that name.", name is "as_of" ? "2017-06-01" : name is "encoding" ? "utf-8" : "true")),
+                new("dry_run", HttpParameterPlace.Query, "true: only check it, and say what would change.", "true"),
+            ],
+            TakesFile = true,
+            Errors = [.. OfLooks, StatusCode.ResourceExhausted],
+            Example = $$"""{ "run": {{RunExample}} }""",
+            Handler = static (service, call) => service.ImportFile(call),
+        },
         Schedule(HttpMethods.Post, "StartJobByPost"),
         Schedule(HttpMethods.Get, "StartJobByGet"),
         new()

@@ -1,4 +1,5 @@
 using System.Net.Mime;
+using CacheService.Importing;
 using CacheService.Jobs;
 using Microsoft.Net.Http.Headers;
 using TweetCounts.V1;
@@ -6,8 +7,12 @@ using TweetCounts.V1;
 namespace CacheService.Api.Http;
 
 /// <summary>The handlers of what is asked of jobs over HTTP.</summary>
-internal sealed class JobsHttpService(JobCalls calls)
+internal sealed class JobsHttpService(JobCalls calls, ImportFolder imports)
 {
+    /// <summary>What the job <c>import</c> can be told of a file, beside the table and its key.</summary>
+    public static readonly string[] ImportParameters =
+        ["activity", "columns", "no_header", "separator", "encoding", "null", "dates", "as_of", "delete_missing", "max_delete", "max_rejects", "max_load"];
+
     private static readonly (string, JobRunState)[] RunStates =
     [
         ("any", JobRunState.Unspecified), .. Enum.GetValues<JobRunState>().Where(state => state != JobRunState.Unspecified).Select(state => (state.ToString().ToLowerInvariant(), state)),
@@ -73,6 +78,31 @@ internal sealed class JobsHttpService(JobCalls calls)
         };
 
         await call.AnswerAsync(await calls.StartJobAsync(request, call.Caller));
+    }
+
+    /// <summary>Takes a file as it comes, and starts its import. Where that is refused, nothing of it stays.</summary>
+    public async Task ImportFile(HttpCall call)
+    {
+        var request = new StartJobRequest { Job = "import", DryRun = call.Flag("dry_run") };
+        foreach (var name in ImportParameters.Prepend("key").Prepend("into"))
+        {
+            if (call.Text(name) is { } value)
+            {
+                request.Parameters.Add(name, value);
+            }
+        }
+
+        var saved = await imports.SaveAsync(call.PathText("name"), call.Context.Request.Body, call.Cancelled);
+        request.Parameters.Add("file", saved);
+        try
+        {
+            await call.AnswerAsync(await calls.StartJobAsync(request, call.Caller));
+        }
+        catch (JobRefusedException)
+        {
+            imports.Forget(saved);
+            throw;
+        }
     }
 
     /// <summary>For cron and curl. Whoever sends a key may do it by GET, as curl does where it is told nothing else. A page, or a browser that looks ahead, may send a certificate by itself, and never a key.</summary>
