@@ -44,7 +44,7 @@ internal sealed class Batches(IImportSession session, Pace pace, TimeProvider ti
             }
 
             waitingSince = 0;
-            await pace.PauseAsync(time.GetElapsedTime(started), cancellationToken);
+            await Task.Delay(pace.PauseAfter(time.GetElapsedTime(started)), time, cancellationToken);
         }
 
         async Task DoAsync(long first, long last)

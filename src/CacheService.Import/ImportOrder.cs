@@ -54,7 +54,7 @@ internal sealed record ImportOrder
     public bool IsDryRun { get; init; }
 
     /// <summary>The share of its time for which it works; the rest it pauses.</summary>
-    public double MaxLoad { get; init; } = 0.5;
+    public double MaxLoad { get; init; } = 0.2;
 
     /// <summary>The same file as activity: rows that are added, each once.</summary>
     public ImportOrder OfActivity() => this with

@@ -55,8 +55,11 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
         {
             if (load.State == Load.Staging || !load.IsStaged || !await _loads.HasRowsAsync(load, cancellationToken))
             {
-                load = await new Stager(session, order, file, columns, target, tell).StageAsync(load, cancellationToken);
-                await new StageChecks(session, order, columns, target).RunAsync(load, cancellationToken);
+                await using var stagingPace = new Pace(order.MaxLoad, askService, time);
+                stagingPace.Start();
+                var stager = new Stager(session, order, file, columns, target, stagingPace, time, tell);
+                load = await stager.StageAsync(load, cancellationToken);
+                await new StageChecks(session, order, columns, target).RunAsync(load, stager.HasDuplicates, cancellationToken);
             }
 
             newer = await _loads.FindNewerAsync(target, load, order, columns, cancellationToken);

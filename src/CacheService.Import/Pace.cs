@@ -14,8 +14,9 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private const double StrongestBrake = 32;
 
     /// <summary>What a batch should take: who writes to a row that it changes waits for so long.</summary>
-    private static readonly TimeSpan AimedAt = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan AimedAt = TimeSpan.FromMilliseconds(10);
 
+    // Later than at best, because either may be far away.
     private static readonly TimeSpan LateService = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LateDatabase = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(100);
@@ -25,6 +26,8 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private Task _asking = Task.CompletedTask;
     private volatile bool _isServiceLate;
     private bool _isDatabaseLate;
+    private TimeSpan _bestReply = TimeSpan.MaxValue;
+    private TimeSpan _bestAnswer = TimeSpan.MaxValue;
     private double _brake = 1;
 
     /// <summary>How many rows to do at a time.</summary>
@@ -37,18 +40,29 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     public void Start() => _asking = askService is null ? Task.CompletedTask : AskAsync(_ended.Token);
 
     /// <summary>How long the database took for next to nothing.</summary>
-    public void NoteReply(TimeSpan reply) => _isDatabaseLate = reply > LateDatabase;
+    public void NoteReply(TimeSpan reply)
+    {
+        _bestReply = reply < _bestReply ? reply : _bestReply;
+        _isDatabaseLate = reply - _bestReply > LateDatabase;
+    }
+
+    /// <summary>How long the service took.</summary>
+    public void NoteAnswer(TimeSpan answer)
+    {
+        _bestAnswer = answer < _bestAnswer ? answer : _bestAnswer;
+        _isServiceLate = answer - _bestAnswer > LateService;
+    }
 
     /// <summary>Others stand in the way of so many rows.</summary>
     public void Halve() => Size = Math.Max(1, Size / 2);
 
-    /// <summary>Pauses after a batch.</summary>
-    public async Task PauseAsync(TimeSpan took, CancellationToken cancellationToken)
+    /// <summary>How long to pause after a batch.</summary>
+    public TimeSpan PauseAfter(TimeSpan took)
     {
         Size = took > 2 * AimedAt ? Math.Max(1, Size / 2) : took < AimedAt ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
         _brake = _isServiceLate || _isDatabaseLate ? Math.Min(StrongestBrake, _brake * 2) : Math.Max(1, _brake / 1.5);
         var pause = took * ((_brake / maxLoad) - 1);
-        await Task.Delay(pause < LongestPause ? pause : LongestPause, time, cancellationToken);
+        return pause < LongestPause ? pause : LongestPause;
     }
 
     public async ValueTask DisposeAsync()
@@ -68,7 +82,7 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
                 try
                 {
                     await askService!(cancellationToken);
-                    _isServiceLate = time.GetElapsedTime(asked) > LateService;
+                    NoteAnswer(time.GetElapsedTime(asked));
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {

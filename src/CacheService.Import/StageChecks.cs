@@ -12,12 +12,11 @@ internal sealed class StageChecks(IImportSession session, ImportOrder order, Fil
 
     /// <summary>Sees to it that each row has a key of its own, and takes away those that refer to what is not there.</summary>
     /// <exception cref="ImportException">The keys are of no use.</exception>
-    public async Task RunAsync(Load load, CancellationToken cancellationToken)
+    public async Task RunAsync(Load load, bool hasDuplicates, CancellationToken cancellationToken)
     {
-        await session.RunAsync(c => c.ExecuteAsync($"create index on {load.Stage} ({Stager.Line})", cancellationToken), cancellationToken);
         if (Key.Length > 0)
         {
-            await CheckKeysAsync(load, cancellationToken);
+            await CheckKeysAsync(load, hasDuplicates, cancellationToken);
         }
 
         // Fresh figures, by which the batches are planned.
@@ -29,7 +28,7 @@ internal sealed class StageChecks(IImportSession session, ImportOrder order, Fil
     public Task<long> CountMissingAsync(Load load, NewerLoads newer, CancellationToken cancellationToken) =>
         session.AskAsync(c => c.ValueAsync<long>($"select count(*) from {MissingRows.Of(target, Key, load, newer)}", cancellationToken), cancellationToken);
 
-    private async Task CheckKeysAsync(Load load, CancellationToken cancellationToken)
+    private async Task CheckKeysAsync(Load load, bool hasDuplicates, CancellationToken cancellationToken)
     {
         var nulls = await session.AskAsync(
             c => c.QueryAsync(
@@ -42,11 +41,7 @@ internal sealed class StageChecks(IImportSession session, ImportOrder order, Fil
             throw new ImportException(string.Create(CultureInfo.InvariantCulture, $"{first.All} rows have no {string.Join(", ", order.Key)}, which is the key: line{(nulls.Count > 1 ? "s" : "")} {string.Join(", ", nulls.Select(each => each.Line))}{(first.All > Told ? ", …" : "")}. Nothing was changed"));
         }
 
-        try
-        {
-            await session.RunAsync(c => c.ExecuteAsync($"create unique index on {load.Stage} ({string.Join(", ", Key)})", cancellationToken), cancellationToken);
-        }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
+        if (hasDuplicates)
         {
             var twice = await session.AskAsync(
                 c => c.QueryAsync(
@@ -58,7 +53,7 @@ internal sealed class StageChecks(IImportSession session, ImportOrder order, Fil
                     cancellationToken),
                 cancellationToken);
             throw new ImportException(
-                string.Create(CultureInfo.InvariantCulture, $"{twice[0].All} keys are there more than once: {string.Join("; ", twice.Select(each => $"{each.Key} on lines {string.Join(", ", each.Lines.Take(Told))}"))}{(twice[0].All > Told ? "; …" : "")}. Nothing was changed"), e);
+                string.Create(CultureInfo.InvariantCulture, $"{twice[0].All} keys are there more than once: {string.Join("; ", twice.Select(each => $"{each.Key} on lines {string.Join(", ", each.Lines.Take(Told))}"))}{(twice[0].All > Told ? "; …" : "")}. Nothing was changed"));
         }
     }
 

@@ -7,7 +7,7 @@ using Npgsql;
 namespace CacheService.Import;
 
 /// <summary>Copies a file into a table of its own, whose columns are those of the target: a value that the target would not take is found here, with its line.</summary>
-internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile file, FileColumns columns, TargetTable target, Action<string> tell)
+internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile file, FileColumns columns, TargetTable target, Pace pace, TimeProvider time, Action<string> tell)
 {
     /// <summary>The column with the line on which a row begins.</summary>
     public const string Line = "import_line";
@@ -23,6 +23,9 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
     private long _read;
     private long _rejected;
     private long _lastLine;
+
+    /// <summary>Whether a key is there twice.</summary>
+    public bool HasDuplicates { get; private set; }
 
     /// <summary>Copies the file.</summary>
     /// <exception cref="ImportException">It cannot be read, or too much of it is rejected.</exception>
@@ -44,10 +47,18 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
                     await c.ExecuteAsync($"alter table {load.Stage} add {check}", cancellationToken);
                 }
 
+                // Before there are rows, because an index of all of them at once would keep a processor busy for seconds.
+                await c.ExecuteAsync($"create index on {load.Stage} ({Line})", cancellationToken);
+                if (order.Key.Count > 0)
+                {
+                    await c.ExecuteAsync($"create unique index {KeyIndexOf(load)} on {load.Stage} ({string.Join(", ", target.Quote(order.Key))})", cancellationToken);
+                }
+
                 await c.ExecuteAsync("update twimport.load set is_staged = true where loadid = $1", cancellationToken, load.Id);
             },
             cancellationToken);
         var isFirst = columns.Header is not null;
+        var since = time.GetTimestamp();
         await file.ReadAsync(
             columns.Separator,
             async rows =>
@@ -71,6 +82,8 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
                 isFirst = false;
                 await CopyAsync(load, whole, cancellationToken);
                 tell(string.Create(CultureInfo.InvariantCulture, $"{_read:N0} rows read, {_rejected:N0} rejected"));
+                await Task.Delay(pace.PauseAfter(time.GetElapsedTime(since)), time, cancellationToken);
+                since = time.GetTimestamp();
             },
             cancellationToken);
         return await session.AskAsync(
@@ -97,6 +110,12 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
                 await SendAsync(load, rest, cancellationToken);
                 return;
             }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
+            {
+                // The file is refused, once all that are there twice are known.
+                HasDuplicates = true;
+                await session.RunAsync(c => c.ExecuteAsync($"drop index twimport.{KeyIndexOf(load)}", cancellationToken), cancellationToken);
+            }
             catch (PostgresException e) when (IsAboutRow(e))
             {
                 if (rest.Count == 1)
@@ -118,6 +137,8 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
             }
         }
     }
+
+    private static string KeyIndexOf(Load load) => string.Create(CultureInfo.InvariantCulture, $"stage_{load.Id}_key");
 
     private Task SendAsync(Load load, IReadOnlyList<CsvRow> rows, CancellationToken cancellationToken) => session.RunAsync(
         async c =>

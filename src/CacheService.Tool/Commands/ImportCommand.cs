@@ -24,7 +24,8 @@ internal sealed class ImportCommand : ToolCommand
     };
     private readonly Option<string?> _columns = new("--columns")
     {
-        HelpName = "LIST", Description = "The table's columns in the file's order, in place of what the header says; a hyphen leaves one out.",
+        HelpName = "LIST",
+        Description = "The table's columns in the file's order, in place of what the header says; a hyphen leaves one out.",
     };
     private readonly Option<bool> _noHeader = new("--no-header") { Description = "The first line is a row." };
     private readonly Option<char?> _separator = new("--separator") { HelpName = "CHARACTER", Description = "What stands between values; tab for a tabulator. Without it: the one by which the header has the table's columns.", CustomParser = ParseSeparator };
@@ -36,7 +37,7 @@ internal sealed class ImportCommand : ToolCommand
     private readonly Option<double> _maxDelete = new("--max-delete") { HelpName = "PERCENT", Description = "How much of the table may be deleted before it is taken for a mistake.", DefaultValueFactory = _ => 10 };
     private readonly Option<int> _maxRejects = new("--max-rejects") { HelpName = "NUMBER", Description = "How many rows may be rejected before the file is taken for a wrong one.", DefaultValueFactory = _ => 10_000 };
     private readonly Option<string?> _rejects = new("--rejects") { HelpName = "FILE", Description = "Where rejected rows are written to. Without it: the file's name with .rejects.csv after it." };
-    private readonly Option<double> _maxLoad = new("--max-load") { HelpName = "SHARE", Description = "The share of its time for which it works; the rest it pauses. 1: no pauses.", DefaultValueFactory = _ => 0.5 };
+    private readonly Option<double> _maxLoad = new("--max-load") { HelpName = "SHARE", Description = "The share of its time for which it works; the rest it pauses. 1: no pauses.", DefaultValueFactory = _ => 0.2 };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Only check the file, and say what would change." };
     private readonly ServiceOptions _service;
 

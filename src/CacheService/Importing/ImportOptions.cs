@@ -12,6 +12,7 @@ internal sealed class ImportOptions
 
     /// <summary>Where files lie that are to be imported, and where uploads are kept until they are.</summary>
     [Description("The folder of files that the job import merges into tables, and of uploads until they are merged. No other file can be imported by the service. Services that share a database share it too, so that each can go on with what another has begun. Empty: none.")]
+    [MaxLength(4096)]
     public string Directory { get; set; } = "";
 
     /// <summary>How large an upload may be.</summary>

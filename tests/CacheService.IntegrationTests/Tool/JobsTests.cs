@@ -34,7 +34,7 @@ internal sealed class JobsTests
     [Test]
     public async Task Jobs_FromStartToDownload_AreSeenAndDone()
     {
-        Assert.That((await RunAsync("jobs")).OutputLines.Select(line => line.Split('\t')[0]), Is.EqualTo(new[] { "audit", "daily-report", "expire-messages", "failing", "refresh-mat-views", "roll-up", "waiting" }));
+        Assert.That((await RunAsync("jobs")).OutputLines.Select(line => line.Split('\t')[0]), Is.EqualTo(new[] { "audit", "daily-report", "expire-messages", "failing", "import", "refresh-mat-views", "roll-up", "waiting" }));
         Assert.That((await RunAsync("jobs", "schedule", "waiting", "30 2 * * *", "--zone", "Europe/Berlin", "--misfire", "skip")).Output, Does.StartWith("waiting: 30 2 * * * (Europe/Berlin), next "));
         Assert.That((await RunAsync("jobs", "schedule", "waiting", "--by-hand")).Output, Does.StartWith("waiting: by hand"));
 

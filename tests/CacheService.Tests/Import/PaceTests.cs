@@ -1,0 +1,66 @@
+using CacheService.Import;
+using Microsoft.Extensions.Time.Testing;
+
+namespace CacheService.Tests.Import;
+
+internal sealed class PaceTests
+{
+    private static readonly TimeSpan Took = TimeSpan.FromMilliseconds(10);
+
+    private readonly FakeTimeProvider _time = new();
+
+    [Test]
+    public async Task Pause_WhereTheDatabaseRepliesLate_GrowsUntilItRepliesInTime()
+    {
+        await using var pace = new Pace(maxLoad: 0.5, askService: null, _time);
+        Assert.That((pace.PauseAfter(Took), pace.Reason), Is.EqualTo((Took, default(string))));
+        pace.NoteReply(TimeSpan.FromMilliseconds(15));
+        Assert.That(pace.PauseAfter(Took), Is.EqualTo(Took), "it is far away");
+        pace.NoteReply(TimeSpan.FromMilliseconds(26));
+        Assert.That(((double[])[pace.PauseAfter(Took) / Took, pace.PauseAfter(Took) / Took]), Is.EqualTo(new[] { 3, 7 }).Within(0.001));
+        Assert.That(pace.Reason, Does.Contain("the database replies late"));
+        pace.NoteReply(TimeSpan.FromMilliseconds(1));
+        for (var batch = 0; batch < 4; batch++)
+        {
+            pace.PauseAfter(Took);
+        }
+
+        Assert.That((pace.PauseAfter(Took), pace.Reason), Is.EqualTo((Took, default(string))));
+    }
+
+    [TestCase(70, true)]
+    [TestCase(60, false)]
+    public async Task Pause_WhereTheServiceAnswersLate_Grows(int milliseconds, bool grows)
+    {
+        await using var pace = new Pace(maxLoad: 1, askService: null, _time);
+        pace.NoteAnswer(TimeSpan.FromMilliseconds(15));
+        pace.NoteAnswer(TimeSpan.FromMilliseconds(milliseconds));
+        Assert.That(pace.PauseAfter(Took) > TimeSpan.Zero, Is.EqualTo(grows));
+        Assert.That(pace.Reason, grows ? Does.Contain("the service answers late") : Is.Null);
+    }
+
+    [Test]
+    public async Task Pause_WhereTheServiceIsAway_DoesNotGrow()
+    {
+        await using var pace = new Pace(maxLoad: 1, _ => throw new InvalidOperationException("away"), _time);
+        pace.Start();
+        Assert.That(pace.PauseAfter(Took), Is.EqualTo(TimeSpan.Zero));
+    }
+
+    [Test]
+    public async Task Size_FollowsHowLongABatchTakes()
+    {
+        await using var pace = new Pace(maxLoad: 1, askService: null, _time);
+        var first = pace.Size;
+        pace.PauseAfter(TimeSpan.FromMilliseconds(5));
+        Assert.That(pace.Size, Is.GreaterThan(first));
+        pace.PauseAfter(TimeSpan.FromMilliseconds(50));
+        Assert.That(pace.Size, Is.LessThan(first));
+        for (var batch = 0; batch < 20; batch++)
+        {
+            pace.Halve();
+        }
+
+        Assert.That(pace.Size, Is.EqualTo(1));
+    }
+}
