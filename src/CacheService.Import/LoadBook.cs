@@ -247,7 +247,7 @@ internal sealed class LoadBook(IImportSession session)
                 target.Id);
             foreach (var load in old)
             {
-                await c.ExecuteAsync($"drop table if exists {load.Stage}", cancellationToken);
+                await c.ExecuteAsync($"drop table if exists {load.Stage}, {load.Stage}_missing", cancellationToken);
                 await c.ExecuteAsync("update twimport.load set is_staged = false where loadid = $1", cancellationToken, load.Id);
             }
         },
