@@ -37,7 +37,7 @@ internal sealed class KilledImportTests
                 async () => (place = await _artists.Database.QueryAsync<long>("select coalesce(max(place), 0) from twimport.load where file = 'changed.csv'")) > before, RunningService.Patience, "it gets on");
             await tool.KillAsync();
             await Wait.UntilAsync(
-                async () => await _artists.Database.QueryAsync<long>("select count(*) from pg_locks where locktype = 'advisory' and classid = 1953") == 0, RunningService.Patience, "its session has ended");
+                async () => await _artists.Database.QueryAsync<long>("select count(*) from pg_locks where locktype = 'advisory' and classid = 1953 and database = (select oid from pg_database where datname = current_database())") == 0, RunningService.Patience, "its session has ended");
             place = await _artists.Database.QueryAsync<long>("select place from twimport.load where file = 'changed.csv'");
         }
 
@@ -59,7 +59,7 @@ internal sealed class KilledImportTests
         await Wait.UntilAsync(
             async () => await _artists.Database.QueryAsync<bool>("select to_regclass('twimport.load') is not null")
                 && await _artists.Database.QueryAsync<long>("select coalesce(max(place), 0) from twimport.load") > 0, RunningService.Patience, "it merges");
-        await _artists.Database.ExecuteAsync("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 1953");
+        await _artists.Database.ExecuteAsync("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 1953 and database = (select oid from pg_database where datname = current_database())");
         var killed = await import;
         Assert.That((killed.ExitCode, killed.Output), Is.EqualTo((1, "")));
         var place = await _artists.Database.QueryAsync<long>("select place from twimport.load");
