@@ -6,6 +6,7 @@ using CacheService.Api.Messages;
 using CacheService.Counts;
 using CacheService.Reading;
 using CacheService.Security;
+using CacheService.Watching;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.AspNetCore.Builder;
@@ -43,7 +44,7 @@ public class ReadBenchmarks
         _read = new ReadCountsRequest { Reads = { new CountsRead { Id = 1, MessageId = Messages / 2 } } }.ToByteArray();
         _read64 = new ReadCountsRequest { Reads = { Enumerable.Range(1, 64).Select(id => new CountsRead { Id = (ulong)id, MessageId = random.NextInt64(1, Messages + 1) }) } }.ToByteArray();
         _stream = new ReadStream(
-            Get<CountsReader>(), Get<DatabaseReader>(), Get<Replies>(), Get<EncodedReplies>(), Get<CallErrors>(), Get<CallRate>(), Get<TimeProvider>(), new Writer(_answer), null!);
+            Get<CountsReader>(), Get<DatabaseReader>(), Get<Replies>(), Get<EncodedReplies>(), Get<CallErrors>(), Get<CallRate>(), new SubscriptionOptions(), Get<TimeProvider>(), new Writer(_answer), null!, CancellationToken.None);
         _batchGet = new BatchGetCountsRequest { MessageIds = { Enumerable.Range(0, BatchSize).Select(_ => random.NextInt64(1, Messages + 1)) } }.ToByteArray();
     }
 

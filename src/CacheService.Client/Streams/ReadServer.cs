@@ -29,11 +29,14 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
     /// <summary>Whether there is a stream.</summary>
     public bool IsOpen => Volatile.Read(ref _stream) is { TakesReads: true };
 
+    private bool IsWanted =>
+        (Volatile.Read(ref _stream) is not { TakesReads: true } stream || stream.Age > Lifetime) && time.GetElapsedTime(_closedAt) >= _pause;
+
     /// <summary>The stream; null: there is none, but soon.</summary>
     public ReadStream? Stream()
     {
         var stream = Volatile.Read(ref _stream) is { TakesReads: true } open ? open : null;
-        if ((stream is null || stream.Age > Lifetime) && time.GetElapsedTime(_closedAt) >= _pause)
+        if (IsWanted)
         {
             BeginToOpen();
         }
@@ -73,7 +76,7 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
         ReadStream stream;
         lock (_lock)
         {
-            if (_isDisposed || _opening is not null)
+            if (_isDisposed || _opening is not null || !IsWanted)
             {
                 return;
             }
@@ -84,10 +87,15 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
         try
         {
             await stream.OpenAsync(options.DefaultDeadline, Close).ConfigureAwait(false);
-            ReadStream? earlier;
+            ReadStream? earlier = null;
             lock (_lock)
             {
-                (earlier, _stream, _opening, KnowsNoStreams) = (_stream, _isDisposed ? null : stream, null, false);
+                _opening = null;
+                // Its status may have come right after its headers: then Close has been called, or is about to be.
+                if (stream.TakesReads)
+                {
+                    (earlier, _stream, KnowsNoStreams) = (_stream, _isDisposed ? null : stream, false);
+                }
             }
 
             earlier?.Retire();
@@ -97,8 +105,7 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
             lock (_lock)
             {
                 _opening = null;
-                KnowsNoStreams = e is RpcException { StatusCode: StatusCode.Unimplemented };
-                Wait(KnowsNoStreams ? UnknownFor : e is RpcException refused ? _pauses.After(refused) ?? _pauses.Next() : _pauses.Next());
+                WaitAfter(e as RpcException);
             }
 
             stream.Dispose();
@@ -114,11 +121,15 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
                 _pauses.Reset();
             }
 
-            // It refuses messages of that size: so calls are better.
-            KnowsNoStreams = reason?.StatusCode == StatusCode.ResourceExhausted;
-            Wait(KnowsNoStreams ? UnknownFor : _pauses.Next());
+            WaitAfter(reason);
         }
     }
 
-    private void Wait(TimeSpan pause) => (_closedAt, _pause) = (time.GetTimestamp(), pause);
+    private void WaitAfter(RpcException? reason)
+    {
+        var asked = reason is null ? null : _pauses.After(reason);
+        // RESOURCE_EXHAUSTED without a time: it refuses messages of that size.
+        KnowsNoStreams = reason?.StatusCode == StatusCode.Unimplemented || (reason?.StatusCode == StatusCode.ResourceExhausted && asked is null);
+        (_closedAt, _pause) = (time.GetTimestamp(), KnowsNoStreams ? UnknownFor : asked ?? _pauses.Next());
+    }
 }

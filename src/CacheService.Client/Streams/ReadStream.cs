@@ -17,6 +17,9 @@ internal sealed class ReadStream : IDisposable
     // Less than a server takes; more go as calls.
     private const int MostWaiting = 1_000;
 
+    // A server that does not take what is sent gets no more of it; more go as calls.
+    private const int MostUnsentMessages = 20;
+
     private static readonly DateTime Never = DateTime.MaxValue;
 
     private readonly Lock _lock = new();
@@ -77,7 +80,7 @@ internal sealed class ReadStream : IDisposable
         var now = _time.GetUtcNow().UtcDateTime;
         lock (_lock)
         {
-            if (!_takesReads || (read.Requirement is not null && _waiting >= MostWaiting))
+            if (!_takesReads || _full.Count >= MostUnsentMessages || (read.Requirement is not null && _waiting >= MostWaiting))
             {
                 read.TakeBack();
                 return false;
@@ -243,6 +246,12 @@ internal sealed class ReadStream : IDisposable
         }
         catch (Exception e)
         {
+            if (last is not null)
+            {
+                // It is answered: what failed is the next message.
+                ThreadPool.UnsafeQueueUserWorkItem(last, preferLocal: false);
+            }
+
             End(e as RpcException, ended);
             return;
         }

@@ -36,7 +36,14 @@ internal sealed class HistoryCommand : ToolCommand
         {
             JsonOutput.Write(_terminal, samples.Select(sample => new
             {
-                sample.At, LengthSeconds = sample.Length.TotalSeconds, sample.Reads, sample.Changes, sample.Drains, AgeSeconds = sample.Age?.TotalSeconds, sample.Watchers, State = FeedStates.Name(sample.State),
+                sample.At,
+                LengthSeconds = sample.Length.TotalSeconds,
+                sample.Reads,
+                sample.Changes,
+                sample.Drains,
+                AgeSeconds = sample.Age?.TotalSeconds,
+                sample.Watchers,
+                State = FeedStates.Name(sample.State),
             }));
         }
         else if (_terminal.Interactive)

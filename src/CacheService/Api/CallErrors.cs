@@ -36,7 +36,7 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
                 return new Status(CodeOf(refused.Refusal), refused.Message);
             case AuditUnavailableException or ReloadUnavailableException:
                 return new Status(StatusCode.Unavailable, error.Message);
-            case WatchEndedException ended:
+            case StreamEndedException ended:
                 return new Status(ended.Code, error.Message);
             case TooManySubscriptionsException:
                 return new Status(StatusCode.ResourceExhausted, error.Message);

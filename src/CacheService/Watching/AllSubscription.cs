@@ -47,7 +47,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
                 yield return part;
             }
 
-            // Parts that others began to read may be older than what was published by now.
+            // Parts that others began to read may be older than what was published by now; that is for those who were told nothing before.
             _toldTo = Math.Min(published.Revision, _known!.Lowest);
             if (++passes == MaxPasses)
             {
@@ -127,8 +127,10 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
     private IEnumerable<WatchBatch> ReadEverything()
     {
         _draft.Reset();
+        _isSynced = false;
         var reading = new SegmentRevisions();
-        foreach (var part in initialState.Read())
+        // Who was told something is told nothing that is older.
+        foreach (var part in initialState.Read(notBefore: _toldTo is null ? 0 : store.Version!.Revision))
         {
             reading.Add(part.FirstSegment, part.Revision);
             foreach (var content in part.Contents.Where(content => content.Count > 0))

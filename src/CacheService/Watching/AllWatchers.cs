@@ -11,6 +11,8 @@ internal sealed class AllWatchers : IDisposable
     /// <summary>Some five times what it costs to tell one of them something. For fifty of them it is a millisecond.</summary>
     private static readonly TimeSpan PauseForEach = TimeSpan.FromMicroseconds(20);
 
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
+
     private readonly ConcurrentDictionary<Subscription, bool> _subscriptions = new();
     private readonly TimeProvider _time;
     private readonly ITimer _pause;
@@ -46,7 +48,8 @@ internal sealed class AllWatchers : IDisposable
                 return;
             }
 
-            var left = (PauseForEach * _subscriptions.Count) - _time.GetElapsedTime(_lastWake);
+            var pause = PauseForEach * _subscriptions.Count;
+            var left = (pause < LongestPause ? pause : LongestPause) - _time.GetElapsedTime(_lastWake);
             if (left > TimeSpan.Zero)
             {
                 _isPausing = true;

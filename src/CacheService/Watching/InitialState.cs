@@ -22,7 +22,8 @@ internal sealed class InitialState(CountsStore store, ChangeHistory history)
     private int _readers;
 
     /// <summary>Reads all messages, each once. To be enumerated to its end, or disposed of.</summary>
-    public IEnumerable<StatePart> Read()
+    /// <param name="notBefore">As of this revision of the store, or of a later one.</param>
+    public IEnumerable<StatePart> Read(ulong notBefore)
     {
         var messages = store.Version!.Messages;
         var segments = CountsTable.SegmentCount;
@@ -40,7 +41,7 @@ internal sealed class InitialState(CountsStore store, ChangeHistory history)
         {
             for (var first = 0; first < CountsTable.SegmentCount; first += segments)
             {
-                yield return messages <= MaxSharedMessages ? Share(first, segments) : ReadPart(first, segments, isShared: false);
+                yield return messages <= MaxSharedMessages ? Share(first, segments, notBefore) : ReadPart(first, segments, isShared: false);
             }
         }
         finally
@@ -56,12 +57,12 @@ internal sealed class InitialState(CountsStore store, ChangeHistory history)
     }
 
     // Under the lock, so that those who come together wait for one of them to read it.
-    private StatePart Share(int first, int segments)
+    private StatePart Share(int first, int segments, ulong notBefore)
     {
         lock (_gate)
         {
             var now = store.Version!.Revision;
-            if (!_parts.TryGetValue((first, segments), out var part) || now - part.Revision > MaxRevisionsBehind || !history.Reaches(part.Revision))
+            if (!_parts.TryGetValue((first, segments), out var part) || part.Revision < notBefore || now - part.Revision > MaxRevisionsBehind || !history.Reaches(part.Revision))
             {
                 _parts[(first, segments)] = part = ReadPart(first, segments, isShared: true);
             }

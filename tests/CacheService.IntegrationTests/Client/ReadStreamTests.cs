@@ -225,6 +225,27 @@ internal sealed class ReadStreamTests
     }
 
     [Test]
+    public async Task Servers_OneOfThemOfBefore_BothHaveReads()
+    {
+        await using var before = await ScriptedServer.StartAsync();
+        using var client = ScriptedServer.ClientOf(_server, before);
+        await client.GetCountsAsync(ScriptedReads.Opening);
+        await client.GetCountsAsync(ScriptedReads.Opening);
+        var answering = AnswerAsync(await _server.Service.NextStreamAsync());
+        await Wait.UntilAsync(
+            async () =>
+            {
+                await client.GetCountsAsync(1);
+                return before.Service.Reads > 20;
+            },
+            RunningService.Patience, "the server of before has its share");
+
+        client.Dispose();
+        Assert.That(await answering, Is.GreaterThan(20));
+        Assert.That(before.Service.RefusedStreams, Is.EqualTo(1), "it is asked once");
+    }
+
+    [Test]
     public async Task Servers_ThatBothTakeStreams_HaveTheirTurns()
     {
         await using var other = await ScriptedServer.StartAsync();
@@ -239,21 +260,6 @@ internal sealed class ReadStreamTests
 
         client.Dispose();
         Assert.That(new[] { await mine, await its }, Has.All.EqualTo(50));
-
-        static async Task<int> AnswerAsync(ScriptedReads stream)
-        {
-            for (var answered = 0; ; answered++)
-            {
-                try
-                {
-                    await stream.AnswerAsync(await stream.NextAsync());
-                }
-                catch (Exception) when (stream.Ended.IsCompleted)
-                {
-                    return answered;
-                }
-            }
-        }
     }
 
     [Test]
@@ -384,5 +390,22 @@ internal sealed class ReadStreamTests
             RunningService.Patience,
             "streams are open");
         return await server.Service.NextStreamAsync();
+    }
+
+    /// <summary>Answers each read until the client has gone.</summary>
+    /// <returns>How many there were.</returns>
+    private static async Task<int> AnswerAsync(ScriptedReads stream)
+    {
+        for (var answered = 0; ; answered++)
+        {
+            try
+            {
+                await stream.AnswerAsync(await stream.NextAsync());
+            }
+            catch (Exception) when (stream.Ended.IsCompleted)
+            {
+                return answered;
+            }
+        }
     }
 }

@@ -10,8 +10,12 @@ internal sealed class ScriptedCountsService : TweetCountsService.TweetCountsServ
     private readonly Channel<ScriptedWatch> _watches = Channel.CreateUnbounded<ScriptedWatch>();
     private readonly Channel<ScriptedReads> _streams = Channel.CreateUnbounded<ScriptedReads>();
     private int _reads;
+    private int _refusedStreams;
 
     public int Reads => Volatile.Read(ref _reads);
+
+    /// <summary>How often it was asked for a stream of reads that it does not know.</summary>
+    public int RefusedStreams => Volatile.Read(ref _refusedStreams);
 
     public GetCountsRequest? CountsRequest { get; private set; }
 
@@ -68,6 +72,7 @@ internal sealed class ScriptedCountsService : TweetCountsService.TweetCountsServ
     {
         if (!TakesStreams)
         {
+            Interlocked.Increment(ref _refusedStreams);
             await base.ReadCounts(requestStream, responseStream, context);
         }
 

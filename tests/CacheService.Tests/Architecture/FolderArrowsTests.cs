@@ -10,7 +10,7 @@ internal sealed class FolderArrowsTests
     private static readonly Dictionary<string, string> Allowed = new()
     {
         ["Api"] = "Api.Messages Api.Watches Auditing Jobs Metrics Postgres Reading Reloading Watching",
-        ["Api.Grpc"] = "Api Api.Grpc.Serialization Api.Messages Api.Watches Auditing Counts Feed Health Health.Protocol History Reading Reloading Security",
+        ["Api.Grpc"] = "Api Api.Grpc.Serialization Api.Messages Api.Watches Auditing Counts Feed Health Health.Protocol History Reading Reloading Security Watching",
         ["Api.Grpc.Serialization"] = "Api.Messages Counts Feed Reading Watching",
         ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed History Importing Jobs Reading Reloading Security",
         ["Api.Messages"] = "Auditing Counts Feed History Jobs Reading Reloading Rollup Watching",

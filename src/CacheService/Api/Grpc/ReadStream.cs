@@ -1,7 +1,9 @@
 using CacheService.Api.Grpc.Serialization;
 using CacheService.Api.Messages;
+using CacheService.Api.Watches;
 using CacheService.Reading;
 using CacheService.Security;
+using CacheService.Watching;
 using Grpc.Core;
 using TweetCounts.V1;
 
@@ -12,13 +14,19 @@ namespace CacheService.Api.Grpc;
 /// sending sends, until nothing is left, so that answers which become ready meanwhile go together. A client that does not take its answers is not read from any more.
 /// </summary>
 internal sealed class ReadStream(
-    CountsReader reader, DatabaseReader databaseReader, Replies replies, EncodedReplies encodedReplies, CallErrors errors, CallRate rate, TimeProvider time,
-    IServerStreamWriter<EncodedReply> responses, ServerCallContext call)
+    CountsReader reader, DatabaseReader databaseReader, Replies replies, EncodedReplies encodedReplies, CallErrors errors, CallRate rate, SubscriptionOptions options, TimeProvider time,
+    IServerStreamWriter<EncodedReply> responses, ServerCallContext call, CancellationToken stopping)
 {
     /// <summary>The most reads of one stream that wait at a time.</summary>
     public const int MostWaiting = 4_000;
 
     private const int MostUnsent = 64 * 1024;
+
+    // Each takes memory until it is answered, and a message of the greatest size has half a million of them.
+    private const int MostReadsPerMessage = 10_000;
+
+    // Of a client that takes nothing, when the service stops.
+    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(1);
 
@@ -45,13 +53,18 @@ internal sealed class ReadStream(
         finally
         {
             await AnsweredAsync();
-            await _sending;
+            await UntilTakenAsync(_sending, stopping.IsCancellationRequested ? PatienceAtTheEnd : options.StuckClientTimeout, CancellationToken.None);
         }
     }
 
     /// <summary>Takes a message of the client's; completes when another one may come.</summary>
     public async ValueTask TakeAsync(ReadCountsRequest request)
     {
+        if (request.Reads.Count > MostReadsPerMessage)
+        {
+            throw ReadRefusedException.BadRequest($"a message has {request.Reads.Count} reads; send at most {MostReadsPerMessage} in one");
+        }
+
         foreach (var id in request.GivenUp)
         {
             GiveUp(id);
@@ -62,14 +75,32 @@ internal sealed class ReadStream(
             Begin(read);
             if (Unsent() > MostUnsent)
             {
-                await Send();
+                await UntilTakenAsync(Send(), options.StuckClientTimeout, stopping);
             }
         }
 
         var sending = Send();
         if (Unsent() > MostUnsent)
         {
-            await sending;
+            await UntilTakenAsync(sending, options.StuckClientTimeout, stopping);
+        }
+    }
+
+    /// <summary>Waits until the client has taken what is sent. One that does not is cut off, because it would keep its answers, and the service from stopping.</summary>
+    private async Task UntilTakenAsync(Task sending, TimeSpan patience, CancellationToken ending)
+    {
+        try
+        {
+            await sending.WaitAsync(patience, time, ending);
+        }
+        catch (TimeoutException)
+        {
+            call.GetHttpContext().Abort();
+            throw new StreamEndedException(StatusCode.Aborted, $"the client has taken no answer for {patience.TotalSeconds:0.#} s");
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            throw new StreamEndedException(StatusCode.Unavailable, "the service is stopping; ask again elsewhere");
         }
     }
 
@@ -142,7 +173,18 @@ internal sealed class ReadStream(
 
             // Nothing to dispose of: it has no timer, and is linked to nothing.
             var givenUp = new CancellationTokenSource();
-            return _waiting.TryAdd(id, givenUp) ? givenUp : throw ReadRefusedException.BadRequest($"another read with the id {id} waits on this stream; give each its own");
+            if (!_waiting.TryAdd(id, givenUp))
+            {
+                throw ReadRefusedException.BadRequest($"another read with the id {id} waits on this stream; give each its own");
+            }
+
+            if (call.CancellationToken.IsCancellationRequested)
+            {
+                // The client went before this read could be given up with the others.
+                _ = givenUp.CancelAsync();
+            }
+
+            return givenUp;
         }
     }
 

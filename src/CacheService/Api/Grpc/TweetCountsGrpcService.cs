@@ -7,7 +7,9 @@ using CacheService.History;
 using CacheService.Reading;
 using CacheService.Reloading;
 using CacheService.Security;
+using CacheService.Watching;
 using Grpc.Core;
+using Microsoft.Extensions.Options;
 using TweetCounts.V1;
 
 namespace CacheService.Api.Grpc;
@@ -15,7 +17,7 @@ namespace CacheService.Api.Grpc;
 /// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
     CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, StatusReply status, RecentHistory history, ConsumerList consumers,
-    Auditor auditor, Reloader reloader, CallErrors errors, CallRate rate, TimeProvider time)
+    Auditor auditor, Reloader reloader, CallErrors errors, CallRate rate, IOptions<SubscriptionOptions> subscriptions, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
     {
@@ -38,7 +40,7 @@ internal sealed class TweetCountsGrpcService(
     }
 
     public Task ReadCounts(IAsyncStreamReader<ReadCountsRequest> requestStream, IServerStreamWriter<EncodedReply> responseStream, ServerCallContext context) =>
-        new ReadStream(reader, databaseReader, replies, encodedReplies, errors, rate, time, responseStream, context).RunAsync(requestStream);
+        new ReadStream(reader, databaseReader, replies, encodedReplies, errors, rate, subscriptions.Value, time, responseStream, context, lifetime.ApplicationStopping).RunAsync(requestStream);
 
     public Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchReply> responseStream, ServerCallContext context) =>
         watches.RunAsync(request, new WatchCall(responseStream, context));

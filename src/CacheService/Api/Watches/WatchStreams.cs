@@ -30,7 +30,7 @@ internal sealed class WatchStreams
     }
 
     /// <summary>Serves one client until it ends its watch, does not read, or the service stops.</summary>
-    /// <exception cref="WatchEndedException">The service has ended it.</exception>
+    /// <exception cref="StreamEndedException">The service has ended it.</exception>
     public async Task RunAsync(WatchCountsRequest request, IWatchClient client)
     {
         var messageIds = Requests.WatchedIds(request, _options.MaxIdsPerSubscription);
@@ -53,12 +53,12 @@ internal sealed class WatchStreams
             subscription.Dispose();
             _hub.CountStuckClient();
             await EndAsync(stuck.Write, client, ending.Token);
-            throw new WatchEndedException(
+            throw new StreamEndedException(
                 StatusCode.Aborted, $"the client has not read for {_options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume");
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
-            throw new WatchEndedException(StatusCode.Unavailable, "the service is stopping; connect again and resume");
+            throw new StreamEndedException(StatusCode.Unavailable, "the service is stopping; connect again and resume");
         }
     }
 
@@ -78,7 +78,8 @@ internal sealed class WatchStreams
                 hasNews = false;
                 foreach (var batch in subscription.Collect())
                 {
-                    told = batch.Version ?? told;
+                    // Who has to forget everything knows nothing, and must not resume from what it knew.
+                    told = batch.IsReset ? batch.Version : batch.Version ?? told;
                     if (!batch.IsEmpty)
                     {
                         lastCollected = _time.GetTimestamp();
@@ -167,8 +168,8 @@ internal sealed class WatchStreams
     }
 }
 
-/// <summary>The service has ended a watch that its client may resume; the message says why.</summary>
-internal sealed class WatchEndedException(StatusCode code, string message) : Exception(message)
+/// <summary>The service has ended a stream that its client may open again; the message says why.</summary>
+internal sealed class StreamEndedException(StatusCode code, string message) : Exception(message)
 {
     /// <summary>What the client is told.</summary>
     public StatusCode Code { get; } = code;

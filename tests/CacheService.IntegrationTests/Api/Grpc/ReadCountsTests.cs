@@ -186,6 +186,54 @@ internal sealed class ReadCountsTests
     }
 
     [Test]
+    public async Task Message_OfTooManyReads_EndsItsStreamOnly()
+    {
+        using var other = Open();
+        using var call = Open();
+        await call.RequestStream.WriteAsync(new ReadCountsRequest { Reads = { Enumerable.Repeat(new CountsRead(), 10_001) } });
+        var refused = await Assert.ThrowsAsync<RpcException>(() => ReadAllAsync(call));
+        Assert.That(refused!.Status, Is.EqualTo(new Status(StatusCode.InvalidArgument, "a message has 10001 reads; send at most 10000 in one")));
+
+        await other.RequestStream.WriteAsync(new ReadCountsRequest { Reads = { Read(1, 5) } });
+        var answers = new Dictionary<ulong, Answered>();
+        await ReadAsync(other, answers);
+        Assert.That(answers, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Client_ThatTakesNoAnswers_IsCutOffAndHoldsUpNoStop()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:StuckClientTimeout=00:00:02");
+        await database.AddMessagesAsync(20);
+        await service.AssertEqualsViewAsync(database);
+        using var cut = service.Client.ReadCounts();
+        var cutOff = SendUntilItFailsAsync(cut);
+        await cutOff.WaitAsync(RunningService.Patience);
+
+        using var stuck = service.Client.ReadCounts();
+        var sending = SendUntilItFailsAsync(stuck);
+        await service.StopAsync().WaitAsync(RunningService.Patience);
+        await sending.WaitAsync(RunningService.Patience);
+
+        static async Task SendUntilItFailsAsync(AsyncDuplexStreamingCall<ReadCountsRequest, ReadCountsResponse> call)
+        {
+            var request = new ReadCountsRequest { Reads = { Enumerable.Range(1, 1_000).Select(n => Read((ulong)n, (n % 20) + 1)) } };
+            try
+            {
+                while (true)
+                {
+                    await call.RequestStream.WriteAsync(request);
+                }
+            }
+            catch (Exception e) when (e is RpcException or InvalidOperationException or IOException)
+            {
+                // The service has ended the call.
+            }
+        }
+    }
+
+    [Test]
     public async Task Service_ThatStops_AnswersWhatItHasTakenAndEndsTheStream()
     {
         await using var database = await TestDatabase.CreateAsync();
