@@ -25,11 +25,13 @@ internal sealed class JobsPageTests
     private readonly TestKey _reader = new(1, "reader", "Read,Watch");
     private TestDatabase _database = null!;
     private RunningService _service = null!;
+    private string _folder = "";
     private volatile bool _isMended;
 
     [OneTimeSetUp]
     public async Task StartService()
     {
+        _folder = Directory.CreateTempSubdirectory("imports-").FullName;
         _database = await TestDatabase.CreateAsync();
         Job[] jobs =
         [
@@ -37,7 +39,7 @@ internal sealed class JobsPageTests
             new ScriptedJob("heeding", CountAndWaitAsync),
             new ScriptedJob("brief", run => run.BatchAsync(_ => Task.CompletedTask)),
         ];
-        _service = await JobsHost.StartAsync(_database.ConnectionString, jobs, [.. _operator.Settings, .. _reader.Settings]);
+        _service = await JobsHost.StartAsync(_database.ConnectionString, jobs, [.. _operator.Settings, .. _reader.Settings, $"--Import:Directory={_folder}"]);
         await _database.AddMessagesAsync(3);
     }
 
@@ -46,6 +48,7 @@ internal sealed class JobsPageTests
     {
         await _service.DisposeAsync();
         await _database.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Test]
@@ -115,6 +118,24 @@ internal sealed class JobsPageTests
         await page.TextAsync("#run-state", "cancelled");
         await other.TextAsync("#runs tbody tr:first-child", "cancelled");
         Assert.That(await page.AskAsync<bool>("document.getElementById('run-resume').hidden && document.getElementById('run-stop').hidden"));
+    }
+
+    [Test]
+    public async Task File_ChosenOnThePage_IsImported()
+    {
+        await _database.ExecuteAsync("create table public.artist (id int primary key, name text); insert into artist values (1, 'Bottom')");
+        var file = Path.Combine(_folder, "artists.csv");
+        await File.WriteAllTextAsync(file, "id,name\n1,Bottom\n2,Quince\nx,Snout\n");
+        await using var page = await OpenAsync("#/jobs/import");
+        await PressAsync(page, "#job-upload");
+        await (await page.Page.QuerySelectorAsync("#ask-file")).UploadFileAsync(file);
+        await page.Page.TypeAsync("#ask-told-into", "public.artist");
+        await page.Page.TypeAsync("#ask-told-key", "id");
+        await page.Page.ClickAsync("#ask-confirm");
+        await page.TextAsync("#run-state", "incomplete");
+        await page.TextAsync("#run-numbers", "inserted");
+        await page.TextAsync("#items", "line 4");
+        Assert.That(await _database.QueryAsync<string>("select string_agg(name, ', ' order by id) from artist"), Is.EqualTo("Bottom, Quince"));
     }
 
     [Test]

@@ -66,7 +66,7 @@ export class AskFirst {
   }
 
   #values() {
-    return Object.fromEntries([...this.#fields.querySelectorAll('input, select')].map((field) => [field.name, field.type === 'checkbox' ? field.checked : field.value.trim()]));
+    return Object.fromEntries([...this.#fields.querySelectorAll('input, select')].map((field) => [field.name, valueOf(field)]));
   }
 
   #setBusy(isBusy) {
@@ -80,8 +80,13 @@ export class AskFirst {
   }
 }
 
-/** A field with its label, and what it is for: {name, label, hint, value, isRequired, options}. A value that is true or false makes a box to tick. */
-function makeField({ name, label, hint = '', value = '', isRequired = false, options = null }) {
+function valueOf(field) {
+  if (field.type === 'file') return field.files[0];
+  return field.type === 'checkbox' ? field.checked : field.value.trim();
+}
+
+/** A field with its label, and what it is for: {name, label, hint, value, isRequired, isFile, options}. A value that is true or false makes a box to tick. */
+function makeField({ name, label, hint = '', value = '', isRequired = false, isFile = false, options = null }) {
   const isTick = typeof value === 'boolean';
   const field = make(options ? 'select' : 'input');
   field.id = `ask-${name}`;
@@ -93,6 +98,8 @@ function makeField({ name, label, hint = '', value = '', isRequired = false, opt
   } else if (isTick) {
     field.type = 'checkbox';
     field.checked = value;
+  } else if (isFile) {
+    field.type = 'file';
   } else {
     field.value = value;
     field.maxLength = 1000;

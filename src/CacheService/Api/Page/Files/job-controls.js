@@ -37,6 +37,24 @@ export function start(job) {
   };
 }
 
+/** A file of the reader's, and the import of it. */
+export const upload = (job) => ({
+  title: 'Import a file?',
+  text: 'It is kept by the service, and looked at whole. Then its rows are merged into a table, by key, while everybody works.',
+  fields: [
+    { name: 'file', label: 'File', hint: 'Separated values, with a header.', isFile: true, isRequired: true },
+    ...fieldsOf(job, (name) => job.parameters?.[name] ?? '').filter(({ label }) => label !== 'file'),
+    { name: 'dryRun', label: 'Only say what it would do', value: false },
+  ],
+  confirm: 'Import',
+  send: ({ file, dryRun, ...values }) => {
+    // Of two files the newer one wins, and that is not the one that was sent later.
+    const query = new URLSearchParams({ as_of: new Date(file.lastModified).toISOString(), ...Object.fromEntries(told(values).filter(([, value]) => value !== '')), dry_run: dryRun });
+    return call(`v1/imports/${encodeURIComponent(file.name)}?${query}`, { method: 'POST', body: file, headers: { 'Content-Type': 'application/octet-stream' } });
+  },
+  done: begun,
+});
+
 export const pause = (job) => ({
   title: `Pause ${job.name}?`,
   text: 'Nothing of it starts any more, until somebody says otherwise; slots that come due are skipped. What is under way goes on.',

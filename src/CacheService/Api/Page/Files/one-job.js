@@ -2,10 +2,12 @@
 
 import { duration, many, moment, shortMoment } from './format.js';
 import { make, setText } from './frame.js';
-import { pause, schedule, start, unpause } from './job-controls.js';
+import { pause, schedule, start, unpause, upload } from './job-controls.js';
 import { fillState, isBad, isRunning, makeState, misfireOf, numbersOf, parametersOf, scheduleOf, stateOf, took, tookInWords } from './job-words.js';
 import { roam, showEach, showFacts } from './rows.js';
 
+// The job that takes files.
+const IMPORT = 'import';
 const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 40;
 const BAR = 6;
@@ -26,7 +28,7 @@ export class OneJob {
   #problem = document.getElementById('job-problem');
   #facts = document.getElementById('job-facts');
   #buttons = {
-    start: document.getElementById('job-start'), pause: document.getElementById('job-pause'), unpause: document.getElementById('job-unpause'), schedule: document.getElementById('job-schedule'),
+    start: document.getElementById('job-start'), upload: document.getElementById('job-upload'), pause: document.getElementById('job-pause'), unpause: document.getElementById('job-unpause'), schedule: document.getElementById('job-schedule'),
   };
 
   #state = document.getElementById('runs-state');
@@ -44,7 +46,7 @@ export class OneJob {
    * @param changed Is called when the reader wants to see other runs.
    */
   constructor(ask, choose, changed) {
-    for (const [name, question] of Object.entries({ start, pause, unpause, schedule })) this.#buttons[name].addEventListener('click', () => ask(question(this.#job)));
+    for (const [name, question] of Object.entries({ start, upload, pause, unpause, schedule })) this.#buttons[name].addEventListener('click', () => ask(question(this.#job)));
     this.#body.addEventListener('click', (event) => {
       const row = event.target.closest('tr');
       if (row) choose({ job: this.#job.name, id: row.dataset.key });
@@ -80,6 +82,7 @@ export class OneJob {
     setText(this.#text, job.description);
     this.#problem.hidden = !job.problem;
     setText(this.#problem, job.problem ? `It is not run by this service: ${job.problem}.` : '');
+    this.#buttons.upload.hidden = job.name !== IMPORT;
     this.#buttons.pause.hidden = Boolean(job.pausedAt);
     this.#buttons.unpause.hidden = !job.pausedAt;
     showFacts(this.#facts, [
