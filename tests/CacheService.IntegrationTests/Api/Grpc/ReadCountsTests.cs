@@ -226,7 +226,7 @@ internal sealed class ReadCountsTests
                     await call.RequestStream.WriteAsync(request);
                 }
             }
-            catch (Exception e) when (e is RpcException or InvalidOperationException or IOException)
+            catch (Exception e) when (e is RpcException or InvalidOperationException or IOException or HttpRequestException)
             {
                 // The service has ended the call.
             }
