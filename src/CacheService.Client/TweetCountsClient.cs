@@ -31,6 +31,7 @@ public sealed class TweetCountsClient : IDisposable
     private readonly ReadConnections _reads;
     private readonly ReadStreams _streams;
     private readonly Func<StreamedRead, RpcException, Task<CountsAnswer>> _retry;
+    private readonly Func<StreamedRead, RpcException, Task<CountsAnswer>> _retryByCall;
     private readonly WatchServers _watchServers;
     private readonly CancellationTokenSource _disposed = new();
 
@@ -51,7 +52,8 @@ public sealed class TweetCountsClient : IDisposable
         var channels = new Channels(options, loggers);
         _reads = new ReadConnections(channels, Environment.ProcessorCount);
         _streams = new ReadStreams(options, channels, _time);
-        _retry = (read, failure) => GetCountsByCallAsync(read.MessageId, read.Requirement, new FirstAttempt(failure, read.Deadline), read.CancellationToken);
+        _retry = RetryAsync;
+        _retryByCall = (read, failure) => GetCountsByCallAsync(read, failure, attempts: 2);
         _watchServers = new WatchServers(options.Addresses, channels);
         Jobs = new JobsClient(this, _time);
     }
@@ -225,7 +227,26 @@ public sealed class TweetCountsClient : IDisposable
         _watchServers.Dispose();
     }
 
-    private async Task<CountsAnswer> GetCountsByCallAsync(long messageId, ReadRequirement? requirement, FirstAttempt? failed, CancellationToken cancellationToken)
+    /// <summary>Tries a read again that a stream has failed.</summary>
+    private Task<CountsAnswer> RetryAsync(StreamedRead read, RpcException failure)
+    {
+        // Over another server's stream, where there is one: calls may go to the server that is gone until their balancer notices.
+        if (read.IsCutOff && _streams.Choose() is { } other)
+        {
+            var again = new StreamedRead(read.MessageId, read.Requirement, read.Deadline, _retryByCall, read.CancellationToken);
+            if (other.TryBegin(again))
+            {
+                return again.Task;
+            }
+        }
+
+        return GetCountsByCallAsync(read, failure, attempts: 1);
+    }
+
+    private Task<CountsAnswer> GetCountsByCallAsync(StreamedRead read, RpcException failure, int attempts) =>
+        GetCountsByCallAsync(read.MessageId, read.Requirement, new EarlierAttempts(attempts, failure, read.Deadline), read.CancellationToken);
+
+    private async Task<CountsAnswer> GetCountsByCallAsync(long messageId, ReadRequirement? requirement, EarlierAttempts? failed, CancellationToken cancellationToken)
     {
         var request = new GetCountsRequest { MessageId = messageId, Read = Wire.To(requirement) };
         var answer = await CallAsync((reads, call) => reads.GetCountsAsync(request, call), cancellationToken, failed: failed).ConfigureAwait(false);
@@ -234,12 +255,12 @@ public sealed class TweetCountsClient : IDisposable
 
     private Task<TResponse> CallAsync<TResponse>(
         Func<ReadsClient, CallOptions, AsyncUnaryCall<TResponse>> method, CancellationToken cancellationToken, TimeSpan? timeout = null, int attempts = MostAttempts,
-        FirstAttempt? failed = null) =>
+        EarlierAttempts? failed = null) =>
         CallAsync(static connection => connection.Client, method, timeout, attempts, failed, cancellationToken);
 
     // Tries again by itself: a channel that is told to allocates a sixth more for each call, tried again or not.
     private async Task<TResponse> CallAsync<TService, TResponse>(
-        Func<ReadConnection, TService> choose, Func<TService, CallOptions, AsyncUnaryCall<TResponse>> method, TimeSpan? timeout, int attempts, FirstAttempt? failed, CancellationToken cancellationToken)
+        Func<ReadConnection, TService> choose, Func<TService, CallOptions, AsyncUnaryCall<TResponse>> method, TimeSpan? timeout, int attempts, EarlierAttempts? failed, CancellationToken cancellationToken)
     {
         var deadline = failed?.Deadline ?? (_time.GetUtcNow().UtcDateTime + (timeout ?? _options.DefaultDeadline));
         var options = new CallOptions(deadline: deadline, cancellationToken: cancellationToken);
@@ -248,13 +269,13 @@ public sealed class TweetCountsClient : IDisposable
         connection.Begin();
         try
         {
-            for (var attempt = 1; ; attempt++)
+            for (var attempt = failed?.Count ?? 1; ; attempt++)
             {
                 ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
                 TimeSpan pause;
                 try
                 {
-                    if (attempt == 1 && failed is not null)
+                    if (attempt == failed?.Count)
                     {
                         throw failed.Failure;
                     }
@@ -284,6 +305,6 @@ public sealed class TweetCountsClient : IDisposable
         }
     }
 
-    /// <summary>The first attempt at a read, which a stream has made.</summary>
-    private sealed record FirstAttempt(RpcException Failure, DateTime Deadline);
+    /// <summary>The attempts at a read that streams have made, and what the last one failed with.</summary>
+    private sealed record EarlierAttempts(int Count, RpcException Failure, DateTime Deadline);
 }

@@ -33,6 +33,9 @@ internal sealed class StreamedRead(long messageId, ReadRequirement? requirement,
     /// <summary>Its caller's way to say so earlier.</summary>
     public CancellationToken CancellationToken => cancellationToken;
 
+    /// <summary>Whether the stream that it was on has ended, or is about to.</summary>
+    public bool IsCutOff => _stream is { TakesReads: false };
+
     /// <summary>What is sent of it.</summary>
     public CountsRead ToWire(DateTime now)
     {
@@ -74,7 +77,7 @@ internal sealed class StreamedRead(long messageId, ReadRequirement? requirement,
         return true;
     }
 
-    /// <summary>It has failed. It may be tried again, as a call.</summary>
+    /// <summary>It has failed. It may be tried again.</summary>
     /// <returns>As the other.</returns>
     public bool End(Exception failure)
     {

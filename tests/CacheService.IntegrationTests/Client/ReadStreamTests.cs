@@ -207,6 +207,7 @@ internal sealed class ReadStreamTests
 
         await _server.KillAsync();
 
+        await otherStream.AnswerAsync([.. (await otherStream.NextAsync(25)).Values]);
         await Task.WhenAll(reading);
     }
 
