@@ -37,7 +37,7 @@ internal sealed class CsvFile
                 Bytes = stream.Position,
                 WrittenAt = Whole(File.GetLastWriteTimeUtc(order.Path)),
             };
-            file.Headers = [.. file.ReadHeaders()];
+            file.Headers = file.ReadHeaders();
             return file;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -54,12 +54,15 @@ internal sealed class CsvFile
     public async Task ReadAsync(char separator, Func<IReadOnlyList<CsvRow>, Task> take, CancellationToken cancellationToken)
     {
         const int AtATime = 2_000;
+        // Rows may be as large as files: so many are in memory at a time, and one row more.
+        const int MostCharacters = 4 << 20;
         using var hash = SHA256.Create();
         await using var stream = Open(_order.Path);
         await using var hashed = new CryptoStream(stream, hash, CryptoStreamMode.Read, leaveOpen: true);
         using (var reader = new CsvReader(new StreamReader(hashed, _encoding, detectEncodingFromByteOrderMarks: false, 1 << 16, leaveOpen: true), separator))
         {
             var rows = new List<CsvRow>(AtATime);
+            var characters = 0L;
             while (reader.Read() is { } row)
             {
                 if (row.Values.Any(value => value?.Contains(CsvReader.NoText, StringComparison.Ordinal) == true))
@@ -68,11 +71,13 @@ internal sealed class CsvFile
                 }
 
                 rows.Add(row);
-                if (rows.Count == AtATime)
+                characters += row.Values.Sum(value => (long)(value?.Length ?? 0));
+                if (rows.Count == AtATime || characters > MostCharacters)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     await take(rows);
                     rows.Clear();
+                    characters = 0;
                 }
             }
 
@@ -122,12 +127,24 @@ internal sealed class CsvFile
         }
     }
 
-    private IEnumerable<(char Separator, CsvRow FirstRow)> ReadHeaders()
+    private List<(char Separator, CsvRow FirstRow)> ReadHeaders()
     {
+        var headers = new List<(char Separator, CsvRow FirstRow)>();
+        ImportException? firstProblem = null;
         foreach (var separator in _order.Separator is { } given ? [given] : Separators)
         {
-            using var reader = new CsvReader(new StreamReader(Open(_order.Path), _encoding, detectEncodingFromByteOrderMarks: false), separator);
-            yield return (separator, reader.Read() ?? throw new ImportException($"{_order.Name} is empty: it has not even a header"));
+            try
+            {
+                using var reader = new CsvReader(new StreamReader(Open(_order.Path), _encoding, detectEncodingFromByteOrderMarks: false), separator);
+                headers.Add((separator, reader.Read() ?? throw new ImportException($"{_order.Name} is empty: it has not even a header")));
+            }
+            catch (ImportException e)
+            {
+                // With another separator quotes may stand where they may.
+                firstProblem ??= e;
+            }
         }
+
+        return headers is [] ? throw firstProblem! : headers;
     }
 }

@@ -60,6 +60,7 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
                 var stager = new Stager(session, order, file, columns, target, stagingPace, time, tell);
                 load = await stager.StageAsync(load, cancellationToken);
                 await new StageChecks(session, order, columns, target).RunAsync(load, stager.HasDuplicates, cancellationToken);
+                load = await _loads.SetStagedAsync(load, cancellationToken);
             }
 
             newer = await _loads.FindNewerAsync(target, load, order, columns, cancellationToken);
@@ -90,6 +91,11 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
         {
             load = await _loads.SetStateAsync(load, Load.Deleting, cancellationToken);
             await new MissingRowsDeleter(session, order, target, batches, Tell).RunAsync(load, newer, cancellationToken);
+        }
+
+        if (note.Length > 0)
+        {
+            await _loads.SetDeletesNothingAsync(load, cancellationToken);
         }
 
         load = await _loads.SetStateAsync(load, Load.Done, cancellationToken);

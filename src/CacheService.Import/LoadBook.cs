@@ -66,11 +66,42 @@ internal sealed class LoadBook(IImportSession session)
         }
     }
 
+    /// <summary>Takes the turn until the transaction ends, if nobody has it.</summary>
+    public Task<bool> TryTakeTurnAsync(TargetTable target, CancellationToken cancellationToken) =>
+        session.AskAsync(c => c.ValueAsync<bool>($"select pg_try_advisory_xact_lock({LockClass}, $1::int)", cancellationToken, Signed(target.Id)), cancellationToken);
+
     public Task EndTurnAsync(TargetTable target) =>
         session.RunAsync(c => c.ExecuteAsync($"select pg_advisory_unlock({LockClass}, $1::int)", CancellationToken.None, Signed(target.Id)), CancellationToken.None);
 
     /// <summary>The load of the same file, by the same key and with the same columns, that has not come to its end.</summary>
-    public async Task<Load?> FindUnfinishedAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) =>
+    public Task<Load?> FindUnfinishedAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) =>
+        order.Key.Count == 0 ? FindUnfinishedActivityAsync(target, order, columns, file, cancellationToken) : FindUnfinishedByKeyAsync(target, order, columns, file, cancellationToken);
+
+    /// <summary>The load of the same rows without a key, which must not be added twice, whatever is said of them now.</summary>
+    /// <exception cref="ImportException">It was begun otherwise.</exception>
+    private async Task<Load?> FindUnfinishedActivityAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken)
+    {
+        var begun = await session.AskAsync(
+            c => c.QueryAsync(
+                $"select {Columns}, columns = $3 and options = $4 from twimport.load where relid = $1::bigint::oid and sha256 = $2 and cardinality(key) = 0 and state in ('staging', 'merging') order by place desc, loadid limit 1",
+                row => (Load: Read(row), IsAlike: row.GetBoolean(6)),
+                cancellationToken,
+                target.Id,
+                file.Sha256,
+                columns.Names.ToArray(),
+                order.ReadingOptions),
+            cancellationToken);
+        return begun switch
+        {
+            [] => null,
+            [(var load, true)] => load,
+            [(var load, _)] when load.Place == 0 => null,
+            [(var load, _), ..] => throw new ImportException(
+                string.Create(CultureInfo.InvariantCulture, $"this file was begun as load {load.Id}, with other columns or options, and is added up to line {load.Place}: import it with those, and it goes on from there. Nothing was changed")),
+        };
+    }
+
+    private async Task<Load?> FindUnfinishedByKeyAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) =>
         (await session.AskAsync(
             c => c.QueryAsync(
                 $"""
@@ -156,6 +187,14 @@ internal sealed class LoadBook(IImportSession session)
         },
         cancellationToken);
 
+    /// <summary>Enters that all of a load's rows are staged, and looked at.</summary>
+    public Task<Load> SetStagedAsync(Load load, CancellationToken cancellationToken) => session.AskAsync(
+        async c => (await c.QueryAsync($"update twimport.load set is_staged = true where loadid = $1 returning {Columns}", Read, cancellationToken, load.Id))[0], cancellationToken);
+
+    /// <summary>Enters that a load has deleted nothing, though it was to: an older file's rows are no less there for it.</summary>
+    public Task SetDeletesNothingAsync(Load load, CancellationToken cancellationToken) =>
+        session.RunAsync(c => c.ExecuteAsync("update twimport.load set delete_missing = false where loadid = $1", cancellationToken, load.Id), cancellationToken);
+
     /// <summary>Enters how a load stands.</summary>
     public Task<Load> SetStateAsync(Load load, string state, CancellationToken cancellationToken) => session.AskAsync(
         async c => (await c.QueryAsync(
@@ -237,7 +276,7 @@ internal sealed class LoadBook(IImportSession session)
             var old = await c.QueryAsync(
                 $"""
                 select {Columns} from twimport.load
-                 where relid = $1::bigint::oid and is_staged
+                 where relid = $1::bigint::oid and (is_staged or state in ('merging', 'deleting'))
                    and (cardinality(key) = 0 and state = 'done'
                         or loadid not in (select loadid from twimport.load where relid = $1::bigint::oid and cardinality(key) > 0 and state = 'done' order by as_of desc, loadid desc limit {KeptStages})
                            and (state = 'done' or started_at < clock_timestamp() - interval '30 days'))

@@ -20,7 +20,13 @@ internal sealed class MissingRowsDeleter(IImportSession session, ImportOrder ord
                 await c.ExecuteAsync(
                     $"create unlogged table {list} as select row_number() over (order by {string.Join(", ", key)}) as {Number}, missing.* from {MissingRows.Of(target, key, load, newer)}", cancellationToken);
                 await c.ExecuteAsync($"create index on {list} ({Number}); analyze {list}", cancellationToken);
-                return await c.ValueAsync<long>($"select count(*) from {list}", cancellationToken);
+                var missing = await c.ValueAsync<long>($"select count(*) from {list}", cancellationToken);
+                // The limit is of all that this file deletes, however long ago it was begun.
+                var deleted = await c.ValueAsync<long>("select deleted from twimport.load where loadid = $1", cancellationToken, load.Id);
+                var all = deleted + await c.ValueAsync<long>($"select count(*) from {target.Name}", cancellationToken);
+                return deleted + missing <= all * order.MaxDeletePercent / 100 ? missing : throw new ImportException(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{missing} more rows of {target.Name} are not in the file, and {deleted} are deleted: that is more than {order.MaxDeletePercent} percent of {all}. Rows have come since the file was begun; if they are to be deleted, allow more"));
             },
             cancellationToken);
         await batches.RunAsync(

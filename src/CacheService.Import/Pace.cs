@@ -86,8 +86,8 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    // It is away, or not LIVE: that an import goes slowly helps nobody.
-                    _isServiceLate = false;
+                    // One that is away says so at once, and that an import goes slowly helps nobody then. One that does not answer in time is later than late.
+                    _isServiceLate = time.GetElapsedTime(asked) > LateService;
                 }
 
                 await Task.Delay(AskPause, time, cancellationToken);

@@ -18,7 +18,17 @@ internal static class RejectedRows
 
         var target = await TargetTable.FindAsync(connection, order.Table, order.Key, cancellationToken);
         var columns = new FileColumns(',', null, [.. names.Select(name => target.Columns.FirstOrDefault(column => column.Name == name) ?? throw new ImportException($"{target.Name} has no column {name} any more"))]);
+        if (!await loads.TryTakeTurnAsync(target, cancellationToken))
+        {
+            throw new ImportException($"an import into {target.Name} is under way: try again when it has ended");
+        }
+
         var newer = await loads.FindNewerAsync(target, load, order, columns, cancellationToken);
+        if (newer.SupersedesAll)
+        {
+            throw new ImportException("a later file has deleted what it lacks, this row among it: ignore it, or import it with a later date");
+        }
+
         var stage = $"{load.Stage}_retry";
         await connection.ExecuteAsync($"{TransactionSettings.Sql}; set local datestyle = 'ISO, {order.DateOrder}'", cancellationToken);
         await connection.ExecuteAsync($"create unlogged table {stage} as select 0::bigint as {Stager.Line}, {string.Join(", ", columns.Columns.Select(column => column.Quoted))} from {target.Name} with no data", cancellationToken);

@@ -27,7 +27,7 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
     /// <summary>Whether a key is there twice.</summary>
     public bool HasDuplicates { get; private set; }
 
-    /// <summary>Copies the file.</summary>
+    /// <summary>Copies the file. What is staged is not taken for whole before <see cref="LoadBook.SetStagedAsync"/>.</summary>
     /// <exception cref="ImportException">It cannot be read, or too much of it is rejected.</exception>
     public async Task<Load> StageAsync(Load load, CancellationToken cancellationToken)
     {
@@ -54,7 +54,8 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
                     await c.ExecuteAsync($"create unique index {KeyIndexOf(load)} on {load.Stage} ({string.Join(", ", target.Quote(order.Key))})", cancellationToken);
                 }
 
-                await c.ExecuteAsync("update twimport.load set is_staged = true where loadid = $1", cancellationToken, load.Id);
+                // Until it is whole, whoever goes on begins with this anew.
+                await c.ExecuteAsync("update twimport.load set is_staged = false where loadid = $1", cancellationToken, load.Id);
             },
             cancellationToken);
         var isFirst = columns.Header is not null;
@@ -90,7 +91,7 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
             async c =>
             {
                 await c.ExecuteAsync("update twimport.load set read = $2, last_line = $3 where loadid = $1", cancellationToken, load.Id, _read, _lastLine);
-                return load with { LastLine = _lastLine, IsStaged = true };
+                return load with { LastLine = _lastLine };
             },
             cancellationToken);
     }

@@ -43,7 +43,7 @@ internal sealed class TargetTable
            and (select bool_and(a.attname = any ($2)) from pg_catalog.pg_attribute a where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
         """;
 
-    // Not those that refer to the table itself: what they refer to may stand in the same file.
+    // Not those that refer to the table itself: what they refer to may stand in the same file. Nor those to single partitions, which a reference to a partitioned table has besides.
     private const string ReferencesSql =
         """
         select c.confrelid::regclass::text,
@@ -51,6 +51,7 @@ internal sealed class TargetTable
                (select array_agg(quote_ident(a.attname) order by k.n) from unnest(c.confkey) with ordinality as k (attnum, n) join pg_catalog.pg_attribute a on a.attrelid = c.confrelid and a.attnum = k.attnum)
           from pg_catalog.pg_constraint c
          where c.conrelid = $1::bigint::oid and c.contype = 'f' and c.confrelid <> c.conrelid and c.confmatchtype = 's'
+           and not exists (select from pg_catalog.pg_constraint p where p.oid = c.conparentid and p.conrelid = c.conrelid)
            and (select bool_and(a.attname = any ($2)) from pg_catalog.pg_attribute a where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
         """;
 

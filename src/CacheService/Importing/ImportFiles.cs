@@ -82,6 +82,7 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
         {
             var target = Path.GetDirectoryName(key)!;
             var at = target.LastIndexOf('@');
+            var before = folder.StateOf(name);
             var summary = await ImportAsync(run, at < 0 ? OrderOf(run, folder.Find(name), "", "", isActivity: true) : OrderOf(run, folder.Find(name), target[..at], target[(at + 1)..], isActivity: false));
             if (!run.IsDryRun)
             {
@@ -90,7 +91,14 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
                     batch.Done(key, after: summary with { FirstRejects = [] });
                     return Task.CompletedTask;
                 });
-                Move(name, Path.GetDirectoryName(name) == target ? "done" : "../done");
+                if (folder.StateOf(name) == before)
+                {
+                    Move(name, Path.GetDirectoryName(name) == target ? "done" : "../done");
+                }
+                else
+                {
+                    run.Log($"'{name}' was replaced while it was imported: what it is now is imported next");
+                }
             }
         }
         catch (JobFailedException e)

@@ -26,7 +26,8 @@ internal sealed class ImportFolder(IOptions<ImportOptions> options, TimeProvider
     public string Find(string name)
     {
         var path = Path.GetFullPath(Path.Combine(Root, name));
-        return path.StartsWith(Root + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path) ? path
+        // A link may lead elsewhere.
+        return path.StartsWith(Root + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path) && new FileInfo(path).LinkTarget is null ? path
             : throw new JobFailedException($"there is no file '{name}' in Import:Directory of this service");
     }
 
@@ -68,8 +69,9 @@ internal sealed class ImportFolder(IOptions<ImportOptions> options, TimeProvider
     /// <summary>Forgets an upload.</summary>
     public void Forget(string saved)
     {
-        var folder = Path.GetDirectoryName(Path.Combine(Root, saved))!;
-        if (Path.GetFileName(Path.GetDirectoryName(folder)) == Uploads && Directory.Exists(folder))
+        // As the path is, and not as it is written: what is deleted is a folder that an upload has made.
+        var place = Path.GetRelativePath(Root, Path.GetFullPath(Path.Combine(Root, saved))).Split(Path.DirectorySeparatorChar);
+        if (place is [Uploads, var upload, _] && Guid.TryParseExact(upload, "N", out _) && Path.Combine(Root, Uploads, upload) is var folder && Directory.Exists(folder))
         {
             Directory.Delete(folder, recursive: true);
         }
@@ -94,11 +96,14 @@ internal sealed class ImportFolder(IOptions<ImportOptions> options, TimeProvider
             .. new DirectoryInfo(Root).EnumerateDirectories()
                 .Where(folder => folder.Name == Activity || folder.Name.Contains('@', StringComparison.Ordinal))
                 .SelectMany(folder => folder.EnumerateFiles())
-                .Where(file => !file.Name.StartsWith('.') && now - file.LastWriteTimeUtc > Settled)
+                .Where(file => !file.Name.StartsWith('.') && file.LinkTarget is null && now - file.LastWriteTimeUtc > Settled)
                 .OrderBy(file => file.LastWriteTimeUtc)
                 .Select(file => Path.GetRelativePath(Root, file.FullName)),
         ];
     }
+
+    /// <summary>By what it is known whether somebody has written to a file, or put another in its place.</summary>
+    public (long Length, DateTime WrittenAt) StateOf(string name) => new FileInfo(Path.Combine(Root, name)) is { Exists: true } file ? (file.Length, file.LastWriteTimeUtc) : default;
 
     /// <summary>Moves a file of a watched folder to where those are that are done with, <c>done</c> or <c>failed</c>, beside it.</summary>
     public void MoveTo(string name, string where)

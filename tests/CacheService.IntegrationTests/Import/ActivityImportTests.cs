@@ -45,6 +45,10 @@ internal sealed class ActivityImportTests
             await tool.KillAsync();
         }
 
+        // The same rows, said to be otherwise: they are not added a second time.
+        var otherwise = await ToolRun.RunAsync([.. args, "--separator", ","]);
+        Assert.That(otherwise.ExitCode, Is.EqualTo(1));
+        Assert.That(otherwise.Error, Does.Contain("with other columns or options, and is added up to line"));
         var killedAt = await _database.QueryAsync<long>("select count(*) from tweet.activity");
         Assert.That(killedAt, Is.LessThan(Lines));
         await _service.AssertEqualsViewAsync(_database);

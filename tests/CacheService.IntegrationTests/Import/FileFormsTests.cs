@@ -52,6 +52,8 @@ internal sealed class FileFormsTests
         yield return Right("InWindows1252", CodePagesEncodingProvider.Instance.GetEncoding(1252)!.GetBytes("id,name\n1,Zoë €\n"), "(1,\"Zoë €\",,)", "--encoding", "windows-1252");
         yield return Right("WithSemicolons", Utf8("id;name\n1;Zoë\n2;B\n"), Two);
         yield return Right("WithTabs", Utf8("id\tname\n1\tZoë\n2\tB\n"), Two);
+        yield return Right("WithAllInQuotes", Utf8("\"id\",\"name\"\n\"1\",\"Zoë\"\n\"2\",\"B\"\n"), Two);
+        yield return Right("WithSomeInQuotesAndSemicolons", Utf8("id;\"name\"\n1;\"Zoë\"\n2;B\n"), Two);
         yield return Right("WithBarsSaidSo", Utf8("id|name\n1|Zoë\n2|B\n"), Two, "--separator", "|");
         yield return Right("WithQuotesAndSeparatorsInValues", Utf8("id,name\n1,\"a,\"\"b\"\"\nc\"\n"), "(1,\"a,\"\"b\"\"\nc\",,)");
         yield return Right("WithBackslashesAndTabs", Utf8("id,name\n1,\\N\\t\t.\n"), "(1,\"\\\\N\\\\t\t.\",,)");

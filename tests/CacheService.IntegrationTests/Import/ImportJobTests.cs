@@ -65,6 +65,26 @@ internal sealed class ImportJobTests
         Assert.That((await UploadAsync("none.csv", [ArtistTable.Line(1)], "into=moma.nowhere&key=id")).Run.Detail, Does.Contain("there is no table moma.nowhere"));
     }
 
+    /// <summary>Uploads go when they are imported. What is written as if it were one, and is not, stays, and all else does.</summary>
+    [Test]
+    public async Task File_BesideTheUploads_StaysWhateverItsNameLooksLike()
+    {
+        var uploads = _folder.CreateSubdirectory("uploads");
+        var beside = Path.Combine(_folder.FullName, "beside.csv");
+        await File.WriteAllLinesAsync(beside, [ArtistTable.Header, ArtistTable.Line(1)]);
+        File.Copy(beside, Path.Combine(uploads.FullName, "in.csv"), overwrite: true);
+        foreach (var name in new[] { "uploads/../beside.csv", "uploads/./in.csv", "beside.csv" })
+        {
+            var run = await _service.WaitForEndAsync(await _service.StartJobAsync("import", ("file", name), ("into", "moma.artist"), ("key", "constituentid")));
+            Assert.That(run.Run.State, Is.EqualTo(JobRunState.Succeeded), run.Run.Detail);
+        }
+
+        Assert.That((File.Exists(beside), File.Exists(Path.Combine(uploads.FullName, "in.csv"))), Is.EqualTo((true, true)));
+        File.CreateSymbolicLink(Path.Combine(_folder.FullName, "link.csv"), "/etc/passwd");
+        var linked = await _service.WaitForEndAsync(await _service.StartJobAsync("import", ("file", "link.csv"), ("into", "moma.artist"), ("key", "constituentid")));
+        Assert.That(linked.Run.Detail, Does.Contain("there is no file 'link.csv'"));
+    }
+
     [Test]
     public async Task WatchedFolder_HasEachFileImportedOnceAndPutAside()
     {

@@ -81,6 +81,13 @@ internal sealed class KilledImportTests
         Assert.That(run.OutputLines[1], Does.StartWith("read 1000, same 0, updated 0, inserted 1000,"), run.Error);
         Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from moma.artist"), Is.EqualTo(1_000));
 
+        // Killed while it was staged again: that is begun anew, and no row is lost.
+        await _artists.Database.ExecuteAsync(
+            "update twimport.load set state = 'merging', place = 501, inserted = 500, is_staged = false; delete from twimport.stage_1 where import_line > 700; delete from moma.artist where constituentid > 500");
+        run = await _artists.ImportAsync(file);
+        Assert.That(run.OutputLines[1], Does.StartWith("read 1000, same 0, updated 0, inserted 1000,"), run.Error);
+        Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from moma.artist"), Is.EqualTo(1_000));
+
         // An older file then cannot know what a newer one had.
         await _artists.Database.ExecuteAsync("truncate twimport.stage_1");
         var older = await _artists.ImportAsync(_artists.Write("older.csv", ArtistTable.Line(1, "older")), "--as-of", "2000-01-01");

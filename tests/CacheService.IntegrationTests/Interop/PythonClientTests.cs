@@ -9,6 +9,9 @@ namespace CacheService.IntegrationTests.Interop;
 [Parallelizable(ParallelScope.Self)]
 internal sealed class PythonClientTests
 {
+    // So that it is the service that gives up, however slow the machine is, and not the client.
+    private const string ShortWait = "--Limits:MaxReadWait=00:00:05";
+
     private Python _python = null!;
 
     [OneTimeSetUp]
@@ -22,7 +25,7 @@ internal sealed class PythonClientTests
     public async Task UnaryMethods_FromPython_AnswerAndFailAsTheyPromise()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await InteropService.StartWithMessagesAsync(database);
+        await using var service = await InteropService.StartWithMessagesAsync(database, ShortWait);
         await _python.RunAsync("unary_calls", database, Address(service));
         await service.AssertEqualsViewAsync(database);
     }
@@ -72,7 +75,7 @@ internal sealed class PythonClientTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await using var gate = await new TestDatabaseGate(database).CloseAsync();
-        await using var service = await RunningService.StartWithoutWaitingAsync(database.ConnectionString);
+        await using var service = await RunningService.StartWithoutWaitingAsync(database.ConnectionString, ShortWait);
         await _python.RunAsync("unavailable", database, Address(service), "starting");
     }
 
@@ -80,7 +83,7 @@ internal sealed class PythonClientTests
     public async Task Calls_WhileTheDatabaseIsAway_AreUnavailableToPythonWhereTheyAskForFreshness()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await InteropService.StartWithMessagesAsync(database);
+        await using var service = await InteropService.StartWithMessagesAsync(database, ShortWait);
         await using var gate = await new TestDatabaseGate(database).CloseAsync();
         await gate.TerminateServiceAsync();
         await Wait.UntilAsync(() => service.Status.Condition.State == FeedState.Stale, RunningService.Patience, "the service is STALE");

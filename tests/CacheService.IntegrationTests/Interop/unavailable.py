@@ -10,14 +10,15 @@ from tweetcounts.v1 import tweet_counts_pb2 as api
 from tweetcounts.v1 import tweet_counts_pb2_grpc as api_grpc
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
-DEADLINE = 3
+# The service gives up before: Limits:MaxReadWait.
+DEADLINE = 30
 
 service = api_grpc.TweetCountsServiceStub(grpc.insecure_channel(sys.argv[1]))
 state = sys.argv[2]
 
 
 def start_reads(read=None):
-    """Starts a call of each method, so that they wait for their deadlines together; answers how to wait for each."""
+    """Starts a call of each method, so that they wait together; answers how to wait for each."""
     calls = {
         "GetCounts": service.GetCounts.future(api.GetCountsRequest(message_id=1, read=read), timeout=DEADLINE),
         "BatchGetCounts": service.BatchGetCounts.future(api.BatchGetCountsRequest(message_ids=[1, 2], read=read), timeout=DEADLINE),
