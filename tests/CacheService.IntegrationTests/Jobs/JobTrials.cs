@@ -114,7 +114,10 @@ internal sealed class JobTrials
         await TestContext.Progress.WriteLineAsync($"10,000 slots in {took.TotalSeconds:F0} s, by service: {shares}");
         Assert.That(await SlotLedger.FaultsAsync(database, "tick"), Is.Empty);
         Assert.That(
-            await database.QueryAsync<bool>("select (select count(*) from public.tick) = (select count(*) from twjobs.run where state = 'succeeded')"), "what was done is what was entered");
+            await database.QueryAsync<long>("select count(*) from public.tick"),
+            Is.EqualTo(await database.QueryAsync<long>("select count(*) from twjobs.run join twjobs.job using (jobid) where name = 'tick' and state = 'succeeded'")),
+            "what was done is what was entered; "
+            + await database.QueryAsync<string>("select string_agg(concat_ws(' ', n, name, state, trigger, detail), '; ') from (select count(*) as n, name, state, trigger, max(detail) as detail from twjobs.run join twjobs.job using (jobid) group by 2, 3, 4) as t"));
     }
 
     /// <summary>A million messages expire while others are written to, a tenth of the writes to messages that go.</summary>

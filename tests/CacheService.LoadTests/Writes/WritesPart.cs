@@ -12,6 +12,9 @@ internal sealed class WritesPart : ILoadPart
 {
     private const string ShortLease = "--Feed:LeaseDuration=00:00:03";
 
+    // What was written back has a lease of its own, of a quarter of an hour.
+    private const string NothingWrittenBack = "--Rollup:Interval=00:00:00";
+
     private static readonly TimeSpan LeasePoll = TimeSpan.FromMilliseconds(100);
 
     public string Name => PartNames.Writes;
@@ -109,7 +112,7 @@ internal sealed class WritesPart : ILoadPart
     private static async Task LetLeasePassAsync(LoadDatabase database, LoadTestContext context, CancellationToken cancellationToken)
     {
         context.Progress.Show("waiting until the lease of a stopped cache is over");
-        await (await MeasuredService.StartAsync(database, [ShortLease], cancellationToken)).DisposeAsync();
+        await (await MeasuredService.StartAsync(database, [ShortLease, NothingWrittenBack], cancellationToken)).DisposeAsync();
         while (!await database.QueryAsync<bool>("select extract(epoch from clock_timestamp()) > last_value + 1 from twcache.lease", cancellationToken))
         {
             await Task.Delay(LeasePoll, cancellationToken);
