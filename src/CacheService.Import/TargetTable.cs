@@ -16,7 +16,7 @@ internal sealed class TargetTable
     // Texts are compared byte by byte, because two that some collation takes for equal are not the same; what has no equality of its own (json, point) as text.
     private const string ColumnsSql =
         """
-        select a.attname::text, quote_ident(a.attname), a.attnotnull or t.typnotnull, a.atthasdef or a.attidentity <> '', a.attgenerated = '' and (a.attidentity <> 'a' or a.attname = any ($2)),
+        select a.attname::text, quote_ident(a.attname), a.attnotnull or t.typnotnull, a.attgenerated = '' and (a.attidentity <> 'a' or a.attname = any ($2)),
                case when coalesce(e.typcategory, t.typcategory) = 'S' then case when e.oid is null then '::text collate "C"' else '::text' end
                     when coalesce(e.typcategory, t.typcategory) in ('U', 'G', 'C', 'X') then '::text' else '' end
           from pg_catalog.pg_attribute a
@@ -98,7 +98,7 @@ internal sealed class TargetTable
 
         var columns = await connection.QueryAsync(
             ColumnsSql,
-            row => new TargetColumn(row.GetString(0), row.GetString(1), row.GetBoolean(2), row.GetBoolean(3), row.GetBoolean(4), row.GetString(5)),
+            row => new TargetColumn(row.GetString(0), row.GetString(1), row.GetBoolean(2), row.GetBoolean(3), row.GetString(4)),
             cancellationToken,
             id,
             key.ToArray());

@@ -11,9 +11,9 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
         """
         Examples:
           ./run.sh loadtest
-              All parts but series, in about sixteen minutes.
+              All parts but series.
           ./run.sh loadtest --quick
-              Four minutes: whether it works; the figures are rough.
+              Whether it works; the figures are rough.
           ./run.sh loadtest --full
               Longer rounds, everything, and 10 million messages (about 10 GB of disk).
           ./run.sh loadtest --parts reads,rpc --callers 64 --rounds 5 --round 3

@@ -20,7 +20,7 @@ internal sealed class LoadTestCommand : RootCommand
     private static readonly TimeSpan Notice = TimeSpan.FromMilliseconds(500);
 
     private readonly IAnsiConsole _console;
-    private readonly Option<bool> _quick = new("--quick") { Description = "Four minutes: whether it works; the figures are rough." };
+    private readonly Option<bool> _quick = new("--quick") { Description = "Whether it works; the figures are rough." };
     private readonly Option<bool> _full = new("--full") { Description = "Longer rounds, everything, and 10 million messages." };
     private readonly Option<string?> _parts = new("--parts")
     {

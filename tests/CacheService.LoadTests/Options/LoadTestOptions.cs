@@ -3,10 +3,10 @@ namespace CacheService.LoadTests.Options;
 /// <summary>What is measured, and for how long.</summary>
 internal sealed record LoadTestOptions
 {
-    /// <summary>About sixteen minutes.</summary>
+    /// <summary>What is measured where nobody says otherwise.</summary>
     public static LoadTestOptions Usual { get; } = new();
 
-    /// <summary>About four minutes: whether everything works; the figures are rough.</summary>
+    /// <summary>Whether everything works; the figures are rough.</summary>
     public static LoadTestOptions Quick { get; } = new()
     {
         Round = TimeSpan.FromSeconds(0.5),
