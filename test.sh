@@ -92,6 +92,21 @@ require_prometheus() {
 "
 }
 
+# What caches that follow one another over NATS do, is shown with a real server.
+require_nats() {
+  local folder
+  for folder in ${PATH//:/ } /usr/sbin /usr/local/bin /opt/homebrew/bin; do
+    [[ ! -x $folder/nats-server ]] || return 0
+  done
+  if command -v apt-get >/dev/null; then
+    say "installing nats-server …"
+    apt_install_idle nats-server && return 0
+  fi
+  say "
+*** WARNING: NATS is missing (package nats-server): caches that follow one another are not tested. ***
+"
+}
+
 # Some tests look at the operator's page in a browser, one watches by its EventSource, and one through a proxy that buffers.
 require_browser_and_proxy() {
   local folder browser=no proxy=no missing=()
@@ -173,6 +188,7 @@ else
   require_node_grpc
   require_pgbouncer
   require_prometheus
+  require_nats
   require_browser_and_proxy
   require_deployment_tools
 fi

@@ -13,6 +13,7 @@ using CacheService.Jobs.BuiltIn;
 using CacheService.Postgres;
 using CacheService.Reading;
 using CacheService.Reloading;
+using CacheService.Replication;
 using CacheService.Rollup;
 using CacheService.Security;
 using CacheService.Settings;
@@ -35,7 +36,8 @@ internal static class ServiceApp
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.AddLogDefaults();
         builder.AddShutdown();
-        builder.AddPostgres();
+        var source = builder.ChosenSource();
+        builder.AddPostgres(wantsEmbedded: source == FeedSource.Postgres);
         builder.AddCounts();
         builder.AddFeed();
         builder.AddPostgresFeed();
@@ -54,6 +56,15 @@ internal static class ServiceApp
         builder.AddGrpcApi();
         builder.AddHttpApi();
         builder.AddTelemetry();
+        builder.AddReplication(source);
+        if (source != FeedSource.Postgres)
+        {
+            // What is done for all caches of the database, those do that follow it.
+            builder.Services.PostConfigure<JobsOptions>(options => options.Enabled = false);
+            builder.Services.PostConfigure<RollupOptions>(options => options.Interval = TimeSpan.Zero);
+            builder.Services.PostConfigure<AuditOptions>(options => options.Interval = TimeSpan.Zero);
+        }
+
         configure?.Invoke(builder);
 
         var app = builder.Build();

@@ -9,6 +9,7 @@ using CacheService.Jobs;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;
 using CacheService.Reading;
+using CacheService.Replication;
 using CacheService.Rollup;
 using CacheService.Security;
 using CacheService.Settings;
@@ -27,6 +28,7 @@ internal static class SettingsHelp
         (DatabaseOptions.Section, typeof(DatabaseOptions)),
         (CountsOptions.Section, typeof(CountsOptions)),
         (FeedOptions.Section, typeof(FeedOptions)),
+        (NatsOptions.Section, typeof(NatsOptions)),
         (AuditOptions.Section, typeof(AuditOptions)),
         (RollupOptions.Section, typeof(RollupOptions)),
         (JobsOptions.Section, typeof(JobsOptions)),

@@ -66,7 +66,7 @@ internal sealed partial class CallErrors(DatabaseAddress address, ILogger<CallEr
         ReadRefusal.BadRequest => StatusCode.InvalidArgument,
         ReadRefusal.NoSuchMessage => StatusCode.NotFound,
         ReadRefusal.TextTooLong or ReadRefusal.TooManyWaiting or ReadRefusal.TooManyDatabaseReads or ReadRefusal.DatabaseReadTooLong => StatusCode.ResourceExhausted,
-        ReadRefusal.TransactionInProgress or ReadRefusal.NoDays => StatusCode.FailedPrecondition,
+        ReadRefusal.TransactionInProgress or ReadRefusal.NoDays or ReadRefusal.NoDatabase => StatusCode.FailedPrecondition,
         ReadRefusal.TransactionNeverAssigned => StatusCode.OutOfRange,
         _ => StatusCode.Unavailable,
     };

@@ -7,7 +7,7 @@ namespace CacheService.Auditing;
 
 /// <summary>Runs audits, one at a time: at intervals, and for whoever asks. Thread-safe.</summary>
 internal sealed partial class Auditor(
-    AuditRun audit, FeedStatus status, IOptions<AuditOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Auditor> logger)
+    AuditRun audit, FeedStatus status, IOptions<AuditOptions> options, IOptions<FeedOptions> feed, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<Auditor> logger)
     : BackgroundService
 {
     private readonly AuditOptions _options = options.Value;
@@ -29,6 +29,11 @@ internal sealed partial class Auditor(
     /// <exception cref="AuditUnavailableException">It cannot be done now.</exception>
     public Task<AuditResult> AuditNowAsync(CancellationToken cancellationToken)
     {
+        if (feed.Value.Source != FeedSource.Postgres)
+        {
+            throw new AuditUnavailableException("this service follows another one (Feed:Source=Nats), whose counts are compared with the tables: ask one that follows the database");
+        }
+
         if (status.Condition is { State: not FeedState.Live, Detail: var detail })
         {
             throw new AuditUnavailableException($"{detail}; try again in a moment");

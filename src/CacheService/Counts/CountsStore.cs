@@ -22,6 +22,7 @@ internal sealed class CountsStore(int maxTombstones)
     /// <summary>Counts of messages that do not exist; they count once the message comes. Null where a foreign key keeps them out. Only for the writer.</summary>
     private Dictionary<long, (long Retweets, long Likes)>? _orphans;
     private CountsTable _table = new();
+    private Tombstones _tombstones = new(maxTombstones);
     private CountsVersion? _version;
     private long _sequence;
 
@@ -31,14 +32,20 @@ internal sealed class CountsStore(int maxTombstones)
     /// </summary>
     public event Action<CountsVersion, IReadOnlyList<long>>? Changed;
 
+    /// <summary>Raised by the writer when the store is about to get another history (<see cref="TakeOver"/>), with whose revisions those of now do not compare.</summary>
+    public event Action? Replacing;
+
     /// <summary>Which of the messages that <see cref="Changed"/> tells of were not there before, and came. Only for its handlers.</summary>
     public IReadOnlyCollection<long> Came { get; private set; } = [];
+
+    /// <summary>What a drain that <see cref="Changed"/> tells of has added to days. Only for its handlers.</summary>
+    public IReadOnlyList<DayCounts> DayChanges { get; private set; } = [];
 
     /// <summary>What the store holds; null before the first load. Thread-safe.</summary>
     public CountsVersion? Version => Volatile.Read(ref _version);
 
-    /// <summary>The messages that went.</summary>
-    public Tombstones Tombstones { get; } = new(maxTombstones);
+    /// <summary>The messages that went. Thread-safe.</summary>
+    public Tombstones Tombstones => Volatile.Read(ref _tombstones);
 
     /// <summary>Whether there is activity of a message that does not exist. Only for the writer.</summary>
     public bool HasOrphan(long messageId) => _orphans?.ContainsKey(messageId) == true;
@@ -82,13 +89,47 @@ internal sealed class CountsStore(int maxTombstones)
         Load(load, snapshot, takenAt);
     }
 
+    /// <summary>
+    /// Replaces everything by what another store has, its history included: epoch, revisions and tombstones. Where that is another epoch, nobody may be left who compares
+    /// revisions with those of before. Only for the writer of both; the other store is not to be used any more.
+    /// </summary>
+    public void TakeOver(CountsStore other)
+    {
+        var version = other._version ?? throw new InvalidOperationException("Nothing is loaded yet.");
+        var changed = _version is null ? [] : other._table.FindDifferences(_table);
+        Came = [];
+        if (_version is not null && _version.Epoch != version.Epoch)
+        {
+            Replacing?.Invoke();
+        }
+
+        lock (_writing)
+        {
+            BeginWrite();
+            Volatile.Write(ref _table, other._table);
+            Volatile.Write(ref _tombstones, other._tombstones);
+            Volatile.Write(ref _version, version);
+            EndWrite();
+        }
+
+        _orphans = null;
+        Changed?.Invoke(version, changed);
+    }
+
+    /// <summary>Fills an empty store with what another one, of whatever process, had as of a version. Only for the writer.</summary>
+    public void Restore(CountsTable table, Tombstones tombstones, CountsVersion version)
+    {
+        (_table, _tombstones, _version) = (table, tombstones, version);
+    }
+
     /// <summary>Moves the store to a later snapshot. Only for the writer.</summary>
     /// <param name="changes">What is visible in <paramref name="snapshot"/> and was not in the store's, each message once.</param>
     /// <param name="snapshot">The later snapshot.</param>
     /// <param name="takenAt">See <see cref="CountsVersion.TakenAt"/>.</param>
     /// <param name="dayChanges">Likewise what is to be added to days; of no use where the store has none.</param>
+    /// <param name="revision">The revision that this leads to, where another cache numbers them; null: the next one, if something changes.</param>
     /// <exception cref="InconsistentChangeException">A change does not fit; nothing was applied.</exception>
-    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null)
+    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null)
     {
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
         var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
@@ -118,7 +159,8 @@ internal sealed class CountsStore(int maxTombstones)
 
         Array.Resize(ref messageIds, shown);
         var days = dayChanges is null ? version.Days : version.Days?.Add(dayChanges);
-        var next = version with { Revision = shown == 0 && days == version.Days ? version.Revision : NextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt, Days = days };
+        var nextRevision = revision ?? (shown == 0 && days == version.Days ? version.Revision : NextRevision);
+        var next = version with { Revision = nextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt, Days = days };
         lock (_writing)
         {
             BeginWrite();
@@ -147,6 +189,7 @@ internal sealed class CountsStore(int maxTombstones)
         }
 
         Came = (IReadOnlyCollection<long>?)came ?? [];
+        DayChanges = dayChanges ?? [];
         Changed?.Invoke(next, messageIds);
     }
 

@@ -108,6 +108,32 @@ internal sealed class CountsTable
         TrimBelow(segment, 0.5);
     }
 
+    /// <summary>The messages that this table or another one has, and the other one has not, or with other counts.</summary>
+    public List<long> FindDifferences(CountsTable other)
+    {
+        var different = new List<long>();
+        for (var segment = 0; segment < SegmentCount; segment++)
+        {
+            foreach (ref readonly var entry in Segment(segment))
+            {
+                if (!entry.IsFree && !(other.TryGet(entry.MessageId, out var counts) && counts == entry.Counts))
+                {
+                    different.Add(entry.MessageId);
+                }
+            }
+
+            foreach (ref readonly var entry in other.Segment(segment))
+            {
+                if (!entry.IsFree && !TryGet(entry.MessageId, out _))
+                {
+                    different.Add(entry.MessageId);
+                }
+            }
+        }
+
+        return different;
+    }
+
     /// <summary>Until now the segments grew in large steps, because much came at once; takes from them the room that they do not need. Only for the writer.</summary>
     public void EndFilling()
     {

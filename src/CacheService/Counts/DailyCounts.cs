@@ -50,6 +50,9 @@ internal sealed class DailyCounts
         return new DailyCounts(days.ToImmutable());
     }
 
+    /// <summary>What happened on a day; zeros where nothing did.</summary>
+    public DayCounts Of(DateOnly day) => _days.TryGetValue(new DayCounts { Day = day }, out var counts) ? counts : new DayCounts { Day = day };
+
     /// <summary>The days of a range, in their order, as many as asked for.</summary>
     /// <param name="from">The first day of the range.</param>
     /// <param name="to">Its last day.</param>

@@ -42,6 +42,19 @@ internal sealed class PgSnapshot
     /// </summary>
     public bool Includes(ulong xid) => xid < Xmax && Array.BinarySearch(InProgress, xid) < 0;
 
+    /// <summary>Whether another snapshot of the same server includes all that this one does.</summary>
+    public bool IsContainedIn(PgSnapshot other)
+    {
+        // What this one includes and the other lacks is in progress there, or has not begun there.
+        if (other.InProgress.Any(xid => xid < Xmax && Includes(xid)))
+        {
+            return false;
+        }
+
+        // Between both ends everything must be in progress here.
+        return Xmax <= other.Xmax || (ulong)InProgress.Count(xid => xid >= other.Xmax) == Xmax - other.Xmax;
+    }
+
     /// <summary>PostgreSQL's text form.</summary>
     public override string ToString() => _text;
 

@@ -27,6 +27,12 @@ internal sealed class Tombstones(int capacity)
         return ForgottenTo > revision ? null : removed;
     }
 
+    /// <summary>All that are remembered, in the order in which they went. Ask <see cref="ForgottenTo"/> afterwards.</summary>
+    public IReadOnlyList<RemovedMessage> All() => [.. _byAge];
+
+    /// <summary>Of those that went with this revision or an earlier one, some are not known. Before any is added.</summary>
+    internal void Forget(ulong upTo) => Volatile.Write(ref _forgottenTo, upTo);
+
     internal void Add(long messageId, ulong revision)
     {
         _latest[messageId] = revision;

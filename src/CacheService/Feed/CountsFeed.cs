@@ -22,8 +22,11 @@ internal sealed class CountsFeed(
     private readonly AttemptPauses _pauses = new(options.Value.MaxReconnectDelay);
     private bool _hasConnected;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Follows the database until told to stop, beginning with a load. One at a time.</summary>
+    public async Task FollowAsync(CancellationToken stoppingToken)
     {
+        // What is loaded, if anything, somebody else has brought.
+        follower.ForgetRegistration();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var keeping = keeper.RunAsync(stopping.Token);
         try
@@ -36,6 +39,8 @@ internal sealed class CountsFeed(
             await keeping;
         }
     }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => FollowAsync(stoppingToken);
 
     private async Task ConnectRepeatedlyAsync(CancellationToken stoppingToken)
     {

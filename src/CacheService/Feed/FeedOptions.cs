@@ -10,6 +10,15 @@ internal sealed class FeedOptions
     /// <summary>The section's name.</summary>
     public const string Section = "Feed";
 
+    /// <summary>Whom the cache follows.</summary>
+    [Description("Whom the cache follows: Postgres, the database; or Nats, a service that publishes its counts there (Nats:Url). That needs no connection to the database.")]
+    [EnumDataType(typeof(FeedSource))]
+    public FeedSource Source { get; set; }
+
+    /// <summary>Whether a follower whose publisher is away follows the database meanwhile.</summary>
+    [Description("Whether a service that follows Nats follows the database while no publisher answers; needs ConnectionStrings:Postgres.")]
+    public bool FallBack { get; set; }
+
     /// <summary>While changes come, the change log is read at most once in this time.</summary>
     [Description("While changes come, the change log is read at most once in this time; beside very busy writers less often, once in 10 ms.")]
     [Range(typeof(TimeSpan), "00:00:00", "00:00:01")]
@@ -71,6 +80,16 @@ internal sealed class FeedOptions
     public double NotificationQueueWarning { get; set; } = 0.1;
 
     internal int LeaseSeconds => (int)LeaseDuration.TotalSeconds;
+}
+
+/// <summary>Whom the cache follows.</summary>
+internal enum FeedSource
+{
+    /// <summary>The database.</summary>
+    Postgres,
+
+    /// <summary>A service that publishes its counts over NATS.</summary>
+    Nats,
 }
 
 /// <summary>Whether writers wake the cache.</summary>

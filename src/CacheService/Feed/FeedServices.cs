@@ -26,8 +26,8 @@ internal static class FeedServices
         builder.Services.AddSingleton<SessionWatch>();
         builder.Services.AddSingleton<SessionFollower>();
         builder.Services.AddSingleton<LeaseKeeper>();
-        builder.Services.AddSingleton<ConsumerList>();
-        builder.Services.AddHostedService<CountsFeed>();
+        builder.Services.AddSingleton<CacheList>();
+        builder.Services.AddSingleton<CountsFeed>();
         builder.Services.AddHostedService<StalenessMonitor>();
     }
 }

@@ -81,7 +81,7 @@ internal sealed class FeedStatus
         }
 
         var age = AgeOf(version);
-        return IsStale(age) ? new FeedCondition(FeedState.Stale, $"stale: the database has not answered for {age.TotalSeconds:F1} s") : condition;
+        return IsStale(age) ? new FeedCondition(FeedState.Stale, $"stale: the {(_options.Source == FeedSource.Nats ? "publisher" : "database")} has not answered for {age.TotalSeconds:F1} s") : condition;
     }
 
     /// <summary>The state in which counts of an age are served.</summary>

@@ -1,7 +1,7 @@
 namespace CacheService.Feed;
 
 /// <summary>The change log's books: which consumers it keeps changes for.</summary>
-internal interface IConsumerBook
+internal interface IConsumerBook : ICacheLister
 {
     /// <summary>Registers a consumer, under a new name, and starts the lease.</summary>
     /// <param name="baseline">What the counts are to stand on.</param>
@@ -17,16 +17,7 @@ internal interface IConsumerBook
     /// <param name="waiting">Told what it waits for, now and then.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     Task WaitForEarlierTransactionsAsync(Action<string> waiting, CancellationToken cancellationToken);
-
-    /// <summary>All consumers, by name.</summary>
-    Task<IReadOnlyList<ConsumerEntry>> ListAsync(CancellationToken cancellationToken);
 }
-
-/// <summary>A consumer, as it stands in the books.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="IsLoaded">Whether it has counts.</param>
-/// <param name="Heard">How long ago it registered or renewed, by the server's clock.</param>
-internal sealed record ConsumerEntry(string Name, bool IsLoaded, TimeSpan Heard);
 
 /// <summary>One renewal of a registration.</summary>
 /// <param name="Consumer">The consumer's name.</param>

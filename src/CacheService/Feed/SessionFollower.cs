@@ -52,6 +52,9 @@ internal sealed class SessionFollower(
     /// <summary>Something failed that was not expected to, perhaps in the midst of a change to the counts: they must be loaded afresh.</summary>
     public void DistrustCounts() => synchronizer.Invalidate(registersAfresh: false);
 
+    /// <summary>The counts are to be loaded afresh, under a new registration.</summary>
+    public void ForgetRegistration() => synchronizer.Invalidate(registersAfresh: true);
+
     private async Task DrainRepeatedlyAsync(IFeedSession session, AttemptPauses pauses, CancellationToken cancellationToken)
     {
         for (var isFresh = true; ; isFresh = false)

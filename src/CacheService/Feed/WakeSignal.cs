@@ -39,6 +39,18 @@ internal sealed class WakeSignal : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Wait"/>, for one who has no thread to itself.</summary>
+    public async Task WhenSetAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        while (!IsSet)
+        {
+            if (!await _signal.WaitAsync(timeout, cancellationToken))
+            {
+                return;
+            }
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _signal.Dispose();
 }

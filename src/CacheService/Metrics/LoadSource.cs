@@ -8,4 +8,7 @@ internal enum LoadSource
 
     /// <summary>The counts that were written back, and the changes since.</summary>
     Rollup,
+
+    /// <summary>A checkpoint of the cache that is followed.</summary>
+    Checkpoint,
 }

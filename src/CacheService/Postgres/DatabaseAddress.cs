@@ -4,12 +4,15 @@ using Npgsql;
 namespace CacheService.Postgres;
 
 /// <summary>Where the database is: configured, or told by the embedded server once it runs.</summary>
-internal sealed class DatabaseAddress(string? configured, IReadOnlyList<string>? leftOut = null)
+internal sealed class DatabaseAddress(string? configured, IReadOnlyList<string>? leftOut = null, bool isWanted = true)
 {
     private string? _connectionString = configured;
 
     /// <summary>Whether the configuration names no database, so that the embedded server is wanted.</summary>
-    public bool IsEmbedded { get; } = configured is null;
+    public bool IsEmbedded { get; } = configured is null && isWanted;
+
+    /// <summary>Whether there is none, and none is wanted: what needs a database is refused.</summary>
+    public bool IsNone { get; } = configured is null && !isWanted;
 
     /// <summary>The keywords of the configured connection string that are not used.</summary>
     public IReadOnlyList<string> LeftOut { get; } = leftOut ?? [];

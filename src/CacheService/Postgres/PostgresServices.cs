@@ -8,11 +8,13 @@ namespace CacheService.Postgres;
 internal static class PostgresServices
 {
     /// <summary>Adds the connections, and the embedded server where no connection string is configured.</summary>
-    public static void AddPostgres(this WebApplicationBuilder builder)
+    /// <param name="builder">The service.</param>
+    /// <param name="wantsEmbedded">Whether the service needs a database in any case.</param>
+    public static void AddPostgres(this WebApplicationBuilder builder, bool wantsEmbedded)
     {
         builder.Services.AddSettings<EmbeddedOptions, EmbeddedOptionsValidator>(builder.Configuration, EmbeddedOptions.Section);
         builder.Services.AddSettings<DatabaseOptions, DatabaseOptionsValidator>(builder.Configuration, DatabaseOptions.Section);
-        builder.Services.AddSingleton(ConfiguredAddress(builder.Configuration));
+        builder.Services.AddSingleton(ConfiguredAddress(builder.Configuration, wantsEmbedded));
         builder.Services.AddSingleton<PostgresConnections>();
         builder.Services.AddSingleton<SchemaInstaller>();
         builder.Services.AddSingleton<EmbeddedPostgresHost>();
@@ -20,12 +22,12 @@ internal static class PostgresServices
     }
 
     // Here, before the other settings are checked: what the other services are made with depends on it.
-    private static DatabaseAddress ConfiguredAddress(IConfiguration configuration)
+    private static DatabaseAddress ConfiguredAddress(IConfiguration configuration, bool wantsEmbedded)
     {
         var connectionString = configuration.GetConnectionString("Postgres");
         if (string.IsNullOrWhiteSpace(connectionString))
         {
-            return new DatabaseAddress(null);
+            return new DatabaseAddress(null, isWanted: wantsEmbedded);
         }
 
         try

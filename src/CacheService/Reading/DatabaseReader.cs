@@ -12,7 +12,7 @@ namespace CacheService.Reading;
 /// their messages. What cannot be answered ends in a <see cref="ReadRefusedException"/>. Thread-safe.
 /// </summary>
 internal sealed class DatabaseReader(
-    PostgresConnections connections, ITransactionIds transactions, IOptions<LimitsOptions> limits, IOptions<DatabaseOptions> database, TimeProvider time) : IDisposable
+    PostgresConnections connections, DatabaseAddress address, ITransactionIds transactions, IOptions<LimitsOptions> limits, IOptions<DatabaseOptions> database, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
@@ -77,6 +77,11 @@ internal sealed class DatabaseReader(
     /// <summary>Counts, and reads on at the same snapshot, again and again until neither a lock nor a transaction stands in the way.</summary>
     private async Task<T> RunAsync<T>(long[] messageIds, ReadTerms terms, Func<NpgsqlConnection, DatabaseReading, CancellationToken, Task<T>> readOn)
     {
+        if (address.IsNone)
+        {
+            throw ReadRefusedException.NoDatabase();
+        }
+
         _rate.Pass();
         var limit = ReadDeadline.LimitOf(terms.Deadline, _limits.MaxReadWait, time);
         var xid = (terms.Requirement as ReadRequirement.AtLeastXid)?.Xid;

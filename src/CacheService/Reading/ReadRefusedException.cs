@@ -21,6 +21,10 @@ internal sealed class ReadRefusedException(ReadRefusal refusal, string message) 
         ReadRefusal.NoDays,
         "there are no daily counts, because tweet.activity has no column datetime of type timestamptz or timestamp; as its owner run, where there is no such column: alter table tweet.activity add datetime timestamptz, alter datetime set default now()");
 
+    /// <summary>A read round the cache, by a service that has no database.</summary>
+    public static ReadRefusedException NoDatabase() => new(
+        ReadRefusal.NoDatabase, "source is READ_SOURCE_DATABASE, and this service follows another one (Feed:Source=Nats) and has no database: leave it out, or ask a service that has");
+
     /// <summary>A read before the first load.</summary>
     /// <param name="detail">What the feed is doing.</param>
     public static ReadRefusedException NotLoaded(string detail) => new(ReadRefusal.NotLoaded, $"{detail}; try again in a moment");
@@ -46,6 +50,9 @@ internal enum ReadRefusal
 
     /// <summary>The database does not tell the time of activity.</summary>
     NoDays,
+
+    /// <summary>The service has no database.</summary>
+    NoDatabase,
 
     /// <summary>The transaction has not ended in time.</summary>
     TransactionInProgress,

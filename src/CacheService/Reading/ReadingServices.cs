@@ -12,6 +12,7 @@ internal static class ReadingServices
         builder.Services.AddSingleton<ITransactionIds, PostgresTransactionIds>();
         builder.Services.AddSingleton<ReadGate>();
         builder.Services.AddSingleton<TopCounts>();
+        builder.Services.AddSingleton<ITextSource, PostgresTexts>();
         builder.Services.AddSingleton<TextCache>();
         builder.Services.AddSingleton<CountsReader>();
         builder.Services.AddSingleton<DatabaseReader>();

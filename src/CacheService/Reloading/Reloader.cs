@@ -36,6 +36,11 @@ internal sealed partial class Reloader(
     /// <exception cref="NpgsqlException">The database could not be asked.</exception>
     public async Task<ReloadResult> ReloadNowAsync(string caller, DateTime deadline, CancellationToken cancellationToken)
     {
+        if (options.Value.Source != FeedSource.Postgres)
+        {
+            throw new ReloadUnavailableException("this service follows another one (Feed:Source=Nats), and loads when that does: ask one that follows the database");
+        }
+
         LogAsked(logger, caller);
         Task<ReloadResult> reload;
         lock (_asking)

@@ -8,6 +8,8 @@ namespace CacheService.Watching;
 /// </summary>
 internal abstract class Subscription(WatchHub hub) : IDisposable
 {
+    private volatile bool _hasEnded;
+
     /// <summary>Set when there is something to collect.</summary>
     public Signal Signal { get; } = new();
 
@@ -17,11 +19,27 @@ internal abstract class Subscription(WatchHub hub) : IDisposable
     /// </summary>
     public abstract IEnumerable<WatchBatch> Collect();
 
+    /// <summary>The counts have another history: what was collected compares with nothing any more, and must not be told.</summary>
+    /// <exception cref="HistoryReplacedException">That is so.</exception>
+    public void ThrowIfEnded()
+    {
+        if (_hasEnded)
+        {
+            throw new HistoryReplacedException();
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
         // The signal is left to the garbage collector: the hub may be about to set it.
         hub.Unregister(this);
+    }
+
+    internal void End()
+    {
+        _hasEnded = true;
+        Signal.Set();
     }
 
     /// <summary>Decides what the initial state is, after registering.</summary>
@@ -31,3 +49,6 @@ internal abstract class Subscription(WatchHub hub) : IDisposable
 
 /// <summary>How far an earlier subscription got.</summary>
 internal sealed record ResumePoint(string Epoch, ulong Revision);
+
+/// <summary>The counts have another history now, in which revisions of before mean nothing: whoever watches must begin again.</summary>
+internal sealed class HistoryReplacedException() : Exception("the service follows another history of the counts by now; connect again and resume");

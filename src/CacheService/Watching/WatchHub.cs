@@ -29,6 +29,7 @@ internal sealed class WatchHub : IDisposable
     private readonly HashSet<Subscription> _toWake = [];
 
     private CountsVersion? _published;
+    private volatile bool _isClosed;
     private int _count;
     private long _watchedIds;
     private long _stuck;
@@ -67,18 +68,29 @@ internal sealed class WatchHub : IDisposable
     public long Coalesced => Volatile.Read(ref _coalesced);
 
     /// <summary>Follows the store. To be called before its first load.</summary>
-    public void Start() => _store.Changed += Publish;
+    public void Start()
+    {
+        _store.Changed += Publish;
+        _store.Replacing += EndAll;
+    }
 
     /// <summary>Begins a subscription: from here on it is told of every change.</summary>
     /// <param name="messageIds">What it watches; null: everything.</param>
     /// <param name="resume">Where an earlier one got to; null: from the beginning.</param>
     /// <exception cref="TooManySubscriptionsException">There is no room.</exception>
+    /// <exception cref="HistoryReplacedException">That is just happening.</exception>
     public Subscription Subscribe(IReadOnlyCollection<long>? messageIds, ResumePoint? resume)
     {
         var subscription = messageIds is null
             ? (Subscription)new AllSubscription(this, _store, _initialState, _delta)
             : new KeySubscription(this, _store, messageIds);
         Register(subscription);
+        if (_isClosed)
+        {
+            Unregister(subscription);
+            throw new HistoryReplacedException();
+        }
+
         subscription.Begin(FindResumable(resume));
         return subscription;
     }
@@ -190,6 +202,18 @@ internal sealed class WatchHub : IDisposable
     private ResumePoint? FindResumable(ResumePoint? resume) =>
         resume is not null && Published is { } now && now.Epoch == resume.Epoch && resume.Revision <= now.Revision ? resume : null;
 
+    /// <summary>The store is about to be given another history: ends all subscriptions, and lets none begin until its next version is published.</summary>
+    private void EndAll()
+    {
+        _isClosed = true;
+        // Who registers later, finds it closed; who registered before, is among those.
+        Interlocked.MemoryBarrier();
+        foreach (var (subscription, _) in _subscriptions)
+        {
+            subscription.End();
+        }
+    }
+
     // On the store's writer, after each load and drain.
     private void Publish(CountsVersion version, IReadOnlyList<long> changed)
     {
@@ -205,6 +229,7 @@ internal sealed class WatchHub : IDisposable
         }
 
         Volatile.Write(ref _published, version);
+        _isClosed = false;
 
         // Only now: what a subscription wakes up to, it may report as published.
         foreach (var subscription in _toWake)
@@ -229,7 +254,7 @@ internal sealed class WatchHub : IDisposable
     // The store is at this version: it goes on when this has returned.
     private void AddToHistory(CountsVersion version, IReadOnlyList<long> changed)
     {
-        if (_all.IsEmpty || !ChangeHistory.HasRoomFor(changed.Count))
+        if (_all.IsEmpty || !ChangeHistory.HasRoomFor(changed.Count) || version.Revision != _published!.Revision + 1)
         {
             // Whoever begins later asks for nothing before; the others ask the store.
             _history.Begin(version.Revision);

@@ -16,7 +16,7 @@ namespace CacheService.Api.Grpc;
 
 /// <summary>The handlers of the API, <c>tweetcounts.v1.TweetCountsService</c>.</summary>
 internal sealed class TweetCountsGrpcService(
-    CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, StatusReply status, RecentHistory history, ConsumerList consumers,
+    CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, EncodedReplies encodedReplies, StatusReply status, RecentHistory history, CacheList caches,
     Auditor auditor, Reloader reloader, CallErrors errors, CallRate rate, IOptions<SubscriptionOptions> subscriptions, IHostApplicationLifetime lifetime, TimeProvider time)
 {
     public Task<EncodedReply> GetCounts(GetCountsRequest request, ServerCallContext context)
@@ -67,7 +67,7 @@ internal sealed class TweetCountsGrpcService(
 
     public Task<GetHistoryResponse> GetHistory(GetHistoryRequest request, ServerCallContext context) => Task.FromResult(Replies.History(history.Within(Requests.Span(request.Span))));
 
-    public async Task<ListCachesResponse> ListCaches(ListCachesRequest request, ServerCallContext context) => replies.Caches(await consumers.GetAsync(context.CancellationToken));
+    public async Task<ListCachesResponse> ListCaches(ListCachesRequest request, ServerCallContext context) => replies.Caches(await caches.GetAsync(context.CancellationToken));
 
     public async Task<AuditNowResponse> AuditNow(AuditNowRequest request, ServerCallContext context) =>
         replies.Audit(await auditor.AuditNowAsync(context.CancellationToken));

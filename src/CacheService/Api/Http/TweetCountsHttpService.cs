@@ -12,7 +12,7 @@ namespace CacheService.Api.Http;
 
 /// <summary>The handlers of the API over HTTP.</summary>
 internal sealed class TweetCountsHttpService(
-    CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, StatusReply status, RecentHistory history, ConsumerList consumers, Auditor auditor, Reloader reloader)
+    CountsReader reader, DatabaseReader databaseReader, WatchStreams watches, Replies replies, StatusReply status, RecentHistory history, CacheList caches, Auditor auditor, Reloader reloader)
 {
     public async Task GetCounts(HttpCall call)
     {
@@ -61,7 +61,7 @@ internal sealed class TweetCountsHttpService(
 
     public Task GetHistory(HttpCall call) => call.AnswerAsync(Replies.History(history.Within(Requests.Span(call.Time("span")))));
 
-    public async Task ListCaches(HttpCall call) => await call.AnswerAsync(replies.Caches(await consumers.GetAsync(call.Cancelled)));
+    public async Task ListCaches(HttpCall call) => await call.AnswerAsync(replies.Caches(await caches.GetAsync(call.Cancelled)));
 
     public async Task AuditNow(HttpCall call) => await call.AnswerAsync(replies.Audit(await auditor.AuditNowAsync(call.Cancelled)));
 

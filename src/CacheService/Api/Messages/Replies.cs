@@ -115,7 +115,7 @@ internal sealed class Replies(FeedStatus status)
 
     public static GetHistoryResponse History(IEnumerable<History.HistorySample> samples) => new() { Samples = { samples.Select(Sample) } };
 
-    public ListCachesResponse Caches(IEnumerable<ConsumerEntry> consumers) => new() { Caches = { consumers.Select(Cache) } };
+    public ListCachesResponse Caches(IEnumerable<CacheEntry> caches) => new() { Caches = { caches.Select(Cache) } };
 
     public ReloadNowResponse Reload(ReloadResult result) => new()
     {
@@ -177,12 +177,15 @@ internal sealed class Replies(FeedStatus status)
         State = FeedStates.Of(sample.State),
     };
 
-    private Cache Cache(ConsumerEntry consumer) => new()
+    private Cache Cache(CacheEntry entry) => new()
     {
-        Name = consumer.Name,
-        Self = consumer.Name == status.Consumer,
-        Loaded = consumer.IsLoaded,
-        Heard = Duration.FromTimeSpan(consumer.Heard),
+        Name = entry.Name,
+        Self = entry.IsSelf || entry.Name == status.Consumer,
+        Loaded = entry.IsLoaded,
+        Heard = Duration.FromTimeSpan(entry.Heard),
+        Publishes = entry.Publishes,
+        Follows = entry.Follows,
+        Age = entry.Age is { } age ? Duration.FromTimeSpan(age) : null,
     };
 
     private static TweetCounts.V1.AuditDifference Difference(Auditing.AuditDifference difference) => new()

@@ -13,6 +13,9 @@ namespace CacheService.Api.Watches;
 /// <summary>Serves watches, whatever protocol they come by: a loop for each, which collects what its subscription has marked, sends it, and waits.</summary>
 internal sealed class WatchStreams
 {
+    private static readonly TimeSpan LongestLag = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LagPause = TimeSpan.FromMilliseconds(5);
+
     private readonly WatchHub _hub;
     private readonly FeedStatus _status;
     private readonly SubscriptionOptions _options;
@@ -42,15 +45,19 @@ internal sealed class WatchStreams
             throw ReadRefusedException.NotLoaded(_status.Condition.Detail);
         }
 
-        using var subscription = _hub.Subscribe(messageIds, resume);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(client.Gone, _stopping);
         try
         {
+            await ReachAsync(resume, ending.Token);
+            using var subscription = _hub.Subscribe(messageIds, resume);
             await SendAsync(subscription, minInterval, heartbeat, client, ending.Token);
+        }
+        catch (HistoryReplacedException e)
+        {
+            throw new StreamEndedException(StatusCode.Unavailable, e.Message);
         }
         catch (StuckClientException stuck)
         {
-            subscription.Dispose();
             _hub.CountStuckClient();
             await EndAsync(stuck.Write, client, ending.Token);
             throw new StreamEndedException(
@@ -59,6 +66,16 @@ internal sealed class WatchStreams
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             throw new StreamEndedException(StatusCode.Unavailable, "the service is stopping; connect again and resume");
+        }
+    }
+
+    /// <summary>A client that comes from a follower which is a little ahead need not be told everything anew: this one is there in a moment.</summary>
+    private async Task ReachAsync(ResumePoint? resume, CancellationToken ending)
+    {
+        var started = _time.GetTimestamp();
+        while (resume is not null && _hub.Published is { } now && now.Epoch == resume.Epoch && now.Revision < resume.Revision && _time.GetElapsedTime(started) < LongestLag)
+        {
+            await Task.Delay(LagPause, _time, ending);
         }
     }
 
@@ -102,6 +119,8 @@ internal sealed class WatchStreams
 
         async Task SendBatchAsync(WatchBatch batch)
         {
+            // After it was collected: what was read of another history is not told.
+            subscription.ThrowIfEnded();
             toldState = StateOf(told);
             await WriteAsync(client, Reply(batch, told, toldState.Value), ending);
             _hub.CountDelivery(batch);

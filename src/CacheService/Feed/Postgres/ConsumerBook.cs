@@ -46,15 +46,15 @@ internal sealed class ConsumerBook(PostgresConnections connections, IOptions<Fee
         EarlierTransactions.WaitForEndAsync(connections.Pool, waiting, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<ConsumerEntry>> ListAsync(CancellationToken cancellationToken) => connections.RunAsync<IReadOnlyList<ConsumerEntry>>(
+    public Task<IReadOnlyList<CacheEntry>> ListAsync(CancellationToken cancellationToken) => connections.RunAsync<IReadOnlyList<CacheEntry>>(
         async connection =>
         {
             await using var list = new NpgsqlCommand("select name, loaded, greatest(extract(epoch from clock_timestamp() - seen_at), 0)::float8 from twcache.consumer order by name collate \"C\"", connection);
             await using var reader = await list.ExecuteReaderAsync(cancellationToken);
-            var consumers = new List<ConsumerEntry>();
+            var consumers = new List<CacheEntry>();
             while (await reader.ReadAsync(cancellationToken))
             {
-                consumers.Add(new ConsumerEntry(reader.GetString(0), reader.GetBoolean(1), TimeSpan.FromSeconds(reader.GetDouble(2))));
+                consumers.Add(new CacheEntry(reader.GetString(0), reader.GetBoolean(1), TimeSpan.FromSeconds(reader.GetDouble(2))));
             }
 
             return consumers;

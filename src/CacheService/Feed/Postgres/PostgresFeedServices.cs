@@ -9,6 +9,7 @@ internal static class PostgresFeedServices
         builder.Services.AddSingleton<IFeedSessions, FeedSessions>();
         builder.Services.AddSingleton<LogSwitch>();
         builder.Services.AddSingleton<IConsumerBook, ConsumerBook>();
+        builder.Services.AddSingleton<ICacheLister>(services => services.GetRequiredService<IConsumerBook>());
         builder.Services.AddSingleton<DaysLoader>();
         builder.Services.AddSingleton<ICountsLoader, CountsLoader>();
         builder.Services.AddSingleton<IChangeLogCare, ChangeLogCare>();

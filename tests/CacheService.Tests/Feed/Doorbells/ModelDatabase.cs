@@ -205,6 +205,6 @@ internal sealed class ModelDatabase(Action comeBetween, TimeProvider time) : ICh
 
         public Task WaitForEarlierTransactionsAsync(Action<string> waiting, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<IReadOnlyList<ConsumerEntry>> ListAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<IReadOnlyList<CacheEntry>> ListAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 }

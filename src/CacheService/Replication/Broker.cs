@@ -1,0 +1,268 @@
+using System.Runtime.CompilerServices;
+using Google.Protobuf;
+using Microsoft.Extensions.Options;
+using NATS.Client.Core;
+using NATS.Client.JetStream;
+using NATS.Client.JetStream.Models;
+using NATS.Client.ObjectStore;
+using NATS.Client.ObjectStore.Models;
+using TweetCounts.V1;
+
+namespace CacheService.Replication;
+
+/// <summary>What the caches have of NATS: a stream of frames, a bucket of checkpoints, questions and answers. Thread-safe.</summary>
+internal sealed class Broker : IAsyncDisposable
+{
+    private const int WrongLastSequence = 10071;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private readonly NatsOptions _options;
+    private readonly NatsConnection _connection;
+    private readonly NatsJSContext _jetStream;
+    private readonly NatsObjContext _objects;
+
+    public Broker(IOptions<NatsOptions> options, ILoggerFactory loggers)
+    {
+        _options = options.Value;
+        Name = $"{Environment.MachineName}-{Environment.ProcessId}-{Random.Shared.Next():x8}";
+        _connection = new NatsConnection(new NatsOpts
+        {
+            Url = _options.Url,
+            Name = $"tweetcounts {Name}",
+            LoggerFactory = loggers,
+            RetryOnInitialConnect = true,
+            ReconnectWaitMin = TimeSpan.FromMilliseconds(100),
+            ReconnectWaitMax = TimeSpan.FromSeconds(1),
+            ReconnectJitter = TimeSpan.FromMilliseconds(50),
+            PingInterval = TimeSpan.FromSeconds(2),
+            MaxPingOut = 2,
+            RequestTimeout = Patience,
+            // What is asked or published while there is no connection fails, and is tried again by who knows whether it is still wanted.
+            PublishTimeoutOnDisconnected = true,
+            CommandTimeout = Patience,
+            AuthOpts = new NatsAuthOpts
+            {
+                Username = NullIfEmpty(_options.User),
+                Password = NullIfEmpty(_options.Password),
+                CredsFile = NullIfEmpty(_options.CredsFile),
+                NKeyFile = NullIfEmpty(_options.NKeyFile),
+            },
+            TlsOpts = new NatsTlsOpts { CaFile = NullIfEmpty(_options.CaFile), CertFile = NullIfEmpty(_options.CertFile), KeyFile = NullIfEmpty(_options.KeyFile) },
+        });
+        _jetStream = new NatsJSContext(_connection);
+        _objects = new NatsObjContext(_jetStream);
+    }
+
+    /// <summary>Names this service among those of the broker.</summary>
+    public string Name { get; }
+
+    /// <summary>How many bytes a message may have.</summary>
+    public int MaxPayload => _connection.ServerInfo?.MaxPayload ?? 1024 * 1024;
+
+    private string Frames => $"{_options.Name}.frames";
+
+    private string Questions => $"{_options.Name}.questions";
+
+    private string Bucket => $"{_options.Name}-checkpoints";
+
+    /// <summary>Connects, if there is no connection, and creates what is missing of stream and bucket. What is there stays as it is.</summary>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        await _connection.ConnectAsync().AsTask().WaitAsync(Patience, cancellationToken);
+        if (await FindStreamAsync(cancellationToken) is null)
+        {
+            await _jetStream.CreateStreamAsync(
+                new StreamConfig(_options.Name, [Frames])
+                {
+                    Storage = StreamConfigStorage.File,
+                    NumReplicas = _options.Replicas,
+                    MaxAge = _options.MaxAge,
+                    MaxBytes = _options.MaxMegabytes * 1024L * 1024,
+                    Discard = StreamConfigDiscard.Old,
+                },
+                cancellationToken);
+        }
+
+        try
+        {
+            await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
+        }
+        catch (NatsJSApiException e) when (e.Error.Code == 404)
+        {
+            await _objects.CreateObjectStoreAsync(new NatsObjConfig(Bucket) { Storage = NatsObjStorageType.File, NumberOfReplicas = _options.Replicas }, cancellationToken);
+        }
+    }
+
+    /// <summary>Puts a part of a frame behind the last one.</summary>
+    /// <param name="part">The part.</param>
+    /// <param name="after">The sequence of the last one.</param>
+    /// <param name="cancellationToken">Ends the wait; then it is not known whether it was put there.</param>
+    /// <returns>Its sequence.</returns>
+    /// <exception cref="FencedException">Somebody else has put something behind that one.</exception>
+    public async Task<ulong> PublishAsync(Frame part, ulong after, CancellationToken cancellationToken)
+    {
+        var answer = await _jetStream.PublishAsync(Frames, part.ToByteArray(), opts: new NatsJSPubOpts { ExpectedLastSequence = after }, cancellationToken: cancellationToken)
+            .AsTask().WaitAsync(Patience, cancellationToken);
+        if (answer.Error is { ErrCode: WrongLastSequence })
+        {
+            throw new FencedException();
+        }
+
+        answer.EnsureSuccess();
+        return answer.Seq;
+    }
+
+    /// <summary>The end of the stream.</summary>
+    /// <returns>Null: there is no stream.</returns>
+    public async Task<StreamEnd?> ReadEndAsync(CancellationToken cancellationToken)
+    {
+        if (await FindStreamAsync(cancellationToken) is not { } stream)
+        {
+            return null;
+        }
+
+        var (first, last) = ((ulong)stream.Info.State.FirstSeq, (ulong)stream.Info.State.LastSeq);
+        var frame = last >= first && last > 0 ? await ReadAsync(stream, last, cancellationToken) : null;
+        if (frame is not null && frame.Part + 1 < frame.Parts)
+        {
+            // Its publisher has died in between: what is whole is before its first part.
+            var whole = last - frame.Part - 1;
+            frame = whole >= first && whole > 0 ? await ReadAsync(stream, whole, cancellationToken) : null;
+        }
+
+        return new StreamEnd(first, last, frame);
+    }
+
+    /// <summary>All parts of frames from a sequence on, as they come, for ever. Where the stream lacks some, those after them.</summary>
+    public async IAsyncEnumerable<(ulong Sequence, Frame Part)> ReadFromAsync(ulong sequence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var consumer = await _jetStream.CreateOrderedConsumerAsync(
+            _options.Name, new NatsJSOrderedConsumerOpts { DeliverPolicy = ConsumerConfigDeliverPolicy.ByStartSequence, OptStartSeq = sequence }, cancellationToken);
+        await foreach (var message in consumer.ConsumeAsync<byte[]>(opts: new NatsJSConsumeOpts { MaxMsgs = 1000 }, cancellationToken: cancellationToken))
+        {
+            yield return (message.Metadata!.Value.Sequence.Stream, Frame.Parser.ParseFrom(message.Data));
+        }
+    }
+
+    /// <summary>The checkpoints that there are.</summary>
+    public async Task<IReadOnlyList<CheckpointEntry>> ListCheckpointsAsync(CancellationToken cancellationToken)
+    {
+        var store = await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
+        var entries = new List<CheckpointEntry>();
+        try
+        {
+            await foreach (var item in store.ListAsync(cancellationToken: cancellationToken))
+            {
+                if (item.Metadata is { } metadata && metadata.TryGetValue("chain", out var chain) && metadata.TryGetValue("sequence", out var text) && ulong.TryParse(text, out var sequence))
+                {
+                    entries.Add(new CheckpointEntry(item.Name, chain, sequence));
+                }
+            }
+        }
+        catch (NatsObjNotFoundException)
+        {
+            // There is none at all.
+        }
+
+        return entries;
+    }
+
+    /// <summary>Stores a checkpoint.</summary>
+    public async Task WriteCheckpointAsync(CheckpointEntry entry, Stream content, CancellationToken cancellationToken)
+    {
+        var store = await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
+        await store.PutAsync(new ObjectMetadata { Name = entry.Name, Metadata = new Dictionary<string, string> { ["chain"] = entry.Chain, ["sequence"] = $"{entry.Sequence}" } }, content, cancellationToken: cancellationToken);
+    }
+
+    /// <summary>Reads a checkpoint.</summary>
+    public async Task ReadCheckpointAsync(CheckpointEntry entry, Stream destination, CancellationToken cancellationToken)
+    {
+        var store = await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
+        await store.GetAsync(entry.Name, destination, leaveOpen: true, cancellationToken);
+    }
+
+    /// <summary>Deletes a checkpoint.</summary>
+    public async Task DeleteCheckpointAsync(CheckpointEntry entry, CancellationToken cancellationToken)
+    {
+        var store = await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
+        await store.DeleteAsync(entry.Name, cancellationToken);
+    }
+
+    /// <summary>Asks the publisher.</summary>
+    /// <exception cref="NatsException">Nobody answers.</exception>
+    public async Task<Answer> AskAsync(Question question, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        var reply = await _connection.RequestAsync<byte[], byte[]>(Questions, question.ToByteArray(), replyOpts: new NatsSubOpts { Timeout = atMost }, cancellationToken: cancellationToken);
+        return Answer.Parser.ParseFrom(reply.Data);
+    }
+
+    /// <summary>The questions that come, for ever.</summary>
+    public async IAsyncEnumerable<AskedQuestion> ListenAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var message in _connection.SubscribeAsync<byte[]>(Questions, cancellationToken: cancellationToken))
+        {
+            Question question;
+            try
+            {
+                question = Question.Parser.ParseFrom(message.Data ?? []);
+            }
+            catch (InvalidProtocolBufferException)
+            {
+                // Not of a follower. Whoever sent it waits for nothing that could be answered.
+                continue;
+            }
+
+            yield return new AskedQuestion(question, answer => message.ReplyAsync(answer.ToByteArray()));
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private async Task<INatsJSStream?> FindStreamAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _jetStream.GetStreamAsync(_options.Name, cancellationToken: cancellationToken);
+        }
+        catch (NatsJSApiException e) when (e.Error.Code == 404)
+        {
+            return null;
+        }
+    }
+
+    private static async Task<Frame?> ReadAsync(INatsJSStream stream, ulong sequence, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var response = await stream.GetAsync(new StreamMsgGetRequest { Seq = sequence }, cancellationToken);
+            return Frame.Parser.ParseFrom(response.Message.Data.Span);
+        }
+        catch (NatsJSApiException e) when (e.Error.Code == 404)
+        {
+            // It has just been dropped, because it is too old.
+            return null;
+        }
+    }
+
+    private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
+}
+
+/// <summary>The end of the stream.</summary>
+/// <param name="First">The sequence of the oldest part that is there.</param>
+/// <param name="Last">The sequence of the last part that was put there.</param>
+/// <param name="Frame">The last part of the last frame that is whole; null: there is none.</param>
+internal sealed record StreamEnd(ulong First, ulong Last, Frame? Frame);
+
+/// <summary>A checkpoint, as it is listed.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Chain">The chain whose counts it has.</param>
+/// <param name="Sequence">The frames after it in the stream come after this sequence.</param>
+internal sealed record CheckpointEntry(string Name, string Chain, ulong Sequence);
+
+/// <summary>A question, and how it is answered.</summary>
+internal sealed record AskedQuestion(Question Question, Func<Answer, ValueTask> ReplyAsync);
+
+/// <summary>Another publisher has gone on in the stream.</summary>
+internal sealed class FencedException() : Exception("another service publishes");

@@ -1,0 +1,181 @@
+using System.IO.Pipelines;
+using CacheService.Counts;
+using CacheService.Feed;
+using CacheService.Reading;
+using Google.Protobuf;
+using Microsoft.Extensions.Options;
+using TweetCounts.V1;
+
+namespace CacheService.Replication;
+
+/// <summary>All counts of a chain, written to the broker for followers to begin at, and read by them.</summary>
+internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted, IOptions<LimitsOptions> limits)
+{
+    private const int EntriesPerPart = 8192;
+
+    /// <summary>An empty store, for a chain.</summary>
+    public CountsStore NewStore() => new(limits.Value.MaxTombstones);
+
+    /// <summary>Begins a chain at the latest checkpoint from which the stream goes on.</summary>
+    /// <returns>Null: there is none.</returns>
+    /// <exception cref="ChainEndedException">This service cannot follow it.</exception>
+    public async Task<Chain?> LoadAsync(CancellationToken cancellationToken)
+    {
+        return await FindAsync(cancellationToken) is { } entry ? await ReadAsync(entry, cancellationToken) : null;
+    }
+
+    /// <summary>Whether there is one.</summary>
+    public async Task<bool> ExistsAsync(CancellationToken cancellationToken) => await FindAsync(cancellationToken) is not null;
+
+    /// <summary>Writes what a chain is at, and deletes older ones but the last of it, which a follower may just be reading.</summary>
+    public async Task WriteAsync(Chain chain, CancellationToken cancellationToken)
+    {
+        var entry = new CheckpointEntry($"{chain.Name}-{chain.Number}", chain.Name, chain.Sequence);
+        var pipe = new Pipe();
+        var writing = Task.Run(() => Write(pipe.Writer, chain), CancellationToken.None);
+        var content = pipe.Reader.AsStream();
+        try
+        {
+            await broker.WriteCheckpointAsync(entry, content, cancellationToken);
+        }
+        finally
+        {
+            // Where the broker has failed, the writer must not wait for it.
+            await pipe.Reader.CompleteAsync();
+            await writing;
+        }
+
+        var others = (await broker.ListCheckpointsAsync(cancellationToken)).Where(other => other.Name != entry.Name).ToList();
+        var before = others.Where(other => other.Chain == entry.Chain).MaxBy(other => other.Sequence);
+        foreach (var other in others.Where(other => other != before))
+        {
+            await broker.DeleteCheckpointAsync(other, cancellationToken);
+        }
+    }
+
+    private async Task<CheckpointEntry?> FindAsync(CancellationToken cancellationToken) =>
+        await broker.ReadEndAsync(cancellationToken) is not { Frame: { } last } end
+            ? null
+            : (await broker.ListCheckpointsAsync(cancellationToken))
+                .Where(entry => entry.Chain == last.Chain && entry.Sequence + 1 >= end.First && entry.Sequence <= end.Last)
+                .MaxBy(entry => entry.Sequence);
+
+    private async Task<Chain> ReadAsync(CheckpointEntry entry, CancellationToken cancellationToken)
+    {
+        var pipe = new Pipe();
+        var reading = Task.Run(() => Read(pipe.Reader), CancellationToken.None);
+        Exception? failure = null;
+        try
+        {
+            await broker.ReadCheckpointAsync(entry, pipe.Writer.AsStream(leaveOpen: true), cancellationToken);
+        }
+        catch (Exception e)
+        {
+            failure = e;
+            throw;
+        }
+        finally
+        {
+            await pipe.Writer.CompleteAsync(failure);
+            await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return await reading;
+    }
+
+    private void Write(PipeWriter writer, Chain chain)
+    {
+        Exception? failure = null;
+        try
+        {
+            using var stream = writer.AsStream(leaveOpen: true);
+            var version = chain.Store.Version!;
+            var removed = chain.Store.Tombstones.All();
+            var header = new CheckpointHeader
+            {
+                Chain = chain.Name,
+                Number = chain.Number,
+                Sequence = chain.Sequence,
+                Snapshot = version.Snapshot.ToString(),
+                Revision = version.Revision,
+                LogIdentity = chain.LogIdentity,
+                Messages = version.Messages,
+                Removed = removed.Count,
+                RemovedForgottenTo = chain.Store.Tombstones.ForgottenTo,
+                HasDays = version.Days is not null,
+                DayTimeZone = counted.Value.TimeZone,
+            };
+            header.Days.AddRange((version.Days?.All() ?? []).Select(Frames.Day));
+            header.WriteDelimitedTo(stream);
+            foreach (var chunk in removed.Chunk(EntriesPerPart))
+            {
+                var part = new CheckpointPart();
+                part.Removed.AddRange(chunk.Select(message => message.MessageId));
+                part.RemovedRevisions.AddRange(chunk.Select(message => message.Revision));
+                part.WriteDelimitedTo(stream);
+            }
+
+            foreach (var chunk in chain.Store.ReadChangedAfter(0).Chunk(EntriesPerPart))
+            {
+                var columns = new CountColumns();
+                foreach (var (messageId, counts) in chunk)
+                {
+                    columns.MessageIds.Add(messageId);
+                    columns.Retweets.Add(counts.Retweets);
+                    columns.Likes.Add(counts.Likes);
+                    columns.Revisions.Add(counts.Revision);
+                }
+
+                new CheckpointPart { Counts = columns }.WriteDelimitedTo(stream);
+            }
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
+
+        writer.Complete(failure);
+    }
+
+    private Chain Read(PipeReader reader)
+    {
+        try
+        {
+            using var stream = reader.AsStream(leaveOpen: true);
+            var header = CheckpointHeader.Parser.ParseDelimitedFrom(stream);
+            if (header.HasDays && header.DayTimeZone != counted.Value.TimeZone)
+            {
+                throw new ChainEndedException($"the publisher counts days in {header.DayTimeZone}, and this service is set to {counted.Value.TimeZone}: set Counts:TimeZone to the same on both");
+            }
+
+            var (table, tombstones) = (new CountsTable(), new Tombstones(limits.Value.MaxTombstones));
+            tombstones.Forget(header.RemovedForgottenTo);
+            var missing = header.Removed;
+            while (table.Count < header.Messages || missing > 0)
+            {
+                var part = CheckpointPart.Parser.ParseDelimitedFrom(stream);
+                for (var i = 0; i < part.Removed.Count; i++)
+                {
+                    tombstones.Add(part.Removed[i], part.RemovedRevisions[i]);
+                }
+
+                missing -= part.Removed.Count;
+                for (var i = 0; i < part.Counts?.MessageIds.Count; i++)
+                {
+                    table.Set(part.Counts.MessageIds[i], new MessageCounts(part.Counts.Retweets[i], part.Counts.Likes[i], part.Counts.Revisions[i]));
+                }
+            }
+
+            table.EndFilling();
+            var days = header.HasDays ? Counts.DailyCounts.Empty.Add([.. header.Days.Select(Frames.Day)]) : null;
+            var store = NewStore();
+            // Nothing is known of its age yet.
+            store.Restore(table, tombstones, new CountsVersion(header.Chain, header.Revision, table.Count, PgSnapshot.Parse(header.Snapshot), TakenAt: long.MinValue) { Days = days });
+            return new Chain(store, header);
+        }
+        finally
+        {
+            reader.Complete();
+        }
+    }
+}

@@ -1,0 +1,302 @@
+using System.Threading.Channels;
+using CacheService.Counts;
+using CacheService.Feed;
+using CacheService.Metrics;
+using Microsoft.Extensions.Options;
+using NATS.Client.Core;
+using TweetCounts.V1;
+using FeedState = CacheService.Feed.FeedState;
+
+namespace CacheService.Replication;
+
+/// <summary>
+/// Keeps the store true by following a publisher: begins at a checkpoint, takes each frame after it, and asks how far that is from the database. Nothing is served before the first
+/// answer, because nothing is known of its age. The age begins when a question is asked: once the frame that the answer names has been taken, all that was committed by then is included.
+/// </summary>
+internal sealed class FollowerFeed(
+    Broker broker, Checkpoints checkpoints, CountsStore store, DrainRequests requests, WakeSignal wake, FeedProgress progress, CountsFeed database, IOptions<FeedOptions> options,
+    TimeProvider time, ILogger<FollowerFeed> logger) : BackgroundService
+{
+    /// <summary>So many questions are under way at a time.</summary>
+    private const int MostQuestions = 16;
+
+    /// <summary>A publisher that has not answered for so long may be followed by another one, or the stream may be stuck: it is looked at afresh.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
+
+    /// <summary>And after this the database is followed, where that is wanted.</summary>
+    private static readonly TimeSpan LongSilence = TimeSpan.FromSeconds(6);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+
+    private readonly FeedOptions _options = options.Value;
+    private long _answeredAt = time.GetTimestamp();
+    private string _reported = "";
+    private string _failure = "";
+    private Chain? _chain;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            progress.BeginStep(FeedProgress.Opening);
+            try
+            {
+                _chain ??= await LoadAsync(stoppingToken);
+                await FollowAsync(_chain, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (ChainEndedException e)
+            {
+                _chain = null;
+                Instruments.Reloads.Increment(ReloadCause.Registration);
+                progress.BecomeNotLive(FeedState.Syncing, $"loading all counts, because {e.Message}", isForEverybody: true);
+                ReplicationLog.Left(logger, e.Message);
+            }
+            catch (Exception e)
+            {
+                Report(e);
+            }
+
+            if (_options.FallBack && time.GetElapsedTime(_answeredAt) > LongSilence)
+            {
+                await FallBackAsync(stoppingToken);
+            }
+
+            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Begins at a checkpoint.</summary>
+    private async Task<Chain> LoadAsync(CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        if (await checkpoints.LoadAsync(cancellationToken) is not { } chain)
+        {
+            await broker.AskAsync(new Question { Follower = broker.Name, NoCheckpoint = true, AgeMicroseconds = -1 }, Silence, cancellationToken);
+            throw new TimeoutException("there is no checkpoint to begin at; the publisher was asked for one.");
+        }
+
+        var seconds = time.GetElapsedTime(started).TotalSeconds;
+        ReplicationLog.Loaded(logger, chain.Name, chain.Number, chain.Store.Version!.Messages, seconds);
+        Instruments.Loads.Record(seconds, Instruments.Source[LoadSource.Checkpoint]);
+        return chain;
+    }
+
+    /// <summary>Takes what comes, until something breaks.</summary>
+    private async Task FollowAsync(Chain chain, CancellationToken cancellationToken)
+    {
+        if (await broker.ReadEndAsync(cancellationToken) is not { } end || end.Last < chain.Sequence)
+        {
+            throw new ChainEndedException("the stream is another one than before");
+        }
+
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        // Whoever is slow reads on when there is room; the broker keeps the rest.
+        var events = Channel.CreateBounded<ChainEvent>(new BoundedChannelOptions(1024) { SingleReader = true });
+        var reading = ReadAsync(chain.Sequence + 1, events.Writer, ending.Token);
+        var asking = AskRepeatedlyAsync(events.Writer, ending.Token);
+        var waiting = new List<Answered>();
+        var followedSince = time.GetTimestamp();
+        try
+        {
+            await foreach (var happened in events.Reader.ReadAllAsync(cancellationToken))
+            {
+                progress.BeginStep(Silence);
+                switch (happened)
+                {
+                    case PartCame part:
+                        chain.Take(part.Sequence, part.Part);
+                        break;
+                    case Answered answered when answered.Answer.Chain != chain.Name:
+                        answered.Waiting.SetResult(false);
+                        throw new ChainEndedException($"another chain is published ({answered.Answer.Chain})");
+                    case Answered answered:
+                        waiting.Add(answered);
+                        break;
+                    case Unanswered unanswered:
+                        _failure = unanswered.Reason;
+                        break;
+                }
+
+                Settle(chain, waiting);
+                if (time.GetElapsedTime(Math.Max(_answeredAt, followedSince)) > Silence)
+                {
+                    throw new TimeoutException(waiting.Count > 0 ? "the frames that the publisher names do not come." : $"the publisher does not answer ({_failure}).");
+                }
+            }
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            await Task.WhenAll(reading, asking);
+            waiting.ForEach(answered => answered.Waiting.TrySetResult(false));
+            while (events.Reader.TryRead(out var left))
+            {
+                (left as Answered)?.Waiting.TrySetResult(false);
+            }
+        }
+    }
+
+    private void Settle(Chain chain, List<Answered> waiting)
+    {
+        var settled = waiting.FindAll(answered => answered.Answer.Number <= chain.Number);
+        if (settled.Count == 0)
+        {
+            return;
+        }
+
+        waiting.RemoveAll(answered => answered.Answer.Number <= chain.Number);
+        foreach (var answered in settled)
+        {
+            // Of an earlier frame it says nothing that this one does not.
+            chain.Prove(answered.AskedAt, answered.Answer.Number == chain.Number ? PgSnapshot.Parse(answered.Answer.Snapshot) : null);
+        }
+
+        if (chain.Store != store)
+        {
+            chain.MoveTo(store);
+        }
+
+        (_answeredAt, _reported) = (time.GetTimestamp(), "");
+        // Before the reads that wait are answered: with LIVE.
+        progress.BecomeLive();
+        settled.ForEach(answered => answered.Waiting.SetResult(true));
+    }
+
+    private async Task ReadAsync(ulong from, ChannelWriter<ChainEvent> events, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await foreach (var (sequence, part) in broker.ReadFromAsync(from, cancellationToken))
+            {
+                await events.WriteAsync(new PartCame(sequence, part), cancellationToken);
+            }
+
+            events.TryComplete(new TimeoutException("the stream has ended."));
+        }
+        catch (Exception e)
+        {
+            events.TryComplete(e);
+        }
+    }
+
+    /// <summary>Asks for the age now and then, and at once when a read waits.</summary>
+    private async Task AskRepeatedlyAsync(ChannelWriter<ChainEvent> events, CancellationToken cancellationToken)
+    {
+        using var room = new SemaphoreSlim(MostQuestions);
+        try
+        {
+            while (true)
+            {
+                await wake.WhenSetAsync(_options.HeartbeatInterval, cancellationToken);
+                await room.WaitAsync(cancellationToken);
+                wake.Take();
+                var waiting = requests.BeginDrain(out var isAsked);
+                _ = AskAsync(isAsked, waiting, events, room, cancellationToken);
+                await Task.Delay(_options.MinDrainInterval, time, cancellationToken);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Until all that are under way have ended.
+            for (var i = 0; i < MostQuestions; i++)
+            {
+                await room.WaitAsync(CancellationToken.None);
+            }
+        }
+    }
+
+    private async Task AskAsync(bool isAsked, TaskCompletionSource<bool> waiting, ChannelWriter<ChainEvent> events, SemaphoreSlim room, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var askedAt = time.GetTimestamp();
+            var question = new Question
+            {
+                Follower = broker.Name,
+                AgeMicroseconds = store.Version is { } version ? (long)time.GetElapsedTime(version.TakenAt).TotalMicroseconds : -1,
+                Now = isAsked,
+            };
+            var answer = await broker.AskAsync(question, Silence + _options.HeartbeatInterval, cancellationToken);
+            await events.WriteAsync(new Answered(answer, askedAt, waiting), cancellationToken);
+        }
+        catch (Exception e)
+        {
+            waiting.TrySetResult(false);
+            events.TryWrite(new Unanswered(e.Message));
+        }
+        finally
+        {
+            room.Release();
+        }
+    }
+
+    /// <summary>Follows the database like any other cache, until a publisher answers.</summary>
+    private async Task FallBackAsync(CancellationToken stoppingToken)
+    {
+        ReplicationLog.FellBack(logger, time.GetElapsedTime(_answeredAt).TotalSeconds);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        var following = database.FollowAsync(ending.Token);
+        try
+        {
+            while (!await IsThereAPublisherAsync(stoppingToken))
+            {
+                await Task.Delay(Silence, time, stoppingToken);
+            }
+
+            ReplicationLog.Returned(logger);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The service stops.
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            await following;
+            _chain = null;
+            _answeredAt = time.GetTimestamp();
+        }
+    }
+
+    private async Task<bool> IsThereAPublisherAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await broker.AskAsync(new Question { Follower = broker.Name, AgeMicroseconds = -1, Now = true }, Silence, cancellationToken);
+            return await checkpoints.ExistsAsync(cancellationToken);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is NatsException or TimeoutException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private void Report(Exception e)
+    {
+        if (store.Version is null)
+        {
+            progress.BecomeNotLive(FeedState.Starting, $"the publisher cannot be followed: {e.Message}");
+        }
+
+        if (e.Message != _reported)
+        {
+            ReplicationLog.NotFollowed(logger, e.Message);
+            _reported = e.Message;
+        }
+    }
+
+    private abstract record ChainEvent;
+
+    /// <summary>A part of a frame came.</summary>
+    private sealed record PartCame(ulong Sequence, Frame Part) : ChainEvent;
+
+    /// <summary>The publisher has answered.</summary>
+    private sealed record Answered(Answer Answer, long AskedAt, TaskCompletionSource<bool> Waiting) : ChainEvent;
+
+    /// <summary>It has not.</summary>
+    private sealed record Unanswered(string Reason) : ChainEvent;
+}

@@ -1,0 +1,210 @@
+using CacheService.Counts;
+using CacheService.Feed;
+using CacheService.Reading;
+using Google.Protobuf.WellKnownTypes;
+using NATS.Client.Core;
+using TweetCounts.V1;
+
+namespace CacheService.Replication;
+
+/// <summary>
+/// Hears what followers ask, and answers while this service publishes. Whether the counts include all that was committed before a question came, is answered as soon as a drain
+/// that began after it is in the stream, or found nothing. Thread-safe.
+/// </summary>
+internal sealed class QuestionDesk(
+    Broker broker, FollowerList followers, DrainRequests requests, ITransactionIds transactions, TextCache texts, CacheList caches, FeedStatus feed, TimeProvider time, ILogger<QuestionDesk> logger)
+    : BackgroundService
+{
+    /// <summary>Longer nobody waits.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+
+    private readonly Lock _gate = new();
+    private readonly List<Waiting> _waiting = [];
+    private bool _lacksCheckpoint;
+    private Publication? _publication;
+
+    /// <summary>This service does not publish, or no more: those who wait ask again, and another one answers.</summary>
+    public void Close()
+    {
+        lock (_gate)
+        {
+            _publication = null;
+            _waiting.Clear();
+            _lacksCheckpoint = false;
+        }
+    }
+
+    /// <summary>Answers those whose questions came before a version's drain began.</summary>
+    /// <param name="chain">The chain that this service publishes.</param>
+    /// <param name="number">The frame that has the version's state.</param>
+    /// <param name="version">The version.</param>
+    public void Settle(string chain, ulong number, CountsVersion version)
+    {
+        List<Waiting> settled;
+        lock (_gate)
+        {
+            _publication = new Publication(chain, number);
+            settled = _waiting.FindAll(waiting => waiting.ArrivedAt <= version.TakenAt);
+            _waiting.RemoveAll(waiting => waiting.ArrivedAt <= version.TakenAt || time.GetElapsedTime(waiting.ArrivedAt) > Patience);
+        }
+
+        if (settled.Count > 0)
+        {
+            var answer = new Answer { Chain = chain, Number = number, Snapshot = version.Snapshot.ToString() };
+            settled.ForEach(waiting => Reply(waiting.Question, answer));
+        }
+    }
+
+    /// <summary>Whether a follower has found no checkpoint since the last call.</summary>
+    public bool TakeNoCheckpoint()
+    {
+        lock (_gate)
+        {
+            var lacks = _lacksCheckpoint;
+            _lacksCheckpoint = false;
+            return lacks;
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await foreach (var asked in broker.ListenAsync(stoppingToken))
+                {
+                    Hear(asked, stoppingToken);
+                }
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                ReplicationLog.NotListening(logger, e.Message);
+            }
+
+            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void Hear(AskedQuestion asked, CancellationToken stopping)
+    {
+        followers.Note(asked.Question);
+        Publication? publication;
+        lock (_gate)
+        {
+            publication = _publication;
+            switch (asked.Question.AboutCase)
+            {
+                case Question.AboutOneofCase.Now:
+                    // Also before the first frame, which comes in a moment. What nobody settles, is dropped.
+                    _waiting.Add(new Waiting(asked, time.GetTimestamp()));
+                    break;
+                case Question.AboutOneofCase.NoCheckpoint:
+                    _lacksCheckpoint = true;
+                    break;
+            }
+        }
+
+        if (publication is null)
+        {
+            return;
+        }
+
+        switch (asked.Question.AboutCase)
+        {
+            case Question.AboutOneofCase.Now:
+                if (asked.Question.Now)
+                {
+                    // The drain itself settles it; whether it succeeded, the next one tells too.
+                    _ = requests.NextDrainAsync();
+                }
+
+                break;
+            case Question.AboutOneofCase.NoCheckpoint:
+                Reply(asked, publication.NewAnswer());
+                break;
+            case Question.AboutOneofCase.TransactionId:
+                Answer(asked, publication, async answer => answer.IsAssigned = await transactions.IsAssignedAsync(asked.Question.TransactionId, stopping));
+                break;
+            case Question.AboutOneofCase.TextOf:
+                Answer(asked, publication, async answer => answer.Text = Text(await texts.GetAsync(asked.Question.TextOf, stopping)));
+                break;
+            case Question.AboutOneofCase.Caches:
+                Answer(asked, publication, async answer => answer.Caches = Caches(await caches.GetAsync(stopping)));
+                break;
+        }
+    }
+
+    private void Answer(AskedQuestion asked, Publication publication, Func<Answer, Task> find) => _ = Task.Run(async () =>
+    {
+        var answer = publication.NewAnswer();
+        try
+        {
+            await find(answer);
+        }
+        catch (Exception e)
+        {
+            answer.Error = e.Message;
+        }
+
+        Reply(asked, answer);
+    });
+
+    private void Reply(AskedQuestion asked, Answer answer) => _ = Task.Run(async () =>
+    {
+        try
+        {
+            await asked.ReplyAsync(answer);
+        }
+        catch (NatsException e)
+        {
+            // Who asked hears nothing, and asks again.
+            ReplicationLog.NotListening(logger, e.Message);
+        }
+    });
+
+    private ListCachesResponse Caches(IReadOnlyList<CacheEntry> entries) => new()
+    {
+        Caches =
+        {
+            entries.Select(entry => new Cache
+            {
+                Name = entry.Name,
+                Loaded = entry.IsLoaded,
+                Heard = Duration.FromTimeSpan(entry.Heard),
+                Publishes = entry.Name == feed.Consumer,
+                Follows = entry.Follows,
+                Age = entry.Age is { } age ? Duration.FromTimeSpan(age) : null,
+            }),
+        },
+    };
+
+    private static AuthorAndText? Text(MessageText? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        var found = new AuthorAndText { Author = text.Author, Text = text.Text };
+        if (text.PostedAt is { } postedAt)
+        {
+            found.PostedAt = postedAt;
+        }
+
+        return found;
+    }
+
+    private sealed record Waiting(AskedQuestion Question, long ArrivedAt);
+
+    private sealed record Publication(string Chain, ulong Number)
+    {
+        public Answer NewAnswer() => new() { Chain = Chain, Number = Number };
+    }
+}
