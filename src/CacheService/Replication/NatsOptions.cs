@@ -12,11 +12,13 @@ internal sealed class NatsOptions : IValidatableObject
 
     /// <summary>The servers' addresses.</summary>
     [Description("The addresses of the NATS servers, with commas between them: nats://nats-0:4222,nats://nats-1:4222, or tls://… Services that follow the database then publish the counts there, and those with Feed:Source=Nats follow them. Empty: neither.")]
+    [StringLength(4096)]
     public string Url { get; set; } = "";
 
     /// <summary>Names the stream, and begins the names of its subjects and of the bucket.</summary>
     [Description("Names the JetStream stream, and begins the names of its subject (NAME.frames), of the questions (NAME.questions) and of the bucket of checkpoints (NAME-checkpoints). One for each database.")]
-    [RegularExpression("^[A-Za-z0-9_-]{1,32}$", ErrorMessage = "Nats:Name has letters, digits, - and _, 32 at most.")]
+    [StringLength(32, MinimumLength = 1)]
+    [RegularExpression("^[A-Za-z0-9_-]*$", ErrorMessage = "Nats:Name has letters, digits, - and _, 32 at most.")]
     public string Name { get; set; } = "tweetcounts";
 
     /// <summary>On how many servers the stream is kept.</summary>
@@ -32,7 +34,7 @@ internal sealed class NatsOptions : IValidatableObject
     /// <summary>How much of the stream is kept.</summary>
     [Description("How many megabytes of frames the stream keeps, where the service creates it: the oldest go first.")]
     [Range(16, 1_000_000)]
-    public int MaxMegabytes { get; set; } = 1024;
+    public int MaxMegabytes { get; set; } = 256;
 
     /// <summary>How often all counts are written, for followers to begin at.</summary>
     [Description("How often the publisher writes all counts for followers to begin at, while there are any.")]
@@ -41,30 +43,37 @@ internal sealed class NatsOptions : IValidatableObject
 
     /// <summary>Who the service is to the broker.</summary>
     [Description("The user at NATS. Empty: none, or as CredsFile or NKeyFile says.")]
+    [StringLength(4096)]
     public string User { get; set; } = "";
 
     /// <summary>Its password.</summary>
     [Description("The user's password. Better by the environment: Nats__Password.")]
+    [StringLength(4096)]
     public string Password { get; set; } = "";
 
     /// <summary>A file with a JWT and its seed.</summary>
     [Description("A file with the user's JWT and seed, as nsc writes it.")]
+    [StringLength(4096)]
     public string CredsFile { get; set; } = "";
 
     /// <summary>A file with a seed.</summary>
     [Description("A file with the user's NKey seed.")]
+    [StringLength(4096)]
     public string NKeyFile { get; set; } = "";
 
     /// <summary>Who signs the servers' certificates.</summary>
     [Description("The certificate, as PEM, that signs those of the servers. Empty: the machine's own are trusted.")]
+    [StringLength(4096)]
     public string CaFile { get; set; } = "";
 
     /// <summary>The service's own certificate.</summary>
     [Description("The service's own certificate, as PEM, where the servers ask for one.")]
+    [StringLength(4096)]
     public string CertFile { get; set; } = "";
 
     /// <summary>Its key.</summary>
     [Description("The key of CertFile, as PEM.")]
+    [StringLength(4096)]
     public string KeyFile { get; set; } = "";
 
     /// <inheritdoc/>

@@ -1,0 +1,31 @@
+using CacheService.IntegrationTests.Infrastructure;
+
+namespace CacheService.IntegrationTests.Replication;
+
+/// <summary>The NATS server that the tests of followers share, each under a name of its own.</summary>
+[SetUpFixture]
+internal sealed class ReplicationSetUp
+{
+    private static NatsServer? _server;
+
+    /// <summary>Settings of a service that publishes, for one test.</summary>
+    public static string[] Publishing(string name) => [$"--Nats:Url={_server!.Url}", $"--Nats:Name={name}", "--Nats:MaxMegabytes=32"];
+
+    /// <summary>Settings of a follower, for one test.</summary>
+    public static string[] Following(string name) => [.. Publishing(name), "--Feed:Source=Nats"];
+
+    /// <summary>A name that no other test has.</summary>
+    public static string NewName() => $"t{Guid.NewGuid():N}"[..20];
+
+    [OneTimeSetUp]
+    public async Task StartAsync() => _server = await NatsServer.RequireAsync();
+
+    [OneTimeTearDown]
+    public async Task StopAsync()
+    {
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+    }
+}
