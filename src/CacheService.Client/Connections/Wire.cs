@@ -77,7 +77,12 @@ internal static class Wire
         State = Of(sample.State),
     };
 
-    public static RegisteredCache Of(Cache cache) => new(cache.Name, cache.Self, cache.Loaded, cache.Heard?.ToTimeSpan() ?? TimeSpan.Zero);
+    public static RegisteredCache Of(Cache cache) => new(cache.Name, cache.Self, cache.Loaded, cache.Heard?.ToTimeSpan() ?? TimeSpan.Zero)
+    {
+        Publishes = cache.Publishes,
+        Follows = cache.Follows,
+        Age = cache.Age?.ToTimeSpan(),
+    };
 
     public static AuditAnswer Of(AuditNowResponse audit) => new()
     {

@@ -9,6 +9,7 @@ internal sealed class FeedProgress(CountsStore store, TimeProvider time)
     public static readonly TimeSpan Opening = TimeSpan.FromMinutes(1);
 
     private FeedCondition _condition = new(FeedState.Starting, "starting: connecting to the database");
+    private bool _isPublishing;
     private long _stepUntil = time.GetTimestamp();
 
     /// <summary>Raised when <see cref="Condition"/> has changed, by who changes it.</summary>
@@ -19,6 +20,13 @@ internal sealed class FeedProgress(CountsStore store, TimeProvider time)
 
     /// <summary>The server's version, as it names it; empty before the first connection.</summary>
     public string ServerVersion { get; private set; } = "";
+
+    /// <summary>Whether others follow what this cache publishes.</summary>
+    public bool IsPublishing
+    {
+        get => Volatile.Read(ref _isPublishing);
+        set => Volatile.Write(ref _isPublishing, value);
+    }
 
     /// <summary>Whether the feed goes on from step to step, be they successful or not: a database that is away is no reason to replace the service.</summary>
     public bool IsCycling => time.GetTimestamp() <= Volatile.Read(ref _stepUntil);

@@ -47,6 +47,9 @@ internal sealed class FeedStatus
     /// <inheritdoc cref="DrainLoop.IsRinger"/>
     public bool IsRinger => _loop.IsRinger;
 
+    /// <inheritdoc cref="FeedProgress.IsPublishing"/>
+    public bool IsPublishing => _progress.IsPublishing;
+
     /// <summary>The used share of the server's notification queue, 0 to 1, as of the lease's last renewal.</summary>
     public double NotificationQueueUsage => _queue.Usage;
 

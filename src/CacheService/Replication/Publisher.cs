@@ -15,7 +15,7 @@ namespace CacheService.Replication;
 /// </para>
 /// </summary>
 internal sealed class Publisher(
-    Broker broker, Checkpoints checkpoints, RecentDrains drains, CountsStore store, Synchronizer synchronizer, DrainRequests requests, FeedStatus feed, QuestionDesk desk, FollowerList followers,
+    Broker broker, Checkpoints checkpoints, RecentDrains drains, CountsStore store, Synchronizer synchronizer, DrainRequests requests, FeedStatus feed, FeedProgress progress, QuestionDesk desk, FollowerList followers,
     IOptions<NatsOptions> options, TimeProvider time, ILogger<Publisher> logger) : BackgroundService
 {
     /// <summary>A frame comes at least this often, so that the chain's last snapshot is a recent one when another service takes over.</summary>
@@ -64,6 +64,7 @@ internal sealed class Publisher(
             finally
             {
                 _position = null;
+                progress.IsPublishing = false;
                 desk.Close();
             }
         }
@@ -73,7 +74,7 @@ internal sealed class Publisher(
     {
         await broker.PrepareAsync(cancellationToken);
         await TakeOverAsync(cancellationToken);
-        _reported = "";
+        (_reported, progress.IsPublishing) = ("", true);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var keeping = KeepCheckpointsAsync(_position!, ending.Token);
         try

@@ -14,7 +14,7 @@ internal static class PacedWriter
     /// <param name="sql">A statement of a transaction's number, in <c>$1</c>.</param>
     /// <param name="committed">Told after each commit; the number, and the time.</param>
     /// <returns>How many committed.</returns>
-    public static async Task<int> WriteAsync(TestDatabase database, int perSecond, TimeSpan duration, int clients, string sql, Action<int, long>? committed = null)
+    public static async Task<int> WriteAsync(ITestDatabase database, int perSecond, TimeSpan duration, int clients, string sql, Action<int, long>? committed = null)
     {
         var (number, total) = (0, 0);
         var started = Stopwatch.GetTimestamp();

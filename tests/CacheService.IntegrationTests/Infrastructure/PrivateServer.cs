@@ -26,7 +26,8 @@ internal sealed class PrivateServer : ITestDatabase, IAsyncDisposable
 
     private DataLayout Layout => new(_folder);
 
-    private int Postmaster => PostmasterPid.Read(Layout.Cluster)?.Pid ?? throw new InvalidOperationException("The server does not run.");
+    /// <summary>The process of which all others of the server are children.</summary>
+    public int Postmaster => PostmasterPid.Read(Layout.Cluster)?.Pid ?? throw new InvalidOperationException("The server does not run.");
 
     /// <summary>Starts one.</summary>
     /// <param name="settings">Settings of postgresql.conf besides those of all test servers.</param>

@@ -46,6 +46,7 @@ internal sealed class FollowerTests
 
         var caches = (await follower.Client.ListCachesAsync(new ListCachesRequest())).Caches;
         Assert.That(caches.Single(cache => cache.Publishes).Name, Is.EqualTo(publisher.Status.Consumer));
+        Assert.That((await publisher.Client.ListCachesAsync(new ListCachesRequest())).Caches.Single(cache => cache.Self).Publishes);
         Assert.That(caches.Single(cache => cache.Follows).Self, "it is the only follower");
         Assert.That((await publisher.Client.ListCachesAsync(new ListCachesRequest())).Caches.Single(cache => cache.Follows).Age.ToTimeSpan(), Is.LessThan(TimeSpan.FromSeconds(10)));
     }

@@ -18,6 +18,7 @@ public sealed class CachesTests
             {
                 new Cache { Name = "web1-7-ab", Self = true, Loaded = true, Heard = Duration.FromTimeSpan(TimeSpan.FromSeconds(1.2)) },
                 new Cache { Name = "web2-9-cd", Heard = Duration.FromTimeSpan(TimeSpan.FromSeconds(3)) },
+                new Cache { Name = "web3-5-ef", Loaded = true, Heard = new Duration(), Follows = true, Age = Duration.FromTimeSpan(TimeSpan.FromSeconds(0.25)) },
             },
         };
     }
@@ -31,7 +32,7 @@ public sealed class CachesTests
         var run = await _server.RunAsync("caches");
 
         Assert.That(run.ExitCode, Is.Zero);
-        Assert.That(run.Output.ReplaceLineEndings("\n"), Is.EqualTo("web1-7-ab\tloaded\t1.2 s ago\tthis one\nweb2-9-cd\tloading\t3.0 s ago\t\n"));
+        Assert.That(run.Output.ReplaceLineEndings("\n"), Is.EqualTo("web1-7-ab\tloaded\t1.2 s ago\t\tthis one\nweb2-9-cd\tloading\t3.0 s ago\t\t\nweb3-5-ef\tloaded\tunder 1 ms ago\tfollows, 250 ms old\t\n"));
     }
 
     [Test]
@@ -46,5 +47,7 @@ public sealed class CachesTests
         Assert.That(json[1]!["name"]!.GetValue<string>(), Is.EqualTo("web2-9-cd"));
         Assert.That(json[1]!["loaded"]!.GetValue<bool>(), Is.False);
         Assert.That(json[1]!["heardSeconds"]!.GetValue<double>(), Is.EqualTo(3));
+        Assert.That(json[1]!["follows"]!.GetValue<bool>(), Is.False);
+        Assert.That(json[2]!["ageSeconds"]!.GetValue<double>(), Is.EqualTo(0.25));
     }
 }

@@ -180,13 +180,15 @@ internal sealed class Replies(FeedStatus status)
     private Cache Cache(CacheEntry entry) => new()
     {
         Name = entry.Name,
-        Self = entry.IsSelf || entry.Name == status.Consumer,
+        Self = IsSelf(entry),
         Loaded = entry.IsLoaded,
         Heard = Duration.FromTimeSpan(entry.Heard),
-        Publishes = entry.Publishes,
+        Publishes = entry.Publishes || (IsSelf(entry) && status.IsPublishing),
         Follows = entry.Follows,
         Age = entry.Age is { } age ? Duration.FromTimeSpan(age) : null,
     };
+
+    private bool IsSelf(CacheEntry entry) => entry.IsSelf || entry.Name == status.Consumer;
 
     private static TweetCounts.V1.AuditDifference Difference(Auditing.AuditDifference difference) => new()
     {

@@ -140,6 +140,8 @@ async function askHistory(signal) {
   charts.add(samples);
 }
 
+const followed = (cache) => (cache.age ? `the publisher, ${duration(seconds(cache.age))} old` : 'the publisher');
+
 async function askCaches(signal) {
   // The database is asked for them: not before it is known to answer.
   if (!masthead.state) await askStatus(signal);
@@ -151,7 +153,12 @@ async function askCaches(signal) {
     const row = make('tr');
     const name = make('td', 'name', cache.name);
     if (cache.self) name.append(' ', make('span', 'self', 'this one'));
-    row.append(name, make('td', '', cache.loaded ? 'loaded' : 'loading'), make('td', '', `${duration(seconds(cache.heard))} ago`));
+    row.append(
+      name,
+      make('td', '', cache.loaded ? 'loaded' : 'loading'),
+      make('td', '', `${duration(seconds(cache.heard))} ago`),
+      make('td', '', cache.follows ? followed(cache) : cache.publishes ? 'the database; publishes' : 'the database'),
+    );
     return row;
   }));
 }
