@@ -200,6 +200,75 @@ internal sealed class ReplicationTrials
         }
     }
 
+    /// <summary>Everything that may happen to publishers, followers, broker and network, one after the other at random; each time all equal the view in the end, and no reply has claimed too much.</summary>
+    [Test]
+    public async Task Faults_AtRandom_LeaveEveryFollowerExact()
+    {
+        const int Runs = 6;
+        const int FaultsPerRun = 5;
+        var seed = Random.Shared.Next();
+        var random = new Random(seed);
+        await TestContext.Progress.WriteLineAsync($"seed {seed}");
+        for (var n = 0; n < Runs; n++)
+        {
+            await using var broker = await NatsServer.RequireAsync();
+            await using var proxy = new SwallowingProxy(new Uri(broker.Url).Port);
+            await using var database = await TestDatabase.CreateAsync();
+            string[] publishing = [$"--Nats:Url={broker.Url}", "--Feed:LeaseDuration=00:00:03", "--Nats:CheckpointInterval=00:00:02"];
+            string[] following = ["--Feed:Source=Nats", $"--Nats:Url=nats://127.0.0.1:{proxy.Port}"];
+            await using var run = await FaultRun.StartAsync("random faults of publishers, followers and NATS", database, () => Task.FromResult(FaultService.StartProcess(database.ConnectionString, publishing)));
+            var services = new List<FaultService> { run.Service };
+            foreach (var (connectionString, settings) in new[] { (database.ConnectionString, publishing), (NoDatabase, following), (NoDatabase, following) })
+            {
+                var service = FaultService.StartProcess(connectionString, settings);
+                services.Add(service);
+                await run.JoinAsync(service);
+            }
+
+            for (var fault = 0; fault < FaultsPerRun; fault++)
+            {
+                var which = random.Next(6);
+                var victim = services[random.Next(services.Count)];
+                await TestContext.Progress.WriteLineAsync($"run {n}: {which} {services.IndexOf(victim)}");
+                switch (which)
+                {
+                    case 0:
+                        await victim.KillAsync();
+                        await run.Writers.WriteMoreAsync(random.Next(300));
+                        victim.StartAgain();
+                        break;
+                    case 1:
+                        await ProcessSignals.FreezeAsync(victim.Process!.Id);
+                        await run.Writers.WriteMoreAsync(random.Next(800));
+                        await ProcessSignals.ThawAsync(victim.Process!.Id);
+                        break;
+                    case 2:
+                        await broker.KillAsync();
+                        await run.Writers.WriteMoreAsync(random.Next(500));
+                        await broker.StartAgainAsync();
+                        break;
+                    case 3:
+                        proxy.Fault = NetworkFault.SwallowsBoth;
+                        await run.Writers.WriteMoreAsync(random.Next(500));
+                        proxy.Fault = NetworkFault.None;
+                        break;
+                    case 4:
+                        await database.ExecuteAsync("select twcache.reload()");
+                        break;
+                    case 5:
+                        await database.TerminateServiceAsync();
+                        break;
+                }
+
+                await run.Writers.WriteMoreAsync(random.Next(100));
+            }
+
+            await Task.WhenAll(services.Select(service => service.WaitForStateAsync(FeedState.Live)));
+            await run.EndFaultAsync();
+            await run.FinishAsync();
+        }
+    }
+
     private static async Task<int> RestAsync()
     {
         await Task.Delay(TimeSpan.FromSeconds(10));

@@ -26,4 +26,15 @@ internal sealed class PgSnapshotTests
     [TestCase("10:-20:")]
     [TestCase("1:2:3:4")]
     public void Parse_OfSomethingElse_IsAFormatError(string text) => Assert.That(() => PgSnapshot.Parse(text), Throws.TypeOf<FormatException>());
+
+    [TestCase("10:10:", "10:10:", true)]
+    [TestCase("10:10:", "11:11:", true)]
+    [TestCase("11:11:", "10:10:", false)]
+    [TestCase("10:12:10,11", "10:10:", true, Description = "what it has more is in progress")]
+    [TestCase("10:12:10", "10:10:", false)]
+    [TestCase("10:12:10", "10:13:10", true)]
+    [TestCase("12:12:", "10:13:10", false, Description = "10 has ended here, and not there")]
+    [TestCase("10:13:10", "12:13:", true)]
+    public void IsContainedIn_AnotherSnapshot_IsWhetherThatIncludesAllOfIt(string one, string other, bool expected) =>
+        Assert.That(PgSnapshot.Parse(one).IsContainedIn(PgSnapshot.Parse(other)), Is.EqualTo(expected));
 }
