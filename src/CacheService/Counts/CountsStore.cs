@@ -38,6 +38,9 @@ internal sealed class CountsStore(int maxTombstones)
     /// <summary>Which of the messages that <see cref="Changed"/> tells of were not there before, and came. Only for its handlers.</summary>
     public IReadOnlyCollection<long> Came { get; private set; } = [];
 
+    /// <summary>The messages of a drain whose changes came to nothing: a snapshot in between may have them otherwise. Only for the handlers of <see cref="Changed"/>.</summary>
+    public IReadOnlyCollection<long> Undone { get; private set; } = [];
+
     /// <summary>What a drain that <see cref="Changed"/> tells of has added to days. Only for its handlers.</summary>
     public IReadOnlyList<DayCounts> DayChanges { get; private set; } = [];
 
@@ -134,7 +137,7 @@ internal sealed class CountsStore(int maxTombstones)
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
         var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
         var (messages, shown) = (version.Messages, 0);
-        List<long>? came = null;
+        List<long>? came = null, undone = null;
         // By index: the enumerator of an interface is an allocation for each drain.
         for (var i = 0; i < changes.Count; i++)
         {
@@ -149,6 +152,10 @@ internal sealed class CountsStore(int maxTombstones)
             if (!change.IsZero && (known || change.Born != 0))
             {
                 messageIds[shown++] = change.MessageId;
+            }
+            else
+            {
+                (undone ??= []).Add(change.MessageId);
             }
 
             if (change.Born > 0)
@@ -189,7 +196,7 @@ internal sealed class CountsStore(int maxTombstones)
         }
 
         Came = (IReadOnlyCollection<long>?)came ?? [];
-        DayChanges = dayChanges ?? [];
+        (Undone, DayChanges) = ((IReadOnlyCollection<long>?)undone ?? [], dayChanges ?? []);
         Changed?.Invoke(next, messageIds);
     }
 

@@ -58,7 +58,7 @@ internal sealed class CountsFeed(
             {
                 return;
             }
-            catch (Exception e) when (!_hasConnected && DatabaseErrors.IsFinal(e))
+            catch (Exception e) when (!_hasConnected && options.Value.Source == FeedSource.Postgres && DatabaseErrors.IsFinal(e))
             {
                 startFailure.Report(DatabaseErrors.Describe(e));
                 return;

@@ -145,7 +145,8 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
 
     private void BecomeRinger()
     {
-        if (IsRinger || time.GetElapsedTime(_lastRingerAttempt) < _options.HeartbeatInterval)
+        // A follower that follows the database for a while only, leaves it to those that stay: they publish.
+        if (IsRinger || _options.Source != FeedSource.Postgres || time.GetElapsedTime(_lastRingerAttempt) < _options.HeartbeatInterval)
         {
             return;
         }

@@ -15,6 +15,9 @@ internal sealed class Broker : IAsyncDisposable
 {
     private const int WrongLastSequence = 10071;
 
+    /// <summary>What comes faster than it is taken waits at the broker beyond this.</summary>
+    private const int MostBytesAhead = 16 * 1024 * 1024;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     private readonly NatsOptions _options;
@@ -69,8 +72,15 @@ internal sealed class Broker : IAsyncDisposable
     /// <summary>Connects, if there is no connection, and creates what is missing of stream and bucket. What is there stays as it is.</summary>
     public async Task PrepareAsync(CancellationToken cancellationToken)
     {
-        await _connection.ConnectAsync().AsTask().WaitAsync(Patience, cancellationToken);
-        if (await FindStreamAsync(cancellationToken) is null)
+        await ConnectAsync(cancellationToken);
+        if (await FindStreamAsync(cancellationToken) is { } stream)
+        {
+            if (stream.Info.Config is { Subjects: var subjects, Discard: var discard } && (subjects?.Contains(Frames) != true || discard != StreamConfigDiscard.Old))
+            {
+                throw new InvalidOperationException($"the stream {_options.Name} is there, and is not as it has to be: it takes the subject {Frames}, and discards what is old; delete it, or choose another Nats:Name.");
+            }
+        }
+        else
         {
             await _jetStream.CreateStreamAsync(
                 new StreamConfig(_options.Name, [Frames])
@@ -90,7 +100,7 @@ internal sealed class Broker : IAsyncDisposable
         }
         catch (NatsJSApiException e) when (e.Error.Code == 404)
         {
-            await _objects.CreateObjectStoreAsync(new NatsObjConfig(Bucket) { Storage = NatsObjStorageType.File, NumberOfReplicas = _options.Replicas }, cancellationToken);
+            await _objects.CreateObjectStoreAsync(new NatsObjConfig(Bucket) { Storage = NatsObjStorageType.File, NumberOfReplicas = _options.Replicas, MaxAge = 2 * _options.MaxAge }, cancellationToken);
         }
     }
 
@@ -117,31 +127,43 @@ internal sealed class Broker : IAsyncDisposable
     /// <returns>Null: there is no stream.</returns>
     public async Task<StreamEnd?> ReadEndAsync(CancellationToken cancellationToken)
     {
+        await ConnectAsync(cancellationToken);
         if (await FindStreamAsync(cancellationToken) is not { } stream)
         {
             return null;
         }
 
         var (first, last) = ((ulong)stream.Info.State.FirstSeq, (ulong)stream.Info.State.LastSeq);
-        var frame = last >= first && last > 0 ? await ReadAsync(stream, last, cancellationToken) : null;
-        if (frame is not null && frame.Part + 1 < frame.Parts)
+        var (at, frame) = (last, await ReadAsync(stream, first, last, cancellationToken));
+        while (frame is not null && frame.Part + 1 < frame.Parts)
         {
-            // Its publisher has died in between: what is whole is before its first part.
-            var whole = last - frame.Part - 1;
-            frame = whole >= first && whole > 0 ? await ReadAsync(stream, whole, cancellationToken) : null;
+            // Its publisher has got no further: what is whole is before its first part.
+            at = frame.Part < at ? at - frame.Part - 1 : 0;
+            frame = await ReadAsync(stream, first, at, cancellationToken);
         }
 
         return new StreamEnd(first, last, frame);
     }
 
     /// <summary>All parts of frames from a sequence on, as they come, for ever. Where the stream lacks some, those after them.</summary>
+    /// <exception cref="ChainEndedException">There is something that is no frame.</exception>
     public async IAsyncEnumerable<(ulong Sequence, Frame Part)> ReadFromAsync(ulong sequence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var consumer = await _jetStream.CreateOrderedConsumerAsync(
             _options.Name, new NatsJSOrderedConsumerOpts { DeliverPolicy = ConsumerConfigDeliverPolicy.ByStartSequence, OptStartSeq = sequence }, cancellationToken);
-        await foreach (var message in consumer.ConsumeAsync<byte[]>(opts: new NatsJSConsumeOpts { MaxMsgs = 1000 }, cancellationToken: cancellationToken))
+        await foreach (var message in consumer.ConsumeAsync<byte[]>(opts: new NatsJSConsumeOpts { MaxBytes = MostBytesAhead }, cancellationToken: cancellationToken))
         {
-            yield return (message.Metadata!.Value.Sequence.Stream, Frame.Parser.ParseFrom(message.Data));
+            Frame part;
+            try
+            {
+                part = Frame.Parser.ParseFrom(message.Data ?? []);
+            }
+            catch (InvalidProtocolBufferException)
+            {
+                throw new ChainEndedException("the stream has something that is no frame: only publishers may publish there");
+            }
+
+            yield return (message.Metadata!.Value.Sequence.Stream, part);
         }
     }
 
@@ -220,6 +242,25 @@ internal sealed class Broker : IAsyncDisposable
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
+    /// <summary>Waits for a connection; it goes on connecting by itself.</summary>
+    private async Task ConnectAsync(CancellationToken cancellationToken)
+    {
+        if (_connection.ConnectionState == NatsConnectionState.Open)
+        {
+            return;
+        }
+
+        try
+        {
+            await _connection.ConnectAsync().AsTask().WaitAsync(Patience, cancellationToken);
+        }
+        catch (Exception e) when (e is TimeoutException or NatsException)
+        {
+            throw new TimeoutException(
+                $"no NATS server of Nats:Url has taken the service within {Patience.TotalSeconds:F0} s: it is away, or refuses the user or the certificate (Nats:User, Nats:CredsFile, Nats:NKeyFile, Nats:CaFile). {e.Message}");
+        }
+    }
+
     private async Task<INatsJSStream?> FindStreamAsync(CancellationToken cancellationToken)
     {
         try
@@ -232,12 +273,22 @@ internal sealed class Broker : IAsyncDisposable
         }
     }
 
-    private static async Task<Frame?> ReadAsync(INatsJSStream stream, ulong sequence, CancellationToken cancellationToken)
+    private static async Task<Frame?> ReadAsync(INatsJSStream stream, ulong first, ulong sequence, CancellationToken cancellationToken)
     {
+        if (sequence < first || sequence == 0)
+        {
+            return null;
+        }
+
         try
         {
             var response = await stream.GetAsync(new StreamMsgGetRequest { Seq = sequence }, cancellationToken);
             return Frame.Parser.ParseFrom(response.Message.Data.Span);
+        }
+        catch (InvalidProtocolBufferException)
+        {
+            // Somebody has put there what is no frame: what is before it cannot be gone on with.
+            return null;
         }
         catch (NatsJSApiException e) when (e.Error.Code == 404)
         {

@@ -1,5 +1,6 @@
 using CacheService.Counts;
 using TweetCounts.V1;
+using DailyCounts = CacheService.Counts.DailyCounts;
 
 namespace CacheService.Replication;
 
@@ -18,6 +19,9 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
 
     /// <summary>The generation of the database's log that it is of.</summary>
     public string LogIdentity { get; } = header.LogIdentity;
+
+    /// <summary>The snapshot of the frame whose state it has.</summary>
+    public string Snapshot { get; private set; } = header.Snapshot;
 
     /// <summary>The frame whose state it has.</summary>
     public ulong Number { get; private set; } = header.Number;
@@ -41,7 +45,7 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
             _parts.Clear();
         }
 
-        if (part.Number != Number + 1 || part.Part != _parts.Count)
+        if (part.Number != Number + 1 || part.Part != _parts.Count || part.SnapshotBefore != Snapshot)
         {
             throw new ChainEndedException($"the stream has lost what comes after frame {Number}: part {part.Part} of frame {part.Number} follows");
         }
@@ -53,8 +57,16 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
             return false;
         }
 
-        Apply(part);
-        Number = part.Number;
+        try
+        {
+            Apply(part);
+        }
+        catch (Exception e) when (e is InconsistentChangeException or FormatException or ArgumentOutOfRangeException)
+        {
+            throw new ChainEndedException($"frame {part.Number} cannot be applied: {e.Message}");
+        }
+
+        (Number, Snapshot) = (part.Number, part.Snapshot);
         _parts.Clear();
         return true;
     }
@@ -117,8 +129,19 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
             }
         }
 
-        var days = version.Days is null ? null : last.Days.Select(Frames.Day).Select(day => day.Minus(version.Days.Of(day.Day))).Where(day => !day.IsZero).ToList();
-        Store.Apply(changes, PgSnapshot.Parse(last.Snapshot), version.TakenAt, days, last.Revision);
+        Store.Apply(changes, PgSnapshot.Parse(last.Snapshot), version.TakenAt, version.Days is null ? null : Days(last, version.Days), last.Revision);
+    }
+
+    private static List<DayCounts> Days(Frame frame, DailyCounts before)
+    {
+        var now = frame.Days.Select(Frames.Day).ToList();
+        if (frame.HasAllDays)
+        {
+            var known = now.Select(day => day.Day).ToHashSet();
+            now.AddRange(before.All().Where(day => !known.Contains(day.Day)).Select(day => new DayCounts { Day = day.Day }));
+        }
+
+        return [.. now.Select(day => day.Minus(before.Of(day.Day))).Where(day => !day.IsZero)];
     }
 }
 

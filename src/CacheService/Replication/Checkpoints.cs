@@ -13,6 +13,8 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
 {
     private const int EntriesPerPart = 8192;
 
+    private static readonly TimeSpan LongestStandstill = TimeSpan.FromSeconds(10);
+
     /// <summary>An empty store, for a chain.</summary>
     public CountsStore NewStore() => new(limits.Value.MaxTombstones);
 
@@ -27,7 +29,7 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
     /// <summary>Whether there is one.</summary>
     public async Task<bool> ExistsAsync(CancellationToken cancellationToken) => await FindAsync(cancellationToken) is not null;
 
-    /// <summary>Writes what a chain is at, and deletes older ones but the last of it, which a follower may just be reading.</summary>
+    /// <summary>Writes what a chain is at.</summary>
     public async Task WriteAsync(Chain chain, CancellationToken cancellationToken)
     {
         var entry = new CheckpointEntry($"{chain.Name}-{chain.Number}", chain.Name, chain.Sequence);
@@ -44,12 +46,16 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
             await pipe.Reader.CompleteAsync();
             await writing;
         }
+    }
 
-        var others = (await broker.ListCheckpointsAsync(cancellationToken)).Where(other => other.Name != entry.Name).ToList();
-        var before = others.Where(other => other.Chain == entry.Chain).MaxBy(other => other.Sequence);
-        foreach (var other in others.Where(other => other != before))
+    /// <summary>Deletes those of other chains, and of a chain all but the last two, the older of which a follower may just be reading.</summary>
+    public async Task CleanUpAsync(string chain, CancellationToken cancellationToken)
+    {
+        var all = await broker.ListCheckpointsAsync(cancellationToken);
+        var kept = all.Where(entry => entry.Chain == chain).OrderByDescending(entry => entry.Sequence).Take(2).ToList();
+        foreach (var entry in all.Except(kept))
         {
-            await broker.DeleteCheckpointAsync(other, cancellationToken);
+            await broker.DeleteCheckpointAsync(entry, cancellationToken);
         }
     }
 
@@ -63,11 +69,23 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
     private async Task<Chain> ReadAsync(CheckpointEntry entry, CancellationToken cancellationToken)
     {
         var pipe = new Pipe();
-        var reading = Task.Run(() => Read(pipe.Reader), CancellationToken.None);
+        var read = new Progress();
+        var reading = Task.Run(() => Read(pipe.Reader, read), CancellationToken.None);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Exception? failure = null;
         try
         {
-            await broker.ReadCheckpointAsync(entry, pipe.Writer.AsStream(leaveOpen: true), cancellationToken);
+            // One that was deleted meanwhile has no end.
+            var downloading = broker.ReadCheckpointAsync(entry, pipe.Writer.AsStream(leaveOpen: true), ending.Token);
+            for (var before = -1L; await Task.WhenAny(downloading, Task.Delay(LongestStandstill, cancellationToken)) != downloading; before = read.Parts)
+            {
+                if (before == read.Parts)
+                {
+                    await ending.CancelAsync();
+                }
+            }
+
+            await downloading;
         }
         catch (Exception e)
         {
@@ -96,7 +114,7 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
                 Chain = chain.Name,
                 Number = chain.Number,
                 Sequence = chain.Sequence,
-                Snapshot = version.Snapshot.ToString(),
+                Snapshot = chain.Snapshot,
                 Revision = version.Revision,
                 LogIdentity = chain.LogIdentity,
                 Messages = version.Messages,
@@ -137,8 +155,9 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
         writer.Complete(failure);
     }
 
-    private Chain Read(PipeReader reader)
+    private Chain Read(PipeReader reader, Progress progress)
     {
+        Exception? failure = null;
         try
         {
             using var stream = reader.AsStream(leaveOpen: true);
@@ -154,6 +173,7 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
             while (table.Count < header.Messages || missing > 0)
             {
                 var part = CheckpointPart.Parser.ParseDelimitedFrom(stream);
+                progress.Count();
                 for (var i = 0; i < part.Removed.Count; i++)
                 {
                     tombstones.Add(part.Removed[i], part.RemovedRevisions[i]);
@@ -173,9 +193,25 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
             store.Restore(table, tombstones, new CountsVersion(header.Chain, header.Revision, table.Count, PgSnapshot.Parse(header.Snapshot), TakenAt: long.MinValue) { Days = days });
             return new Chain(store, header);
         }
+        catch (Exception e)
+        {
+            failure = e;
+            throw;
+        }
         finally
         {
-            reader.Complete();
+            // Where it cannot be read, nobody waits for the rest.
+            reader.Complete(failure);
         }
+    }
+
+    /// <summary>How much has been read by now.</summary>
+    private sealed class Progress
+    {
+        private long _parts;
+
+        public long Parts => Volatile.Read(ref _parts);
+
+        public void Count() => Interlocked.Increment(ref _parts);
     }
 }

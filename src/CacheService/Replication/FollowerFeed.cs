@@ -3,7 +3,6 @@ using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Metrics;
 using Microsoft.Extensions.Options;
-using NATS.Client.Core;
 using TweetCounts.V1;
 using FeedState = CacheService.Feed.FeedState;
 
@@ -20,13 +19,19 @@ internal sealed class FollowerFeed(
     /// <summary>So many questions are under way at a time.</summary>
     private const int MostQuestions = 16;
 
-    /// <summary>A publisher that has not answered for so long may be followed by another one, or the stream may be stuck: it is looked at afresh.</summary>
+    /// <summary>A publisher that has not answered for so long, or frames that do not come: the stream is looked at afresh.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
 
     /// <summary>And after this the database is followed, where that is wanted.</summary>
     private static readonly TimeSpan LongSilence = TimeSpan.FromSeconds(6);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Where a load was in vain, the next one will hardly be another matter.</summary>
+    private static readonly TimeSpan LongPause = TimeSpan.FromSeconds(2);
+
+    /// <summary>Between questions of reads, where the one before was not answered.</summary>
+    private static readonly TimeSpan PauseUnanswered = TimeSpan.FromMilliseconds(50);
 
     private readonly FeedOptions _options = options.Value;
     private long _answeredAt = time.GetTimestamp();
@@ -39,9 +44,17 @@ internal sealed class FollowerFeed(
         while (!stoppingToken.IsCancellationRequested)
         {
             progress.BeginStep(FeedProgress.Opening);
+            var pause = Pause;
             try
             {
+                if (_options.FallBack && time.GetElapsedTime(_answeredAt) > LongSilence)
+                {
+                    _chain = await FallBackAsync(stoppingToken);
+                }
+
+                pause = _chain is null ? LongPause : Pause;
                 _chain ??= await LoadAsync(stoppingToken);
+                pause = Pause;
                 await FollowAsync(_chain, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -60,12 +73,7 @@ internal sealed class FollowerFeed(
                 Report(e);
             }
 
-            if (_options.FallBack && time.GetElapsedTime(_answeredAt) > LongSilence)
-            {
-                await FallBackAsync(stoppingToken);
-            }
-
-            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -100,6 +108,7 @@ internal sealed class FollowerFeed(
         var asking = AskRepeatedlyAsync(events.Writer, ending.Token);
         var waiting = new List<Answered>();
         var followedSince = time.GetTimestamp();
+        var movedAt = followedSince;
         try
         {
             await foreach (var happened in events.Reader.ReadAllAsync(cancellationToken))
@@ -109,11 +118,19 @@ internal sealed class FollowerFeed(
                 {
                     case PartCame part:
                         chain.Take(part.Sequence, part.Part);
+                        movedAt = time.GetTimestamp();
                         break;
                     case Answered answered when answered.Answer.Chain != chain.Name:
                         answered.Waiting.SetResult(false);
-                        throw new ChainEndedException($"another chain is published ({answered.Answer.Chain})");
+                        // The one that published before may say so for a moment: the stream knows.
+                        if ((await broker.ReadEndAsync(cancellationToken))?.Frame is { } last && last.Chain != chain.Name)
+                        {
+                            throw new ChainEndedException($"another chain is published ({last.Chain})");
+                        }
+
+                        break;
                     case Answered answered:
+                        (_answeredAt, _failure) = (time.GetTimestamp(), "");
                         waiting.Add(answered);
                         break;
                     case Unanswered unanswered:
@@ -122,7 +139,11 @@ internal sealed class FollowerFeed(
                 }
 
                 Settle(chain, waiting);
-                if (time.GetElapsedTime(Math.Max(_answeredAt, followedSince)) > Silence)
+                if (waiting.Count == 0 && _failure.Length == 0)
+                {
+                    movedAt = time.GetTimestamp();
+                }
+                else if (time.GetElapsedTime(movedAt) > Silence || time.GetElapsedTime(Math.Max(_answeredAt, followedSince)) > LongSilence)
                 {
                     throw new TimeoutException(waiting.Count > 0 ? "the frames that the publisher names do not come." : $"the publisher does not answer ({_failure}).");
                 }
@@ -148,22 +169,30 @@ internal sealed class FollowerFeed(
             return;
         }
 
-        waiting.RemoveAll(answered => answered.Answer.Number <= chain.Number);
-        foreach (var answered in settled)
+        var isProven = false;
+        try
         {
-            // Of an earlier frame it says nothing that this one does not.
-            chain.Prove(answered.AskedAt, answered.Answer.Number == chain.Number ? PgSnapshot.Parse(answered.Answer.Snapshot) : null);
-        }
+            foreach (var answered in settled)
+            {
+                // Of an earlier frame it says nothing that this one does not.
+                chain.Prove(answered.AskedAt, answered.Answer.Number == chain.Number ? PgSnapshot.Parse(answered.Answer.Snapshot) : null);
+            }
 
-        if (chain.Store != store)
+            if (chain.Store != store)
+            {
+                chain.MoveTo(store);
+            }
+
+            _reported = "";
+            // Before the reads that wait are answered: with LIVE.
+            progress.BecomeLive();
+            isProven = true;
+        }
+        finally
         {
-            chain.MoveTo(store);
+            waiting.RemoveAll(answered => answered.Answer.Number <= chain.Number);
+            settled.ForEach(answered => answered.Waiting.SetResult(isProven));
         }
-
-        (_answeredAt, _reported) = (time.GetTimestamp(), "");
-        // Before the reads that wait are answered: with LIVE.
-        progress.BecomeLive();
-        settled.ForEach(answered => answered.Waiting.SetResult(true));
     }
 
     private async Task ReadAsync(ulong from, ChannelWriter<ChainEvent> events, CancellationToken cancellationToken)
@@ -196,7 +225,7 @@ internal sealed class FollowerFeed(
                 wake.Take();
                 var waiting = requests.BeginDrain(out var isAsked);
                 _ = AskAsync(isAsked, waiting, events, room, cancellationToken);
-                await Task.Delay(_options.MinDrainInterval, time, cancellationToken);
+                await Task.Delay(_failure.Length == 0 ? _options.MinDrainInterval : PauseUnanswered, time, cancellationToken);
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -234,44 +263,44 @@ internal sealed class FollowerFeed(
         }
     }
 
-    /// <summary>Follows the database like any other cache, until a publisher answers.</summary>
-    private async Task FallBackAsync(CancellationToken stoppingToken)
+    /// <summary>Follows the database like any other cache, until a publisher answers and its chain is loaded.</summary>
+    private async Task<Chain> FallBackAsync(CancellationToken stoppingToken)
     {
         ReplicationLog.FellBack(logger, time.GetElapsedTime(_answeredAt).TotalSeconds);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var following = database.FollowAsync(ending.Token);
         try
         {
-            while (!await IsThereAPublisherAsync(stoppingToken))
+            while (true)
             {
+                if (await TryReturnAsync(stoppingToken) is { } chain)
+                {
+                    ReplicationLog.Returned(logger);
+                    _answeredAt = time.GetTimestamp();
+                    return chain;
+                }
+
                 await Task.Delay(Silence, time, stoppingToken);
             }
-
-            ReplicationLog.Returned(logger);
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // The service stops.
         }
         finally
         {
             await ending.CancelAsync();
             await following;
-            _chain = null;
-            _answeredAt = time.GetTimestamp();
         }
     }
 
-    private async Task<bool> IsThereAPublisherAsync(CancellationToken cancellationToken)
+    private async Task<Chain?> TryReturnAsync(CancellationToken cancellationToken)
     {
         try
         {
             await broker.AskAsync(new Question { Follower = broker.Name, AgeMicroseconds = -1, Now = true }, Silence, cancellationToken);
-            return await checkpoints.ExistsAsync(cancellationToken);
+            return await LoadAsync(cancellationToken);
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is NatsException or TimeoutException or OperationCanceledException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            return false;
+            Report(e);
+            return null;
         }
     }
 

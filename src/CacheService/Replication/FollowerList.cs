@@ -10,6 +10,7 @@ internal sealed class FollowerList(TimeProvider time) : ICacheLister
     private static readonly TimeSpan Forgotten = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, FollowerEntry> _followers = new();
+    private long _forgotAt;
 
     /// <summary>Notes that a follower has asked.</summary>
     public void Note(Question question)
@@ -18,6 +19,7 @@ internal sealed class FollowerList(TimeProvider time) : ICacheLister
         const int LongestName = 200;
         if (question.Follower.Length is > 0 and <= LongestName && (_followers.ContainsKey(question.Follower) || _followers.Count < 100_000))
         {
+            Forget();
             _followers[question.Follower] = new FollowerEntry(question.Follower, time.GetTimestamp(), question.AgeMicroseconds < 0 ? null : TimeSpan.FromMicroseconds(question.AgeMicroseconds));
         }
     }
@@ -28,21 +30,24 @@ internal sealed class FollowerList(TimeProvider time) : ICacheLister
     /// <summary>Those that have asked within a minute.</summary>
     public Task<IReadOnlyList<CacheEntry>> ListAsync(CancellationToken cancellationToken)
     {
-        var list = new List<CacheEntry>();
-        foreach (var follower in _followers.Values.OrderBy(follower => follower.Name, StringComparer.Ordinal))
+        Forget();
+        return Task.FromResult<IReadOnlyList<CacheEntry>>(
+            [.. _followers.Values.Select(follower => new CacheEntry(follower.Name, follower.Age is not null, time.GetElapsedTime(follower.HeardAt)) { Follows = true, Age = follower.Age })]);
+    }
+
+    /// <summary>Now and then, those that ask no more.</summary>
+    private void Forget()
+    {
+        if (time.GetElapsedTime(Volatile.Read(ref _forgotAt)) < Forgotten / 10)
         {
-            var heard = time.GetElapsedTime(follower.HeardAt);
-            if (heard > Forgotten)
-            {
-                _followers.TryRemove(KeyValuePair.Create(follower.Name, follower));
-            }
-            else
-            {
-                list.Add(new CacheEntry(follower.Name, follower.Age is not null, heard) { Follows = true, Age = follower.Age });
-            }
+            return;
         }
 
-        return Task.FromResult<IReadOnlyList<CacheEntry>>(list);
+        Volatile.Write(ref _forgotAt, time.GetTimestamp());
+        foreach (var follower in _followers.Values.Where(follower => time.GetElapsedTime(follower.HeardAt) > Forgotten))
+        {
+            _followers.TryRemove(KeyValuePair.Create(follower.Name, follower));
+        }
     }
 
     private sealed record FollowerEntry(string Name, long HeardAt, TimeSpan? Age);

@@ -49,6 +49,7 @@ internal static class Frames
         }
 
         parts[^1].Days.AddRange(sum.Days.Values.Select(Day));
+        parts[^1].HasAllDays = sum.HasAllDays;
         for (var i = 0; i < parts.Count; i++)
         {
             (parts[i].Part, parts[i].Parts) = ((uint)i, (uint)parts.Count);

@@ -89,6 +89,16 @@ internal sealed class NatsOptions : IValidatableObject
             yield return new ValidationResult("Nats:User, Nats:CredsFile and Nats:NKeyFile are three ways to say who the service is: name one.", [nameof(User)]);
         }
 
+        if (Password.Length > 0 && User.Length == 0)
+        {
+            yield return new ValidationResult("Nats:Password is of no use without Nats:User.", [nameof(Password)]);
+        }
+
+        if (CheckpointInterval > MaxAge / 2)
+        {
+            yield return new ValidationResult("Nats:CheckpointInterval is longer than half of Nats:MaxAge: the frames after a checkpoint would be gone before there is the next one.", [nameof(CheckpointInterval)]);
+        }
+
         foreach (var address in Url.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("nats" or "tls" or "ws" or "wss") || uri.UserInfo.Length > 0)

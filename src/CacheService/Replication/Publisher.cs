@@ -1,5 +1,6 @@
 using CacheService.Counts;
 using CacheService.Feed;
+using CacheService.Postgres;
 using Microsoft.Extensions.Options;
 using NATS.Client.Core;
 using TweetCounts.V1;
@@ -16,12 +17,15 @@ namespace CacheService.Replication;
 /// </summary>
 internal sealed class Publisher(
     Broker broker, Checkpoints checkpoints, RecentDrains drains, CountsStore store, Synchronizer synchronizer, DrainRequests requests, FeedStatus feed, FeedProgress progress, QuestionDesk desk, FollowerList followers,
-    IOptions<NatsOptions> options, TimeProvider time, ILogger<Publisher> logger) : BackgroundService
+    PostgresConnections connections, IOptions<NatsOptions> options, TimeProvider time, ILogger<Publisher> logger) : BackgroundService
 {
     /// <summary>A frame comes at least this often, so that the chain's last snapshot is a recent one when another service takes over.</summary>
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>How long nobody may publish, before that is told.</summary>
+    private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(10);
 
     private string _reported = "";
 
@@ -31,8 +35,11 @@ internal sealed class Publisher(
     /// <summary>What followers may have otherwise than this cache has it: to be told again.</summary>
     private Suspects? _suspects;
 
-    /// <summary>Whether the chain that there is cannot be gone on with.</summary>
-    private bool _mustBegin;
+    /// <summary>The chain that cannot be gone on with; empty: none.</summary>
+    private volatile string _ended = "";
+
+    /// <summary>The end of the stream while another service publishes, and when that was.</summary>
+    private (ulong Sequence, long SeenAt) _others;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -44,8 +51,10 @@ internal sealed class Publisher(
                 {
                     await PublishAsync(stoppingToken);
                 }
-
-                await Task.Delay(Pause, time, stoppingToken);
+                else if (feed.IsServing)
+                {
+                    await LookAtOthersAsync(stoppingToken);
+                }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -54,12 +63,12 @@ internal sealed class Publisher(
             catch (FencedException e)
             {
                 ReplicationLog.StoppedPublishing(logger, e.Message);
+                _others = default;
             }
             catch (Exception e)
             {
                 // The cache itself does not depend on it.
                 Report(e.Message);
-                await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             finally
             {
@@ -67,6 +76,8 @@ internal sealed class Publisher(
                 progress.IsPublishing = false;
                 desk.Close();
             }
+
+            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -76,20 +87,20 @@ internal sealed class Publisher(
         await TakeOverAsync(cancellationToken);
         (_reported, progress.IsPublishing) = ("", true);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var keeping = KeepCheckpointsAsync(_position!, ending.Token);
+        var keeping = KeepCheckpointsAsync(_position!.Chain, ending.Token);
         try
         {
-            var isFirst = true;
+            var isFirst = _position.Number == 0;
             while (feed.IsRinger)
             {
-                // A load, whose changes are not known one by one; or followers that have nothing to begin at.
-                if (drains.Since(_position!.Own) is not { } news || (desk.TakeNoCheckpoint() && !await checkpoints.ExistsAsync(cancellationToken)))
+                // A load, whose changes are not known one by one; followers that have nothing to begin at; or frames that nobody can apply.
+                if (drains.Since(_position!.Own) is not { } news || (desk.TakeNoCheckpoint() && !await checkpoints.ExistsAsync(cancellationToken)) || _ended == _position.Chain)
                 {
-                    _mustBegin = true;
+                    _ended = _position!.Chain;
                     break;
                 }
 
-                AddSuspects(news);
+                await AddSuspectsAsync(news, cancellationToken);
                 if (isFirst || !news.IsEmpty || time.GetElapsedTime(_position.PublishedAt) >= LongestSilence)
                 {
                     await PublishAsync(news, cancellationToken);
@@ -110,17 +121,21 @@ internal sealed class Publisher(
     /// <summary>Goes on with the chain that the stream has, or begins one.</summary>
     private async Task TakeOverAsync(CancellationToken cancellationToken)
     {
+        var registration = synchronizer.Registration;
         var end = await broker.ReadEndAsync(cancellationToken) ?? throw new NatsException("the stream is gone");
 
         // After the end was read: whatever the last frame includes, this cache has seen then; and a drain that succeeds is of the log that it is registered with.
-        if (!await requests.NextDrainAsync().WaitAsync(LongestSilence, time, cancellationToken) || synchronizer.Registration?.Identity.ToString() is not { } identity)
+        if (registration is null || !await requests.NextDrainAsync().WaitAsync(LongestSilence, time, cancellationToken) || synchronizer.Registration != registration)
         {
-            throw new TimeoutException("the database does not answer");
+            throw new TimeoutException("the database does not answer.");
         }
 
-        if (!_mustBegin && end.Frame is { } last && last.LogIdentity == identity && drains.SinceOneIncludedIn(PgSnapshot.Parse(last.Snapshot)) is { } missed)
+        var identity = $"{registration.Identity:N}/{registration.Baseline.Server}/{registration.Baseline.Database}";
+        await RefuseAnotherDatabaseAsync(end, identity, cancellationToken);
+        if (end.Frame is { } last && last.Chain != _ended && last.LogIdentity == identity && await IsEverythingKnownAsync(cancellationToken)
+            && PgSnapshot.Parse(last.Snapshot) is var snapshot && drains.SinceOneIncludedIn(snapshot) is { } missed && snapshot.IsContainedIn(missed.Version.Snapshot))
         {
-            _position = new Position(last.Chain, identity, last.Number, last.Revision, last.Snapshot, end.Last, missed.Version, time.GetTimestamp());
+            _position = new Position(last.Chain, identity, last.Number, last.Revision, last.Snapshot, end.Last, missed.Latest, time.GetTimestamp());
             await PublishAsync(missed, cancellationToken);
             ReplicationLog.TookOver(logger, last.Chain, last.Number, missed.Counts.Count);
             return;
@@ -129,32 +144,78 @@ internal sealed class Publisher(
         await BeginChainAsync(end, identity, cancellationToken);
     }
 
+    /// <summary>
+    /// Whether a cache knows of everything that was touched since a snapshot. Where the table is its own log, a row that one transaction inserts and another deletes leaves no trace for a
+    /// reader who had neither.
+    /// </summary>
+    private async Task<bool> IsEverythingKnownAsync(CancellationToken cancellationToken)
+    {
+        await using var command = connections.Pool.CreateCommand("select twcache.log_form() = 'change'");
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    /// <summary>Two databases of one name would take the stream from each other, and followers would serve both by turns.</summary>
+    private async Task RefuseAnotherDatabaseAsync(StreamEnd end, string identity, CancellationToken cancellationToken)
+    {
+        if (end.Frame is not { } last || DatabaseOf(last.LogIdentity) == DatabaseOf(identity))
+        {
+            return;
+        }
+
+        // It may be the one of before.
+        await Task.Delay(3 * LongestSilence, time, cancellationToken);
+        if (await broker.ReadEndAsync(cancellationToken) is { } now && now.Last != end.Last)
+        {
+            throw new InvalidOperationException($"a service of another database publishes under Nats:Name={options.Value.Name}: give each database a name of its own.");
+        }
+    }
+
+    private static string DatabaseOf(string identity) => identity[(identity.IndexOf('/', StringComparison.Ordinal) + 1)..];
+
+    /// <summary>Where the one that ought to publish does not, because it was told of no broker, nobody else would say so.</summary>
+    private async Task LookAtOthersAsync(CancellationToken cancellationToken)
+    {
+        if (_others.SeenAt != 0 && time.GetElapsedTime(_others.SeenAt) < LongestGap)
+        {
+            return;
+        }
+
+        var last = (await broker.ReadEndAsync(cancellationToken))?.Last ?? 0;
+        if (_others.SeenAt != 0 && last == _others.Sequence && !feed.IsRinger)
+        {
+            Report("the service that writers wake, another one of this database, does not publish: give it the same Nats:Url and Nats:Name.");
+        }
+
+        _others = (last, time.GetTimestamp());
+    }
+
     private async Task BeginChainAsync(StreamEnd end, string identity, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         var name = Guid.NewGuid().ToString("N");
         var revision = Math.Max(end.Frame?.Revision ?? 0, store.Version!.Revision) + 1;
-        var (counts, own) = Copy(name, revision);
-        var header = new CheckpointHeader { Chain = name, Number = 0, Sequence = end.Last, LogIdentity = identity };
+        var (counts, mark) = await CopyAsync(name, revision, cancellationToken);
+        var own = mark.Version;
+        var header = new CheckpointHeader { Chain = name, Number = 0, Sequence = end.Last, LogIdentity = identity, Snapshot = own.Snapshot.ToString() };
         await checkpoints.WriteAsync(new Chain(counts, header), cancellationToken);
-        _position = new Position(name, identity, 0, revision, own.Snapshot.ToString(), end.Last, own, time.GetTimestamp());
-        _mustBegin = false;
+        _position = new Position(name, identity, 0, revision, header.Snapshot, end.Last, mark, time.GetTimestamp());
         var seconds = time.GetElapsedTime(started).TotalSeconds;
         ReplicationLog.BeganChain(logger, name, own.Messages, seconds);
     }
 
     /// <summary>What the cache holds, at one version: read while drains go on, and then all that they have changed put over it, as of the last of them.</summary>
-    private (CountsStore Counts, CountsVersion Own) Copy(string chain, ulong revision)
+    private async Task<(CountsStore Counts, DrainMark Own)> CopyAsync(string chain, ulong revision, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var began = drains.Latest!;
+            var began = await drains.CatchUpAsync(cancellationToken);
             var table = new CountsTable();
             foreach (var (messageId, counts) in store.ReadChangedAfter(0))
             {
                 table.Set(messageId, counts with { Revision = revision });
             }
 
+            await drains.CatchUpAsync(cancellationToken);
             if (drains.Since(began) is not { } since)
             {
                 continue;
@@ -177,7 +238,7 @@ internal sealed class Publisher(
             tombstones.Forget(revision);
             var copy = checkpoints.NewStore();
             copy.Restore(table, tombstones, since.Version with { Epoch = chain, Revision = revision, Messages = table.Count });
-            return (copy, since.Version);
+            return (copy, since.Latest);
         }
     }
 
@@ -205,13 +266,13 @@ internal sealed class Publisher(
             Revision = header.Revision,
             Snapshot = header.Snapshot,
             Sequence = sequence,
-            Own = news.Version,
+            Own = news.Latest,
             PublishedAt = time.GetTimestamp(),
         };
     }
 
     /// <summary>Messages that followers may have otherwise go into the next frame as they are.</summary>
-    private void AddSuspects(DrainSum news)
+    private async Task AddSuspectsAsync(DrainSum news, CancellationToken cancellationToken)
     {
         if (Interlocked.Exchange(ref _suspects, null) is not { } suspects)
         {
@@ -226,7 +287,8 @@ internal sealed class Publisher(
         }
 
         // What a drain has changed meanwhile is later than this frame, and comes with the next one.
-        var later = drains.Since(news.Version)?.Counts;
+        await drains.CatchUpAsync(cancellationToken);
+        var later = drains.Since(news.Latest)?.Counts;
         added.Where(messageId => later?.ContainsKey(messageId) != false).ToList().ForEach(messageId => news.Counts.Remove(messageId));
         foreach (var day in suspects.Days)
         {
@@ -235,7 +297,7 @@ internal sealed class Publisher(
     }
 
     /// <summary>While there are followers, writes a checkpoint now and then: as a follower would have it, with the revisions that all of them have.</summary>
-    private async Task KeepCheckpointsAsync(Position began, CancellationToken cancellationToken)
+    private async Task KeepCheckpointsAsync(string chain, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(options.Value.CheckpointInterval, time);
         try
@@ -244,7 +306,7 @@ internal sealed class Publisher(
             {
                 if (followers.HasAnySince(options.Value.CheckpointInterval + LongestSilence))
                 {
-                    await WriteCheckpointAsync(began.Chain, cancellationToken);
+                    await WriteCheckpointAsync(chain, cancellationToken);
                 }
             }
         }
@@ -273,8 +335,16 @@ internal sealed class Publisher(
                 var seconds = time.GetElapsedTime(started).TotalSeconds;
                 ReplicationLog.WroteCheckpoint(logger, chain.Number, chain.Store.Version!.Messages, seconds);
             }
+
+            await checkpoints.CleanUpAsync(name, cancellationToken);
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && e is NatsException or TimeoutException or OperationCanceledException or ChainEndedException or IOException)
+        catch (ChainEndedException e)
+        {
+            // What this service cannot follow, no follower can.
+            ReplicationLog.NoCheckpoint(logger, e.Message);
+            _ended = name;
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             // Followers begin at the one before it, and the next one is tried in time.
             ReplicationLog.NoCheckpoint(logger, e.Message);
@@ -283,8 +353,8 @@ internal sealed class Publisher(
 
     /// <summary>Compares a chain, as followers have it, with what this cache has. An audit corrects a cache, and not what another one has published before.</summary>
     /// <param name="chain">The chain, with all frames up to the one that was published before it was read.</param>
-    /// <param name="published">Which version of this cache that frame had.</param>
-    private void Compare(Chain chain, CountsVersion published)
+    /// <param name="published">Which drain of this cache that frame had.</param>
+    private void Compare(Chain chain, DrainMark published)
     {
         var different = new HashSet<long>();
         foreach (var (messageId, counts) in chain.Store.ReadChangedAfter(0))
@@ -341,7 +411,7 @@ internal sealed class Publisher(
     /// <param name="Revision">That frame's revision.</param>
     /// <param name="Snapshot">That frame's snapshot.</param>
     /// <param name="Sequence">That of the last part in the stream.</param>
-    /// <param name="Own">The version of this cache whose state the frame is.</param>
+    /// <param name="Own">The drain of this cache whose state the frame is.</param>
     /// <param name="PublishedAt">When.</param>
-    private sealed record Position(string Chain, string LogIdentity, ulong Number, ulong Revision, string Snapshot, ulong Sequence, CountsVersion Own, long PublishedAt);
+    private sealed record Position(string Chain, string LogIdentity, ulong Number, ulong Revision, string Snapshot, ulong Sequence, DrainMark Own, long PublishedAt);
 }

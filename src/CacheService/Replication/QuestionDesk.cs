@@ -15,6 +15,11 @@ internal sealed class QuestionDesk(
     Broker broker, FollowerList followers, DrainRequests requests, ITransactionIds transactions, TextCache texts, CacheList caches, FeedStatus feed, TimeProvider time, ILogger<QuestionDesk> logger)
     : BackgroundService
 {
+    private const int MostWaiting = 100_000;
+
+    /// <summary>What the database is asked at a time. Whoever may ask here is no caller of the API, whose limits are for each.</summary>
+    private const int MostLookups = 64;
+
     /// <summary>Longer nobody waits.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
@@ -22,6 +27,7 @@ internal sealed class QuestionDesk(
 
     private readonly Lock _gate = new();
     private readonly List<Waiting> _waiting = [];
+    private int _lookups;
     private bool _lacksCheckpoint;
     private Publication? _publication;
 
@@ -101,7 +107,7 @@ internal sealed class QuestionDesk(
             publication = _publication;
             switch (asked.Question.AboutCase)
             {
-                case Question.AboutOneofCase.Now:
+                case Question.AboutOneofCase.Now when _waiting.Count < MostWaiting:
                     // Also before the first frame, which comes in a moment. What nobody settles, is dropped.
                     _waiting.Add(new Waiting(asked, time.GetTimestamp()));
                     break;
@@ -141,20 +147,40 @@ internal sealed class QuestionDesk(
         }
     }
 
-    private void Answer(AskedQuestion asked, Publication publication, Func<Answer, Task> find) => _ = Task.Run(async () =>
+    private void Answer(AskedQuestion asked, Publication publication, Func<Answer, Task> find)
     {
         var answer = publication.NewAnswer();
-        try
+        if (Interlocked.Increment(ref _lookups) > MostLookups)
         {
-            await find(answer);
-        }
-        catch (Exception e)
-        {
-            answer.Error = e.Message;
+            Interlocked.Decrement(ref _lookups);
+            answer.Error = "it has too many questions at a time";
+            Reply(asked, answer);
+            return;
         }
 
-        Reply(asked, answer);
-    });
+        _ = Task.Run(async () =>
+        {
+            try
+            {
+                await find(answer);
+            }
+            catch (ReadRefusedException e)
+            {
+                answer.Error = e.Message;
+            }
+            catch (Exception e)
+            {
+                ReplicationLog.NotAnswered(logger, e.Message);
+                answer.Error = "it could not ask its database";
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _lookups);
+            }
+
+            Reply(asked, answer);
+        });
+    }
 
     private void Reply(AskedQuestion asked, Answer answer) => _ = Task.Run(async () =>
     {

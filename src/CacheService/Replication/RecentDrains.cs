@@ -4,7 +4,7 @@ using CacheService.Counts;
 namespace CacheService.Replication;
 
 /// <summary>
-/// The latest drains of this cache, with what each changed as it was then, so that whoever becomes publisher can go on from where the one before got to. Bounded; a load
+/// The latest drains of this cache, with what each touched as it was then, so that whoever becomes publisher can go on from where the one before got to. Bounded; a load
 /// begins anew. One writer, the store's; thread-safe.
 /// </summary>
 internal sealed class RecentDrains : IDisposable
@@ -18,13 +18,14 @@ internal sealed class RecentDrains : IDisposable
     private readonly CountsStore _store;
     private readonly Lock _gate = new();
 
-    // By revision, of which each drain has the next.
+    // By number, of which each drain that touched something has the next.
     private readonly Drain?[] _drains = new Drain?[MaxDrains];
     private int _changes;
+    private long _first;
+    private DrainMark? _latest;
 
     /// <summary>What the first of them goes on from.</summary>
     private CountsVersion? _base;
-    private CountsVersion? _latest;
 
     public RecentDrains(CountsStore store)
     {
@@ -36,7 +37,7 @@ internal sealed class RecentDrains : IDisposable
     public Signal Drained { get; } = new();
 
     /// <summary>What the cache held as of its last drain; null before the first load.</summary>
-    public CountsVersion? Latest
+    public DrainMark? Latest
     {
         get
         {
@@ -47,19 +48,36 @@ internal sealed class RecentDrains : IDisposable
         }
     }
 
-    /// <summary>What has changed since a version, and up to the latest one.</summary>
-    /// <param name="version">A version of this cache.</param>
-    /// <returns>Null: there was a load since, or it is too long ago.</returns>
-    public DrainSum? Since(CountsVersion version)
+    /// <summary>Waits until what the store has now is remembered: the store is at a drain a little before it tells of it.</summary>
+    public async Task<DrainMark> CatchUpAsync(CancellationToken cancellationToken)
     {
-        lock (_gate)
+        var version = _store.Version!;
+        while (true)
         {
-            return _latest is null || _base!.Epoch != version.Epoch || version.Revision < _base.Revision ? null : SumAfter(version.Revision);
+            if (Latest is { } latest && (latest.Version.Epoch != version.Epoch || latest.Version.Revision >= version.Revision))
+            {
+                return latest;
+            }
+
+            await Drained.WaitAsync(TimeSpan.FromMilliseconds(1), cancellationToken);
         }
     }
 
-    /// <summary>What has changed since the latest version that a snapshot includes: all that is not in that snapshot, and perhaps more.</summary>
-    /// <returns>Null: none that is remembered is included.</returns>
+    /// <summary>What has been touched since a drain, and up to the latest one.</summary>
+    /// <returns>Null: there was a load since, or it is too long ago.</returns>
+    public DrainSum? Since(DrainMark mark)
+    {
+        lock (_gate)
+        {
+            return _latest is null || _latest.Version.Epoch != mark.Version.Epoch || mark.Number < _first ? null : SumAfter(mark.Number);
+        }
+    }
+
+    /// <summary>
+    /// What has been touched since the latest state that a snapshot includes: all that is not in that snapshot, and perhaps more. What was done and undone in between is
+    /// touched as well, because the snapshot may have only one of the two; of days that is not known, and all of them are told.
+    /// </summary>
+    /// <returns>Null: no state that is remembered is included.</returns>
     public DrainSum? SinceOneIncludedIn(PgSnapshot snapshot)
     {
         lock (_gate)
@@ -69,13 +87,25 @@ internal sealed class RecentDrains : IDisposable
                 return null;
             }
 
-            var included = _latest.Revision;
-            while (included > _base.Revision && !At(included).Version.Snapshot.IsContainedIn(snapshot))
+            var included = _latest.Number;
+            while (included > _first && !At(included).Version.Snapshot.IsContainedIn(snapshot))
             {
                 included--;
             }
 
-            return SumAfter(included);
+            // What an audit has corrected here, whoever published until now may have wrong, whatever its snapshot.
+            for (var number = _first + 1; number <= included; number++)
+            {
+                included = At(number).IsCorrection ? number - 1 : included;
+            }
+
+            var sum = SumAfter(included) with { HasAllDays = true };
+            foreach (var day in _latest.Version.Days?.All() ?? [])
+            {
+                sum.Days[day.Day] = day;
+            }
+
+            return sum;
         }
     }
 
@@ -86,12 +116,12 @@ internal sealed class RecentDrains : IDisposable
         Drained.Dispose();
     }
 
-    private DrainSum SumAfter(ulong after)
+    private DrainSum SumAfter(long after)
     {
         var sum = new DrainSum(_latest!);
-        for (var revision = after + 1; revision <= _latest!.Revision; revision++)
+        for (var number = after + 1; number <= _latest!.Number; number++)
         {
-            var drain = At(revision);
+            var drain = At(number);
             for (var i = 0; i < drain.MessageIds.Length; i++)
             {
                 sum.Counts[drain.MessageIds[i]] = drain.Counts[i];
@@ -111,54 +141,69 @@ internal sealed class RecentDrains : IDisposable
     {
         lock (_gate)
         {
-            if (_latest?.Epoch != version.Epoch)
+            var number = _latest?.Number ?? 0;
+            if (_latest?.Version.Epoch != version.Epoch)
             {
                 Array.Clear(_drains);
-                _changes = 0;
-                _base = version;
+                (_changes, _first, _base) = (0, number, version);
             }
-            else if (version.Revision != _latest.Revision)
+            else if (version.Revision != _latest.Version.Revision || _store.Undone.Count > 0)
             {
-                Remember(new Drain(version, [.. changed], new MessageCounts?[changed.Count], version.Days is null ? [] : [.. _store.DayChanges.Select(day => version.Days.Of(day.Day))]));
+                // A drain comes with a snapshot of its own.
+                Remember(++number, version, [.. changed, .. _store.Undone], isCorrection: ReferenceEquals(version.Snapshot, _latest.Version.Snapshot));
             }
 
-            _latest = version;
+            _latest = new DrainMark(number, version);
         }
 
         Drained.Set();
     }
 
-    private void Remember(Drain drain)
+    private void Remember(long number, CountsVersion version, long[] messageIds, bool isCorrection)
     {
-        _store.ReadMany(drain.MessageIds, drain.Counts);
-        _changes += drain.MessageIds.Length;
-        while (_base!.Revision + 1 < drain.Version.Revision && (_changes > MaxChanges || drain.Version.Revision - _base.Revision > MaxDrains))
+        var counts = new MessageCounts?[messageIds.Length];
+        _store.ReadMany(messageIds, counts);
+        DayCounts[] days = version.Days is null ? [] : [.. _store.DayChanges.Select(day => version.Days.Of(day.Day))];
+        _changes += messageIds.Length;
+        while (_first + 1 < number && (_changes > MaxChanges || number - _first > MaxDrains))
         {
-            var oldest = At(_base.Revision + 1);
+            var oldest = At(++_first);
             _changes -= oldest.MessageIds.Length;
             _base = oldest.Version;
+            Slot(_first) = null;
         }
 
-        Slot(drain.Version.Revision) = drain;
+        Slot(number) = new Drain(version, messageIds, counts, days, isCorrection);
     }
 
-    private Drain At(ulong revision) => Slot(revision)!;
+    private Drain At(long number) => Slot(number)!;
 
-    private ref Drain? Slot(ulong revision) => ref _drains[revision % MaxDrains];
+    private ref Drain? Slot(long number) => ref _drains[number % MaxDrains];
 
-    private sealed record Drain(CountsVersion Version, long[] MessageIds, MessageCounts?[] Counts, DayCounts[] Days);
+    private sealed record Drain(CountsVersion Version, long[] MessageIds, MessageCounts?[] Counts, DayCounts[] Days, bool IsCorrection);
 }
 
-/// <summary>What some drains together have changed.</summary>
-/// <param name="Version">What they lead to.</param>
-internal sealed record DrainSum(CountsVersion Version)
+/// <summary>A drain of this cache, or a load.</summary>
+/// <param name="Number">Drains that touched something are numbered on.</param>
+/// <param name="Version">What the cache held then.</param>
+internal sealed record DrainMark(long Number, CountsVersion Version);
+
+/// <summary>What some drains together have touched.</summary>
+/// <param name="Latest">The last of them.</param>
+internal sealed record DrainSum(DrainMark Latest)
 {
-    /// <summary>The messages that changed, with their counts as of the version; null: it went, or was never there.</summary>
+    /// <summary>The messages, with their counts as of the last drain; null: it went, or was never there.</summary>
     public Dictionary<long, MessageCounts?> Counts { get; } = [];
 
-    /// <summary>The days that changed, as of the version.</summary>
+    /// <summary>The days, as of the last drain.</summary>
     public SortedDictionary<DateOnly, DayCounts> Days { get; } = [];
 
-    /// <summary>Whether they have changed nothing.</summary>
-    public bool IsEmpty => Counts.Count == 0 && Days.Count == 0;
+    /// <summary>Whether those are all days that there are: what is not among them is over.</summary>
+    public bool HasAllDays { get; init; }
+
+    /// <summary>What the last of them has led to.</summary>
+    public CountsVersion Version => Latest.Version;
+
+    /// <summary>Whether they have touched nothing.</summary>
+    public bool IsEmpty => Counts.Count == 0 && Days.Count == 0 && !HasAllDays;
 }

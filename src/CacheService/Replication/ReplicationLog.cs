@@ -35,6 +35,10 @@ internal static partial class ReplicationLog
         Message = "Followers had other counts of {Messages} messages and {Days} days than this cache, which an audit may have corrected since: they are published again.")]
     public static partial void ChainDiffered(ILogger logger, int messages, int days);
 
+    [LoggerMessage(EventId = 1108, EventName = "QuestionNotAnswered", Level = LogLevel.Warning,
+        Message = "A follower has asked what the database could not be asked: {Reason}")]
+    public static partial void NotAnswered(ILogger logger, string reason);
+
     [LoggerMessage(EventId = 1110, EventName = "ChainLoaded", Level = LogLevel.Information,
         Message = "Follows chain {Chain} from frame {Number} on: {Messages} messages, {Seconds:F1} s.")]
     public static partial void Loaded(ILogger logger, string chain, ulong number, long messages, double seconds);

@@ -79,7 +79,7 @@ internal sealed class ChangeHistory
         }
     }
 
-    private Delta Merge(ulong after, ulong upTo, SegmentRevisions? known, bool tellsAllThatWent)
+    private Delta? Merge(ulong after, ulong upTo, SegmentRevisions? known, bool tellsAllThatWent)
     {
         var changed = new List<CountedMessage>();
         var seen = new HashSet<long>();
@@ -89,7 +89,12 @@ internal sealed class ChangeHistory
         // From the last on, so that the first that is seen of a message is what holds.
         for (var revision = upTo; revision > after; revision--)
         {
-            var changes = Slot(revision)!;
+            if (Slot(revision) is not { } changes)
+            {
+                // Who asks has revisions of another history, and is about to be told so.
+                return null;
+            }
+
             total += changes.Count;
             foreach (var message in changes.Changed)
             {

@@ -56,6 +56,15 @@ internal sealed class InitialState(CountsStore store, ChangeHistory history)
         }
     }
 
+    /// <summary>Revisions mean something else from now on.</summary>
+    public void Forget()
+    {
+        lock (_gate)
+        {
+            _parts.Clear();
+        }
+    }
+
     // Under the lock, so that those who come together wait for one of them to read it.
     private StatePart Share(int first, int segments, ulong notBefore)
     {

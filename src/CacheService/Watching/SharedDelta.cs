@@ -6,6 +6,15 @@ internal sealed class SharedDelta(ChangeHistory history)
     private readonly Lock _gate = new();
     private Delta? _latest;
 
+    /// <summary>Revisions mean something else from now on.</summary>
+    public void Forget()
+    {
+        lock (_gate)
+        {
+            _latest = null;
+        }
+    }
+
     /// <summary>What changed after a revision and up to another.</summary>
     /// <param name="after">The first revision.</param>
     /// <param name="upTo">The last revision.</param>

@@ -218,9 +218,12 @@ internal sealed class WatchHub : IDisposable
     private void Publish(CountsVersion version, IReadOnlyList<long> changed)
     {
         var hasChanged = _published is not null && version.Revision != _published.Revision;
-        if (_published is null)
+        if (_published is null || _isClosed)
         {
+            // The first history, or another one: what is remembered of revisions means nothing in it.
             _history.Begin(version.Revision);
+            _delta.Forget();
+            _initialState.Forget();
         }
         else if (hasChanged)
         {

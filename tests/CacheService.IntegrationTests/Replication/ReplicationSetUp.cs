@@ -8,8 +8,10 @@ internal sealed class ReplicationSetUp
 {
     private static NatsServer? _server;
 
+    public static string Url => _server!.Url;
+
     /// <summary>Settings of a service that publishes, for one test.</summary>
-    public static string[] Publishing(string name) => [$"--Nats:Url={_server!.Url}", $"--Nats:Name={name}", "--Nats:MaxMegabytes=32"];
+    public static string[] Publishing(string name) => [$"--Nats:Url={Url}", $"--Nats:Name={name}", "--Nats:MaxMegabytes=32"];
 
     /// <summary>Settings of a follower, for one test.</summary>
     public static string[] Following(string name) => [.. Publishing(name), "--Feed:Source=Nats"];

@@ -22,7 +22,7 @@ internal sealed class ChainTests
         table.Set(1, new MessageCounts(5, 6, 7));
         table.Set(2, new MessageCounts(0, 0, 7));
         _followed.Restore(table, new Tombstones(10), new CountsVersion(Name, 7, 2, PgSnapshot.Parse("10:10:"), 100) { Days = DailyCounts.Empty });
-        _chain = new Chain(_followed, new CheckpointHeader { Chain = Name, Number = 3, Sequence = 50, LogIdentity = "log" });
+        _chain = new Chain(_followed, new CheckpointHeader { Chain = Name, Number = 3, Sequence = 50, LogIdentity = "log", Snapshot = "10:10:" });
         _sequence = 50;
     }
 
@@ -34,7 +34,7 @@ internal sealed class ChainTests
         publisher.Load([new(1, new MessageCounts(5, 6, 1)), new(2, new MessageCounts(0, 0, 1))], PgSnapshot.Parse("10:10:"), 1);
         using var drains = new RecentDrains(publisher);
         publisher.Load([new(1, new MessageCounts(5, 6, 1)), new(2, new MessageCounts(0, 0, 1))], PgSnapshot.Parse("10:10:"), 1);
-        var published = publisher.Version!;
+        var published = drains.Latest!;
         var (number, revision) = (3ul, 7ul);
         for (var n = 0; n < 500; n++)
         {
@@ -53,9 +53,10 @@ internal sealed class ChainTests
             }
 
             var sum = drains.Since(published)!;
-            published = sum.Version;
+            var before = published;
+            published = sum.Latest;
             revision += sum.IsEmpty ? 0ul : 1ul;
-            var header = new Frame { Chain = Name, Number = ++number, Snapshot = published.Snapshot.ToString(), Revision = revision };
+            var header = new Frame { Chain = Name, Number = ++number, SnapshotBefore = before.Version.Snapshot.ToString(), Snapshot = published.Version.Snapshot.ToString(), Revision = revision };
             var parts = CacheService.Replication.Frames.Write(header, sum, messagesPerPart);
             if (parts.Count > 1 && random.Next(4) == 0)
             {
@@ -84,6 +85,36 @@ internal sealed class ChainTests
     public void Frame_AfterAGap_EndsTheChain() => Assert.Throws<ChainEndedException>(() => Take(Frame(5, 8, (1, 6))));
 
     [Test]
+    public void Frame_AfterAnotherOneOfTheSameNumber_EndsTheChain()
+    {
+        // A stream that was put back, and went on.
+        var frame = Frame(4, 8, (1, 6));
+        frame.SnapshotBefore = "9:9:";
+        Assert.Throws<ChainEndedException>(() => Take(frame));
+    }
+
+    [Test]
+    public void Frame_ThatCannotBeApplied_EndsTheChain()
+    {
+        var frame = Frame(4, 8, (1, 6));
+        frame.Counts.Likes.Clear();
+        Assert.Throws<ChainEndedException>(() => Take(frame));
+    }
+
+    [Test]
+    public void Frame_OfAllDays_EndsThoseThatItLacks()
+    {
+        var frame = Frame(4, 8);
+        frame.Days.Add(new TweetCounts.V1.DailyCounts { Day = "2026-11-28", Likes = 3 });
+        Take(frame);
+        frame = Frame(5, 9);
+        frame.Days.Add(new TweetCounts.V1.DailyCounts { Day = "2026-11-29", Likes = 4 });
+        frame.HasAllDays = true;
+        Take(frame);
+        Assert.That(_followed.Version!.Days!.All(), Is.EqualTo(new[] { new DayCounts(new DateOnly(2026, 11, 29), 0, 0, 4, 0) }));
+    }
+
+    [Test]
     public void Frame_OfAnotherChain_EndsTheChain()
     {
         var frame = Frame(4, 8, (1, 6));
@@ -104,7 +135,7 @@ internal sealed class ChainTests
 
     private static Frame Frame(ulong number, ulong revision, params (long Id, long Retweets)[] messages)
     {
-        var frame = new Frame { Chain = Name, Number = number, Parts = 1, Snapshot = "20:20:", Revision = revision, Counts = new CountColumns() };
+        var frame = new Frame { Chain = Name, Number = number, Parts = 1, SnapshotBefore = number == 4 ? "10:10:" : "20:20:", Snapshot = "20:20:", Revision = revision, Counts = new CountColumns() };
         foreach (var (id, retweets) in messages)
         {
             frame.Counts.MessageIds.Add(id);

@@ -25,11 +25,11 @@ internal sealed class RecentDrainsTests
     {
         Load("10:10:", (1, 5), (2, 6));
         Drain("20:20:", new CountChange(1, 1, 0, 0));
-        var version = _store.Version!;
+        var mark = _drains.Latest!;
         Drain("30:30:", new CountChange(2, 1, 0, 0), new CountChange(3, 4, 0, 1));
         Drain("40:40:", new CountChange(3, 0, 0, -1), new CountChange(2, 1, 0, 0));
 
-        var sum = _drains.Since(version)!;
+        var sum = _drains.Since(mark)!;
         Assert.That(sum.Version, Is.EqualTo(_store.Version));
         Assert.That(sum.Counts.Keys, Is.EquivalentTo(new[] { 2L, 3L }));
         Assert.That(sum.Counts[2]!.Value.Retweets, Is.EqualTo(8));
@@ -40,9 +40,9 @@ internal sealed class RecentDrainsTests
     public void Since_AVersionOfBeforeALoad_IsUnknown()
     {
         Load("10:10:", (1, 5));
-        var version = _store.Version!;
+        var mark = _drains.Latest!;
         Load("20:20:", (1, 5));
-        Assert.That(_drains.Since(version), Is.Null);
+        Assert.That(_drains.Since(mark), Is.Null);
     }
 
     [Test]
@@ -59,29 +59,51 @@ internal sealed class RecentDrainsTests
     }
 
     [Test]
+    public void SinceOneIncludedIn_ASnapshotBetweenWhatWasDoneAndUndone_HasIt()
+    {
+        Load("10:10:", (1, 5));
+        // 12 has liked, 13 has taken it back, and this cache drained only then; the snapshot has 12 alone.
+        Drain("20:20:", new CountChange(1, 0, 0, 0));
+        var sum = _drains.SinceOneIncludedIn(PgSnapshot.Parse("13:20:13"))!;
+        Assert.That(sum.Counts.Keys, Is.EqualTo(new[] { 1L }));
+        Assert.That(sum.HasAllDays, "days that came to nothing are not told apart");
+    }
+
+    [Test]
+    public void SinceOneIncludedIn_AfterACorrection_HasThatAndWhatCameLater()
+    {
+        Load("10:10:", (1, 5), (2, 6), (3, 7));
+        Drain("20:20:", new CountChange(1, 1, 0, 0));
+        // By an audit: at the snapshot that there is.
+        _store.Apply([new CountChange(2, 1, 0, 0)], _store.Version!.Snapshot, 2);
+        Drain("30:30:", new CountChange(3, 1, 0, 0));
+        Assert.That(_drains.SinceOneIncludedIn(PgSnapshot.Parse("40:40:"))!.Counts.Keys, Is.EquivalentTo(new[] { 2L, 3L }));
+    }
+
+    [Test]
     public void Since_Days_AreAbsolute()
     {
         var load = _store.BeginLoad();
         load.Add(1, 0, 0);
         load.Days = DailyCounts.Empty.Add([new DayCounts(Day, 7, 0, 0, 0)]);
         _store.Load(load, PgSnapshot.Parse("10:10:"), 1);
-        var version = _store.Version!;
+        var mark = _drains.Latest!;
         _store.Apply([new CountChange(1, 2, 0, 0)], PgSnapshot.Parse("20:20:"), 2, [new DayCounts(Day, 2, 0, 0, 0)]);
-        Assert.That(_drains.Since(version)!.Days.Values, Is.EqualTo(new[] { new DayCounts(Day, 9, 0, 0, 0) }));
+        Assert.That(_drains.Since(mark)!.Days.Values, Is.EqualTo(new[] { new DayCounts(Day, 9, 0, 0, 0) }));
     }
 
     [Test]
     public void Since_MoreDrainsThanAreRemembered_IsUnknown()
     {
         Load("10:10:", (1, 0));
-        var version = _store.Version!;
+        var mark = _drains.Latest!;
         for (var n = 0; n < 65_537; n++)
         {
             Drain($"{n + 20}:{n + 20}:", new CountChange(1, 1, 0, 0));
         }
 
-        Assert.That(_drains.Since(version), Is.Null);
-        Assert.That(_drains.Since(_store.Version!)!.IsEmpty);
+        Assert.That(_drains.Since(mark), Is.Null);
+        Assert.That(_drains.Since(_drains.Latest!)!.IsEmpty);
         Assert.That(_drains.SinceOneIncludedIn(PgSnapshot.Parse("65000:65000:"))!.Counts.Keys, Is.EqualTo(new[] { 1L }));
     }
 

@@ -16,6 +16,9 @@ internal sealed class WatchStreams
     private static readonly TimeSpan LongestLag = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LagPause = TimeSpan.FromMilliseconds(5);
 
+    /// <summary>Some seconds of drains at their fastest; who is further behind, does not get there in time.</summary>
+    private const ulong MostBehind = 1000;
+
     private readonly WatchHub _hub;
     private readonly FeedStatus _status;
     private readonly SubscriptionOptions _options;
@@ -73,7 +76,7 @@ internal sealed class WatchStreams
     private async Task ReachAsync(ResumePoint? resume, CancellationToken ending)
     {
         var started = _time.GetTimestamp();
-        while (resume is not null && _hub.Published is { } now && now.Epoch == resume.Epoch && now.Revision < resume.Revision && _time.GetElapsedTime(started) < LongestLag)
+        while (resume is not null && _hub.Published is { } now && now.Epoch == resume.Epoch && now.Revision < resume.Revision && resume.Revision - now.Revision <= MostBehind && _time.GetElapsedTime(started) < LongestLag)
         {
             await Task.Delay(LagPause, _time, ending);
         }
@@ -88,6 +91,7 @@ internal sealed class WatchStreams
         var hasNews = true;
         while (true)
         {
+            subscription.ThrowIfEnded();
             // The age and the state need not wait for the pace of the counts.
             var isDue = StateOf(told) != toldState || UntilHeartbeat() == TimeSpan.Zero;
             if (hasNews ? UntilCollect() == TimeSpan.Zero : isDue)

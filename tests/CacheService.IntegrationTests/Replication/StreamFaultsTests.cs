@@ -1,0 +1,165 @@
+using CacheService.IntegrationTests.Faults;
+using CacheService.IntegrationTests.Infrastructure;
+using Google.Protobuf;
+using NATS.Client.Core;
+using NATS.Client.JetStream;
+using NATS.Client.JetStream.Models;
+using TweetCounts.V1;
+
+namespace CacheService.IntegrationTests.Replication;
+
+/// <summary>What may become of the stream itself: followers are exact again, with no help.</summary>
+[Parallelizable(ParallelScope.Self)]
+internal sealed class StreamFaultsTests
+{
+    private const string NoDatabase = "";
+
+    [Test]
+    public async Task Frames_ThatBrokeOffTwice_AreBegunAgain_InTheSameChain()
+    {
+        await using var run = await ReplicatedDatabase.StartAsync();
+        var epoch = (await run.Follower.Client.GetStatusAsync(new GetStatusRequest())).Epoch;
+        var last = await run.ReadLastAsync();
+        var broken = new Frame { Chain = last.Chain, Number = last.Number + 1, Parts = 5, SnapshotBefore = last.Snapshot, Snapshot = last.Snapshot, Revision = last.Revision + 1, LogIdentity = last.LogIdentity };
+        await run.PublishAsync(broken.ToByteArray());
+        broken.Number = (await run.ReadLastAsync()).Number;
+        await run.PublishAsync(broken.ToByteArray());
+
+        await run.AssertFollowsAsync();
+        Assert.That((await run.Follower.Client.GetStatusAsync(new GetStatusRequest())).Epoch, Is.EqualTo(epoch), "nobody has loaded");
+    }
+
+    [Test]
+    public async Task Stream_WithSomethingThatIsNoFrame_IsFollowedAgain()
+    {
+        await using var run = await ReplicatedDatabase.StartAsync();
+        await run.PublishAsync("rubbish"u8.ToArray());
+        await run.AssertFollowsAsync();
+    }
+
+    [Test]
+    public async Task Stream_Purged_IsFollowedAgain()
+    {
+        await using var run = await ReplicatedDatabase.StartAsync();
+        await run.JetStream.PurgeStreamAsync(run.Name, new StreamPurgeRequest());
+        await run.AssertFollowsAsync();
+        await using var another = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(run.Name));
+        await another.AssertEqualsViewAsync(run.Database);
+    }
+
+    [Test]
+    public async Task Stream_Deleted_IsFollowedAgain()
+    {
+        await using var run = await ReplicatedDatabase.StartAsync();
+        await run.JetStream.DeleteStreamAsync(run.Name);
+        await run.AssertFollowsAsync();
+    }
+
+    [Test]
+    public async Task Follower_FallenBack_LeavesItToOthersToPublish()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var name = ReplicationSetUp.NewName();
+        await using var publisher = FaultService.StartProcess(database.ConnectionString, ReplicationSetUp.Publishing(name));
+        await publisher.WaitForStateAsync(FeedState.Live);
+        await database.AddMessagesAsync(5);
+        await using var follower = await RunningService.StartAsync(database.ConnectionString, [.. ReplicationSetUp.Following(name), "--Feed:FallBack=true"]);
+        await using var another = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(name));
+        await follower.AssertEqualsViewAsync(database);
+        using var watch = follower.Client.WatchCounts(new WatchCountsRequest { All = true });
+        await watch.ResponseStream.MoveNext(CancellationToken.None);
+
+        await publisher.KillAsync();
+        await Wait.UntilAsync(() => follower.Log.Entries.Any(entry => entry.EventName == "FallenBack"), RunningService.Patience, "it has fallen back");
+        await follower.AssertEqualsViewAsync(database);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt'), (2, 'fav')");
+        await follower.AssertEqualsViewAsync(database);
+        publisher.StartAgain();
+        await Wait.UntilAsync(() => follower.Log.Entries.Any(entry => entry.EventName == "ReturnedToPublisher"), RunningService.Patience, "it has returned");
+
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (3, 'rt')");
+        await another.AssertEqualsViewAsync(database);
+        await follower.AssertEqualsViewAsync(database);
+
+        // What was remembered of the time in between means nothing to those who begin now.
+        using var fresh = follower.Client.WatchCounts(new WatchCountsRequest { All = true });
+        var mirror = new Dictionary<long, (long, long)>();
+        var expected = new Dictionary<long, (long, long)>();
+        for (var n = 0; n < 20; n++)
+        {
+            await database.ExecuteAsync($"insert into tweet.activity (messageid, action) values ({(n % 5) + 1}, 'fav')");
+        }
+
+        expected = await database.ReadViewAsync();
+        using var patience = new CancellationTokenSource(RunningService.Patience);
+        while (!expected.OrderBy(entry => entry.Key).SequenceEqual(mirror.OrderBy(entry => entry.Key)))
+        {
+            Assert.That(await fresh.ResponseStream.MoveNext(patience.Token));
+            foreach (var counts in fresh.ResponseStream.Current.Counts)
+            {
+                mirror[counts.MessageId] = (counts.Retweets, counts.Likes);
+            }
+        }
+    }
+
+    /// <summary>A database, a service that publishes, a follower, and a hand in the stream between them.</summary>
+    private sealed class ReplicatedDatabase : IAsyncDisposable
+    {
+        private readonly NatsConnection _connection = new(new NatsOpts { Url = ReplicationSetUp.Url });
+
+        private ReplicatedDatabase(TestDatabase database, string name, RunningService publisher, RunningService follower)
+        {
+            (Database, Name, Publisher, Follower) = (database, name, publisher, follower);
+            JetStream = new NatsJSContext(_connection);
+        }
+
+        public TestDatabase Database { get; }
+
+        public string Name { get; }
+
+        public RunningService Publisher { get; }
+
+        public RunningService Follower { get; }
+
+        public NatsJSContext JetStream { get; }
+
+        public static async Task<ReplicatedDatabase> StartAsync()
+        {
+            var (database, name) = (await TestDatabase.CreateAsync(), ReplicationSetUp.NewName());
+            var publisher = await RunningService.StartAsync(database.ConnectionString, ReplicationSetUp.Publishing(name));
+            await database.AddMessagesAsync(5);
+            var follower = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(name));
+            await follower.AssertEqualsViewAsync(database);
+            return new ReplicatedDatabase(database, name, publisher, follower);
+        }
+
+        public async Task PublishAsync(byte[] message) => (await JetStream.PublishAsync($"{Name}.frames", message)).EnsureSuccess();
+
+        public async Task<Frame> ReadLastAsync()
+        {
+            var stream = await JetStream.GetStreamAsync(Name);
+            var last = await stream.GetAsync(new StreamMsgGetRequest { Seq = (ulong)stream.Info.State.LastSeq });
+            return Frame.Parser.ParseFrom(last.Message.Data.Span);
+        }
+
+        /// <summary>What is written from here on, the follower has, in the end.</summary>
+        public async Task AssertFollowsAsync()
+        {
+            await Database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt'), (2, 'fav'), (2, 'fav')");
+            var deadline = DateTime.UtcNow + RunningService.Patience;
+            await Follower.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } }, deadline: deadline);
+            await Database.ExecuteAsync("insert into tweet.activity (messageid, action) values (3, 'rt')");
+            await Wait.UntilAsync(
+                async () => (await Follower.Client.GetCountsAsync(new GetCountsRequest { MessageId = 3 })).Counts.Retweets == 1, RunningService.Patience, "the follower has what was written");
+            await Follower.AssertEqualsViewAsync(Database);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _connection.DisposeAsync();
+            await Follower.DisposeAsync();
+            await Publisher.DisposeAsync();
+            await Database.DisposeAsync();
+        }
+    }
+}
