@@ -75,6 +75,8 @@ internal sealed class ReplicationTrials
         var committed = new ConcurrentDictionary<(long Message, long Retweets), long>();
         var counts = new ConcurrentDictionary<long, long>();
         var delays = new List<double>();
+        var slow = new List<string>();
+        var began = Stopwatch.GetTimestamp();
         using var stop = new CancellationTokenSource();
         using var watch = follower.Client.WatchCounts(new WatchCountsRequest { All = true });
         var reading = Task.Run(async () =>
@@ -84,9 +86,14 @@ internal sealed class ReplicationTrials
                 var now = Stopwatch.GetTimestamp();
                 foreach (var change in watch.ResponseStream.Current.Counts)
                 {
-                    if (committed.TryGetValue((change.MessageId, change.Retweets), out var at))
+                    // Not the first seconds, in which the programs are compiled.
+                    if (committed.TryGetValue((change.MessageId, change.Retweets), out var at) && Stopwatch.GetElapsedTime(began, at) > TimeSpan.FromSeconds(3))
                     {
                         delays.Add(Stopwatch.GetElapsedTime(at, now).TotalMilliseconds);
+                        if (delays[^1] > 50)
+                        {
+                            slow.Add(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(began, at).TotalSeconds:F2}+{delays[^1]:F0}"));
+                        }
                     }
                 }
             }
@@ -109,6 +116,7 @@ internal sealed class ReplicationTrials
         }
 
         delays.Sort();
+        await TestContext.Progress.WriteLineAsync($"slow, second of the commit and milliseconds: {string.Join(' ', slow.Take(300))}");
         var strong = new List<double>();
         for (var n = 0; n < 500; n++)
         {
