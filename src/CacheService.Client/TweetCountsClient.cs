@@ -1,3 +1,4 @@
+using System.Net;
 using CacheService.Client.Connections;
 using CacheService.Client.Jobs;
 using CacheService.Client.Streams;
@@ -28,6 +29,7 @@ public sealed class TweetCountsClient : IDisposable
     private readonly TweetCountsClientOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly ServerList _servers;
     private readonly ReadConnections _reads;
     private readonly ReadStreams _streams;
     private readonly Func<StreamedRead, RpcException, Task<CountsAnswer>> _retry;
@@ -41,6 +43,12 @@ public sealed class TweetCountsClient : IDisposable
     /// <param name="time">For deadlines, pauses and ages; null for the system's.</param>
     /// <exception cref="Microsoft.Extensions.Options.OptionsValidationException">Options are out of range; it names them all.</exception>
     public TweetCountsClient(TweetCountsClientOptions options, ILoggerFactory? loggers = null, TimeProvider? time = null)
+        : this(options, loggers, time, Dns.GetHostAddressesAsync)
+    {
+    }
+
+    /// <summary>Creates a client that looks names up its own way.</summary>
+    internal TweetCountsClient(TweetCountsClientOptions options, ILoggerFactory? loggers, TimeProvider? time, Func<string, CancellationToken, Task<IPAddress[]>> lookUp)
     {
         ArgumentNullException.ThrowIfNull(options);
         TweetCountsClientOptionsValidator.ThrowIfInvalid(options);
@@ -49,12 +57,13 @@ public sealed class TweetCountsClient : IDisposable
         _time = time ?? TimeProvider.System;
         loggers ??= NullLoggerFactory.Instance;
         _logger = loggers.CreateLogger<TweetCountsClient>();
-        var channels = new Channels(options, loggers);
+        _servers = new ServerList(options, _logger, _time, lookUp);
+        var channels = new Channels(options, _servers, loggers);
         _reads = new ReadConnections(channels, Environment.ProcessorCount);
-        _streams = new ReadStreams(options, channels, _time);
+        _streams = new ReadStreams(options, _servers, channels, _time);
         _retry = RetryAsync;
         _retryByCall = (read, failure) => GetCountsByCallAsync(read, failure, attempts: 2);
-        _watchServers = new WatchServers(options.Addresses, channels);
+        _watchServers = new WatchServers(_servers, channels);
         Jobs = new JobsClient(this, _time);
     }
 
@@ -225,6 +234,7 @@ public sealed class TweetCountsClient : IDisposable
         _streams.Dispose();
         _reads.Dispose();
         _watchServers.Dispose();
+        _servers.Dispose();
     }
 
     /// <summary>Tries a read again that a stream has failed.</summary>

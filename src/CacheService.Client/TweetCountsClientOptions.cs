@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Security.Cryptography.X509Certificates;
+using CacheService.Client.Connections;
 using Grpc.Net.Client;
 
 namespace CacheService.Client;
@@ -9,9 +10,18 @@ public sealed class TweetCountsClientOptions : IValidatableObject
 {
     /// <summary>
     /// The servers' gRPC addresses, such as <c>http://counts-1:5080</c>: one or more, all http or all https, without a path. Reads go to
-    /// them in turn; each watch is at one of them, and moves to another when that one fails.
+    /// them in turn; each watch is at one of them, and moves to another when that one fails. <c>dns:///counts:5080</c> (http) and
+    /// <c>dns+https:///counts:5080</c> are all servers that DNS has for that name, such as the pods behind a headless service of Kubernetes:
+    /// those that come and go are followed.
     /// </summary>
     public IList<Uri> Addresses { get; set; } = [];
+
+    /// <summary>
+    /// How often the names of dns addresses are looked up; besides, when a connection fails, after a second at most. 1 second to 1 hour; 30 seconds
+    /// unless set.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public TimeSpan DnsRefreshInterval { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a read takes at most, with its retries. 1 ms to 1 day; 10 seconds unless set.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
@@ -55,12 +65,13 @@ public sealed class TweetCountsClientOptions : IValidatableObject
             yield break;
         }
 
-        foreach (var address in Addresses.Where(address => !IsServer(address)))
+        foreach (var address in Addresses.Where(address => NamedAddress.Parse(address) is null))
         {
-            yield return new ValidationResult($"Addresses: '{address}' is no address of a server: write http://host:port or https://host:port.", member);
+            yield return new ValidationResult(
+                $"Addresses: '{address}' is no address of a server: write http://host:port or https://host:port; or dns:///host:port or dns+https:///host:port for all servers of a name.", member);
         }
 
-        if (Addresses.Where(IsServer).Select(address => address.Scheme).Distinct().Count() > 1)
+        if (Servers().Select(server => server.Scheme).Distinct().Count() > 1)
         {
             yield return new ValidationResult("Addresses: some are http and some are https; they have to be all the same.", member);
         }
@@ -73,7 +84,7 @@ public sealed class TweetCountsClientOptions : IValidatableObject
 
     private IEnumerable<ValidationResult> ValidateSecurity()
     {
-        var plaintext = Addresses.Where(address => IsServer(address) && address.Scheme == Uri.UriSchemeHttp).ToList();
+        var plaintext = Servers().Where(server => server.Scheme == Uri.UriSchemeHttp).ToList();
 
         // Never with its value: messages end up in logs.
         if (ApiKey is not null && (ApiKey.Length == 0 || ApiKey.Any(c => c is <= ' ' or > '~')))
@@ -103,6 +114,5 @@ public sealed class TweetCountsClientOptions : IValidatableObject
         }
     }
 
-    private static bool IsServer(Uri? address) =>
-        address is { IsAbsoluteUri: true, Scheme: "http" or "https", PathAndQuery: "/", Fragment: "", UserInfo: "" };
+    private IEnumerable<Uri> Servers() => Addresses.Select(NamedAddress.Parse).OfType<NamedAddress>().Select(address => address.Server);
 }

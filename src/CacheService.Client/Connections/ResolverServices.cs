@@ -4,12 +4,12 @@ using Microsoft.Extensions.Logging;
 namespace CacheService.Client.Connections;
 
 /// <summary>The two services that a balanced channel looks up, without a container.</summary>
-internal sealed class ResolverServices(IEnumerable<Uri> addresses, ILoggerFactory loggers) : IServiceProvider
+internal sealed class ResolverServices(ServerList servers, ILoggerFactory loggers) : IServiceProvider
 {
-    private readonly ResolverFactory[] _resolvers =
-    [
-        new StaticResolverFactory(_ => addresses.Select(address => new BalancerAddress(address.Host, address.Port))),
-    ];
+    /// <summary>The scheme of the addresses that are resolved to the servers.</summary>
+    public const string Scheme = "servers";
+
+    private readonly ResolverFactory[] _resolvers = [new Factory(servers)];
 
     public object? GetService(Type serviceType)
     {
@@ -24,5 +24,12 @@ internal sealed class ResolverServices(IEnumerable<Uri> addresses, ILoggerFactor
         }
 
         return serviceType == typeof(ILoggerFactory) ? loggers : null;
+    }
+
+    private sealed class Factory(ServerList servers) : ResolverFactory
+    {
+        public override string Name => Scheme;
+
+        public override Resolver Create(ResolverOptions options) => new ServersResolver(servers);
     }
 }

@@ -6,7 +6,7 @@ using TweetCounts.V1;
 namespace CacheService.Client.Streams;
 
 /// <summary>A server, and the stream of reads to it, which is opened when it is asked for, and replaced when it has ended or is old. Thread-safe.</summary>
-internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClientOptions options, TimeProvider time) : IDisposable
+internal sealed class ReadServer(ServerAddress address, Channels channels, TweetCountsClientOptions options, TimeProvider time) : IDisposable
 {
     // Whoever balances load between here and the servers sees a stream as one call, which stays where it is: so it is not for ever.
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(1);
@@ -21,7 +21,12 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
     private ReadStream? _opening;
     private long _closedAt;
     private TimeSpan _pause;
+    private int _streams;
+    private bool _hasGone;
     private bool _isDisposed;
+
+    /// <summary>Where it is.</summary>
+    public ServerAddress Address => address;
 
     /// <summary>Whether the server knows no streams of reads, or does not take them.</summary>
     public bool KnowsNoStreams { get; private set; }
@@ -42,6 +47,20 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
         }
 
         return stream;
+    }
+
+    /// <summary>The server has gone: takes no more reads, and ends when all are answered.</summary>
+    public void Retire()
+    {
+        ReadStream? stream;
+        lock (_lock)
+        {
+            _hasGone = true;
+            (stream, _stream) = (_stream, null);
+            CloseUnused();
+        }
+
+        stream?.Retire();
     }
 
     /// <inheritdoc/>
@@ -76,11 +95,12 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
         ReadStream stream;
         lock (_lock)
         {
-            if (_isDisposed || _opening is not null || !IsWanted)
+            if (_isDisposed || _hasGone || _opening is not null || !IsWanted)
             {
                 return;
             }
 
+            _streams++;
             _opening = stream = new ReadStream(new TweetCountsService.TweetCountsServiceClient(_channel.Value), time);
         }
 
@@ -92,7 +112,11 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
             {
                 _opening = null;
                 // Its status may have come right after its headers: then Close has been called, or is about to be.
-                if (stream.TakesReads)
+                if (_hasGone)
+                {
+                    earlier = stream;
+                }
+                else if (stream.TakesReads)
                 {
                     (earlier, _stream, KnowsNoStreams) = (_stream, _isDisposed ? null : stream, false);
                 }
@@ -105,7 +129,9 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
             lock (_lock)
             {
                 _opening = null;
+                _streams--;
                 WaitAfter(e as RpcException);
+                CloseUnused();
             }
 
             stream.Dispose();
@@ -121,7 +147,17 @@ internal sealed class ReadServer(Uri address, Channels channels, TweetCountsClie
                 _pauses.Reset();
             }
 
+            _streams--;
             WaitAfter(reason);
+            CloseUnused();
+        }
+    }
+
+    private void CloseUnused()
+    {
+        if (_hasGone && _streams == 0 && _channel.IsValueCreated)
+        {
+            _channel.Value.Dispose();
         }
     }
 

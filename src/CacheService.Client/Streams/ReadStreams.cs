@@ -8,14 +8,22 @@ namespace CacheService.Client.Streams;
 /// </summary>
 internal sealed class ReadStreams : IDisposable
 {
-    private readonly ReadServer[] _servers;
+    private readonly ServerList _list;
+    private readonly Func<ServerAddress, ReadServer> _make;
+    private readonly Lock _lock = new();
+    private volatile ReadServer[] _servers = [];
+    private bool _isDisposed;
     private uint _reads;
 
-    public ReadStreams(TweetCountsClientOptions options, Channels channels, TimeProvider time) =>
-        _servers = [.. options.Addresses.Select(address => new ReadServer(address, channels, options, time))];
+    public ReadStreams(TweetCountsClientOptions options, ServerList servers, Channels channels, TimeProvider time)
+    {
+        (_list, _make) = (servers, address => new ReadServer(address, channels, options, time));
+        servers.Changed += Follow;
+        Follow();
+    }
 
     /// <summary>Whether there is one to each server.</summary>
-    public bool AreOpen => Array.TrueForAll(_servers, server => server.IsOpen);
+    public bool AreOpen => _servers is { Length: > 0 } servers && Array.TrueForAll(servers, server => server.IsOpen);
 
     /// <summary>The stream for the next read; null: it goes as a call.</summary>
     public ReadStream? Choose()
@@ -28,9 +36,10 @@ internal sealed class ReadStreams : IDisposable
         }
 
         // A server that is away is passed over, as by calls. One that takes no streams has its turns among the calls.
-        for (var i = 0u; i < _servers.Length; i++)
+        var servers = _servers;
+        for (var i = 0u; i < servers.Length; i++)
         {
-            var server = _servers[(turn + i) % _servers.Length];
+            var server = servers[(turn + i) % servers.Length];
             if (server.Stream() is { } stream)
             {
                 return stream;
@@ -46,5 +55,30 @@ internal sealed class ReadStreams : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Array.ForEach(_servers, server => server.Dispose());
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isDisposed = true;
+            Array.ForEach(_servers, server => server.Dispose());
+        }
+    }
+
+    private void Follow()
+    {
+        lock (_lock)
+        {
+            if (_isDisposed)
+            {
+                return;
+            }
+
+            var known = _servers.ToDictionary(server => server.Address);
+            _servers = [.. _list.Current.Select(address => known.Remove(address, out var server) ? server : _make(address))];
+            foreach (var gone in known.Values)
+            {
+                gone.Retire();
+            }
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using CacheService.Client.Connections;
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -9,6 +10,8 @@ internal sealed class WatchConnection : IDisposable
 {
     private const int MissedHeartbeats = 3;
 
+    private readonly WatchServers _servers;
+    private readonly ServerAddress _server;
     private readonly TimeSpan _patience;
     private readonly CancellationTokenSource _silence;
     private readonly CancellationTokenSource _ended;
@@ -16,8 +19,9 @@ internal sealed class WatchConnection : IDisposable
     private readonly CancellationToken _cancelled;
 
     public WatchConnection(
-        TweetCountsService.TweetCountsServiceClient client, WatchOptions options, TimeSpan heartbeat, ResumePoint? resume, TimeProvider time, CancellationToken cancelled)
+        WatchServers servers, ServerAddress server, WatchOptions options, TimeSpan heartbeat, ResumePoint? resume, TimeProvider time, CancellationToken cancelled)
     {
+        (_servers, _server) = (servers, server);
         var request = new WatchCountsRequest
         {
             All = options.MessageIds is null,
@@ -33,7 +37,7 @@ internal sealed class WatchConnection : IDisposable
         _cancelled = cancelled;
         _silence = new CancellationTokenSource(_patience, time);
         _ended = CancellationTokenSource.CreateLinkedTokenSource(cancelled, _silence.Token);
-        _call = client.WatchCounts(request, cancellationToken: _ended.Token);
+        _call = servers.Enter(server).WatchCounts(request, cancellationToken: _ended.Token);
     }
 
     /// <summary>Why there is no further message; null as long as there may be.</summary>
@@ -82,6 +86,7 @@ internal sealed class WatchConnection : IDisposable
     public void Dispose()
     {
         _call.Dispose();
+        _servers.Leave(_server);
         _ended.Dispose();
         _silence.Dispose();
     }

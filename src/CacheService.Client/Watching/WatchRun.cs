@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using CacheService.Client.Connections;
+using Grpc.Core;
 using Microsoft.Extensions.Logging;
 
 namespace CacheService.Client.Watching;
@@ -11,26 +12,27 @@ internal sealed class WatchRun(WatchServers servers, WatchOptions options, Tweet
     private readonly RetryPauses _pauses = new(settings.MaxBackoff);
     private readonly WatchProgress _progress = new();
 
-    // Many watches of many clients spread over the servers.
-    private int _server = Random.Shared.Next(servers.Count);
+    private ServerAddress? _server;
+    private bool _goesElsewhere;
 
     public async IAsyncEnumerable<WatchUpdate> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var address = servers.Address(_server);
+            _server = await servers.ChooseAsync(_server, _goesElsewhere, cancellationToken).ConfigureAwait(false);
             _progress.Begin();
-            WatchBreak broken;
-            using (var connection = new WatchConnection(servers.Client(_server), options, _heartbeat, _progress.Resume, time, cancellationToken))
+            var broken = new WatchBreak(StatusCode.Unavailable, servers.Failure);
+            if (_server is not null)
             {
+                using var connection = new WatchConnection(servers, _server, options, _heartbeat, _progress.Resume, time, cancellationToken);
                 var connected = false;
                 while (await connection.ReadAsync().ConfigureAwait(false) is { } message)
                 {
                     if (!connected)
                     {
                         connected = true;
-                        yield return new WatchUpdate.Connected(address);
+                        yield return new WatchUpdate.Connected(_server.Address);
                     }
 
                     foreach (var update in _progress.Apply(message))
@@ -47,14 +49,11 @@ internal sealed class WatchRun(WatchServers servers, WatchOptions options, Tweet
                 _pauses.Reset();
             }
 
-            // The same server first, for it alone can resume; another where this one is silent, or has failed twice.
-            if (broken.Silent || !_progress.Synced)
-            {
-                _server = (_server + 1) % servers.Count;
-            }
-
+            // The same server first, because not every other one can resume; another where this one is silent, or has failed twice.
+            _goesElsewhere = broken.Silent || !_progress.Synced;
+            servers.LookUpSoon();
             var pause = _pauses.Next();
-            logger.WatchBroken(address, broken.Status, broken.Reason, pause);
+            logger.WatchBroken(_server?.Address ?? servers.Name, broken.Status, broken.Reason, pause);
             yield return new WatchUpdate.Disconnected(broken.Status, broken.Reason, pause);
             await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
         }

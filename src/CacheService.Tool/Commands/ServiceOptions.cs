@@ -11,7 +11,7 @@ internal sealed class ServiceOptions(TimeProvider time, int defaultTimeoutSecond
     private readonly Option<string?> _address = new("--address", "-a")
     {
         HelpName = "URL",
-        Description = $"The service's gRPC address. Without it: {ServiceAddress.Variable} of the environment, else {ServiceAddress.Default}.",
+        Description = $"The service's gRPC address; dns:///HOST:PORT, or dns+https:///HOST:PORT, for all services that DNS has for a name. Without it: {ServiceAddress.Variable} of the environment, else {ServiceAddress.Default}.",
     };
     private readonly Option<TimeSpan?> _timeout = DurationOption.Create("--timeout", $"How long to wait for an answer, such as 500ms or 1m. [default: {defaultTimeoutSeconds}s]");
     private readonly Option<string?> _apiKeyFile = new("--api-key-file")

@@ -46,6 +46,7 @@ internal sealed class WatchCommand : ToolCommand
     [
         new("tweetcounts watch 1 2 3", "Three messages."),
         new("tweetcounts watch --all", "What is going on: the messages that changed last."),
+        new("tweetcounts watch --all --address dns:///counts.example:5080", "At any of the services that DNS has for a name; where that one goes, at another."),
         new("tweetcounts watch --all --min-interval 1s | awk '{ print $1, $3 }'", "Lines of message, retweets, likes and revision, separated by tabs; \"removed\" instead of the counts where a message is gone."),
         new("tweetcounts watch 1 --json | jq -c 'select(.kind == \"changes\").counts[]'", "A line of JSON for each update: connected, reset, changes, synced, heartbeat or disconnected."),
     ];

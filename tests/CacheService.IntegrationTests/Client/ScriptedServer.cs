@@ -1,3 +1,4 @@
+using System.Net;
 using CacheService.Client;
 using CacheService.IntegrationTests.Hosting;
 using Microsoft.AspNetCore.Builder;
@@ -5,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace CacheService.IntegrationTests.Client;
 
-/// <summary>Kestrel with a <see cref="ScriptedCountsService"/> on a free port.</summary>
+/// <summary>Kestrel with a <see cref="ScriptedCountsService"/>, on a free port unless told otherwise.</summary>
 internal sealed class ScriptedServer : IAsyncDisposable
 {
     private readonly GrpcTestServer _server;
@@ -20,12 +21,13 @@ internal sealed class ScriptedServer : IAsyncDisposable
 
     public Uri Address => _server.Address;
 
-    public static async Task<ScriptedServer> StartAsync()
+    public static async Task<ScriptedServer> StartAsync(IPEndPoint? at = null)
     {
         var service = new ScriptedCountsService();
         var server = await GrpcTestServer.StartAsync(
             services => services.AddSingleton(service).AddGrpc(),
-            endpoints => endpoints.MapGrpcService<ScriptedCountsService>());
+            endpoints => endpoints.MapGrpcService<ScriptedCountsService>(),
+            at);
         return new ScriptedServer(server, service);
     }
 

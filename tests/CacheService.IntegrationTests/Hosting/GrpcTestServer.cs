@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace CacheService.IntegrationTests.Hosting;
 
-/// <summary>gRPC services on a real Kestrel, HTTP/2 without TLS, at a free port of the loopback address.</summary>
+/// <summary>gRPC services on a real Kestrel, HTTP/2 without TLS, at a free port of the loopback address unless told otherwise.</summary>
 internal sealed class GrpcTestServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -27,12 +27,12 @@ internal sealed class GrpcTestServer : IAsyncDisposable
     public GrpcChannel Channel { get; }
 
     /// <summary>Starts a server with the given services and endpoints.</summary>
-    public static async Task<GrpcTestServer> StartAsync(Action<IServiceCollection> services, Action<IEndpointRouteBuilder> endpoints)
+    public static async Task<GrpcTestServer> StartAsync(Action<IServiceCollection> services, Action<IEndpointRouteBuilder> endpoints, IPEndPoint? at = null)
     {
         // An empty builder does not read the service's own settings, which lie next to the tests.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2));
+            kestrel.Listen(at ?? new IPEndPoint(IPAddress.Loopback, 0), listen => listen.Protocols = HttpProtocols.Http2));
         builder.Services.AddRoutingCore();
         services(builder.Services);
 

@@ -1,3 +1,4 @@
+using System.Net;
 using CacheService.Client;
 using CacheService.Client.Connections;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -8,7 +9,9 @@ public sealed class ReadConnectionsTests
 {
     private const int FewCalls = 16;
 
-    private readonly Channels _channels = new(new TweetCountsClientOptions { Addresses = { new Uri("http://127.0.0.1:1") } }, NullLoggerFactory.Instance);
+    private static readonly TweetCountsClientOptions Options = new() { Addresses = { new Uri("http://127.0.0.1:1") } };
+
+    private readonly Channels _channels = new(Options, new ServerList(Options, NullLogger.Instance, TimeProvider.System, Dns.GetHostAddressesAsync), NullLoggerFactory.Instance);
 
     [Test]
     public void Choose_FewCalls_StaysWithOne()

@@ -20,17 +20,21 @@ public sealed class TweetCountsClientOptionsTests
     [Test]
     public void Constructor_SeveralAreWrong_NamesThemAll()
     {
-        var options = new TweetCountsClientOptions { DefaultDeadline = TimeSpan.Zero, WatchHeartbeat = TimeSpan.FromMilliseconds(1), MaxBackoff = TimeSpan.FromHours(1) };
+        var options = new TweetCountsClientOptions { DefaultDeadline = TimeSpan.Zero, DnsRefreshInterval = TimeSpan.Zero, WatchHeartbeat = TimeSpan.FromMilliseconds(1), MaxBackoff = TimeSpan.FromHours(1) };
 
         var error = Assert.Throws<OptionsValidationException>(() => new TweetCountsClient(options));
 
-        Assert.That(error!.Message, Does.Contain("Addresses is empty").And.Contain("DefaultDeadline").And.Contain("WatchHeartbeat").And.Contain("MaxBackoff"));
+        Assert.That(error!.Message, Does.Contain("Addresses is empty").And.Contain("DefaultDeadline").And.Contain("DnsRefreshInterval").And.Contain("WatchHeartbeat").And.Contain("MaxBackoff"));
     }
 
     [TestCase("counts:5080")]
     [TestCase("ftp://counts")]
     [TestCase("http://counts/path")]
     [TestCase("http://user@counts")]
+    [TestCase("dns:///")]
+    [TestCase("dns:///counts:5080/path")]
+    [TestCase("dns://10.0.0.1/counts:5080")]
+    [TestCase("dns+http:///counts:5080")]
     public void Constructor_NoServersAddress_Throws(string address)
     {
         var options = new TweetCountsClientOptions { Addresses = [Local, new Uri(address, UriKind.RelativeOrAbsolute)] };
@@ -38,10 +42,19 @@ public sealed class TweetCountsClientOptionsTests
         Assert.That(() => new TweetCountsClient(options), Throws.TypeOf<OptionsValidationException>().With.Message.Contains(address));
     }
 
-    [Test]
-    public void Constructor_MixedSchemes_Throws()
+    [TestCase("dns:///counts.example:5080")]
+    [TestCase("dns:counts.example:5080")]
+    public void Constructor_NamesOfSeveralServers_AreValid(string address)
     {
-        var options = new TweetCountsClientOptions { Addresses = [Local, new Uri("https://counts")] };
+        using var client = new TweetCountsClient(new TweetCountsClientOptions { Addresses = [Local, new Uri(address)] });
+        Assert.That(client, Is.Not.Null);
+    }
+
+    [TestCase("https://counts")]
+    [TestCase("dns+https:///counts")]
+    public void Constructor_MixedSchemes_Throws(string address)
+    {
+        var options = new TweetCountsClientOptions { Addresses = [Local, new Uri(address)] };
 
         Assert.That(() => new TweetCountsClient(options), Throws.TypeOf<OptionsValidationException>().With.Message.Contains("all the same"));
     }
@@ -49,6 +62,9 @@ public sealed class TweetCountsClientOptionsTests
     [TestCase("http://127.0.0.1:5080", "twc_secret", false, null)]
     [TestCase("https://counts:5080", "twc_secret", false, null)]
     [TestCase("http://counts:5080", "twc_secret", true, null)]
+    [TestCase("dns+https:///counts:5080", "twc_secret", false, null)]
+    [TestCase("dns:///localhost:5080", "twc_secret", false, null)]
+    [TestCase("dns:///counts:5080", "twc_secret", false, "in the clear")]
     [TestCase("http://counts:5080", "twc_secret", false, "in the clear")]
     [TestCase("https://counts:5080", "", false, "one word of printable ASCII")]
     [TestCase("https://counts:5080", "twc_secret\n", false, "one word of printable ASCII")]

@@ -7,6 +7,7 @@ public sealed class ServiceAddressTests
 {
     [TestCase("http://option:1", "http://variable:2", "http://option:1/")]
     [TestCase(null, "https://variable:2", "https://variable:2/")]
+    [TestCase("dns:///counts:5080", null, "dns:///counts:5080")]
     [TestCase(null, "", "http://127.0.0.1:5080/")]
     [TestCase(null, null, "http://127.0.0.1:5080/")]
     public void Find_OptionThenVariableThenThisMachine_IsTheAddress(string? option, string? variable, string expected) =>
