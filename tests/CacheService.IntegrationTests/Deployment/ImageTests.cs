@@ -35,7 +35,7 @@ internal sealed class ImageTests
         List<(string, string)> environment =
         [
             .. Dockerfile.Environment,
-            .. from setting in ComposeFile.SettingsOf("counts1", ComposedDatabase.Password)
+            .. from setting in ComposeFile.Main.SettingsOf("counts1", ComposedDatabase.Password)
                select (setting.Key, setting.Key switch
                {
                    "ConnectionStrings__Postgres" => setting.Value.Replace("Host=postgres", $"Host=127.0.0.1;Port={_database.Port}", StringComparison.Ordinal),
@@ -46,7 +46,7 @@ internal sealed class ImageTests
         ];
         await using var service = ServiceProcess.StartCommand(sandbox.Command(environment, Dockerfile.Entrypoint));
         await Wait.UntilAsync(
-            async () => (await sandbox.RunToEndAsync(environment, ComposeFile.HealthCommandOf("counts1"))) is (0, "live\n"), RunningService.Patience, $"it is healthy ({service.Output})");
+            async () => (await sandbox.RunToEndAsync(environment, ComposeFile.Main.HealthCommandOf("counts1"))) is (0, "live\n"), RunningService.Patience, $"it is healthy ({service.Output})");
         Assert.That(await sandbox.RunToEndAsync(environment, Dockerfile.HealthCommand), Is.EqualTo(((int?)0, "the feed cycles\n")));
 
         await _database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");

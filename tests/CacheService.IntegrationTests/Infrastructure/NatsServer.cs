@@ -25,7 +25,7 @@ internal sealed class NatsServer : IAsyncDisposable
 
     private string Configuration => Path.Combine(_folder, "nats.conf");
 
-    private string Log => Path.Combine(_folder, "log");
+    private string LogFile => Path.Combine(_folder, "log");
 
     /// <summary>Starts one, and waits until JetStream is there; where there is none to start, the calling test is ignored, and says so.</summary>
     /// <param name="configuration">What its configuration has besides, as the server reads it: users, TLS, limits.</param>
@@ -48,7 +48,7 @@ internal sealed class NatsServer : IAsyncDisposable
             server_name: {{name}}
             listen: 127.0.0.1:{{port}}
             http: 127.0.0.1:{{server._monitorPort}}
-            log_file: "{{server.Log}}"
+            log_file: "{{server.LogFile}}"
             jetstream {
               store_dir: "{{server._folder}}/store"
               max_memory_store: 256MB
@@ -86,6 +86,9 @@ internal sealed class NatsServer : IAsyncDisposable
 
     public Task ThawAsync() => ProcessSignals.ThawAsync(_process!.Id);
 
+    /// <summary>What it has logged.</summary>
+    public async Task<string> ReadLogAsync() => File.Exists(LogFile) ? await File.ReadAllTextAsync(LogFile) : "";
+
     public async ValueTask DisposeAsync()
     {
         // One that is frozen ends as well.
@@ -113,7 +116,7 @@ internal sealed class NatsServer : IAsyncDisposable
         if (_process!.HasExited)
         {
             // What is wrong with its configuration it says before it has a log.
-            Assert.Fail($"nats-server has ended: {await _process.StandardError.ReadToEndAsync()}{(File.Exists(Log) ? await File.ReadAllTextAsync(Log) : "")}");
+            Assert.Fail($"nats-server has ended: {await _process.StandardError.ReadToEndAsync()}{await ReadLogAsync()}");
         }
 
         try
