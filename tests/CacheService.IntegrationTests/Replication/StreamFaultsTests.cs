@@ -43,8 +43,21 @@ internal sealed class StreamFaultsTests
         await using var run = await ReplicatedDatabase.StartAsync();
         await run.JetStream.PurgeStreamAsync(run.Name, new StreamPurgeRequest());
         await run.AssertFollowsAsync();
+        Assert.That(run.Follower.Log.Entries.Select(entry => entry.EventName), Has.None.EqualTo("ChainLeft"), "it has all that was purged");
         await using var another = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(run.Name));
         await another.AssertEqualsViewAsync(run.Database);
+    }
+
+    [Test]
+    public async Task Checkpoints_Deleted_AreWrittenAgainForWhoStarts()
+    {
+        await using var run = await ReplicatedDatabase.StartAsync();
+        await run.JetStream.DeleteStreamAsync($"OBJ_{run.Name}-checkpoints");
+        await run.AssertFollowsAsync();
+        Assert.That(run.Follower.Log.Entries.Select(entry => entry.EventName), Has.None.EqualTo("ChainLeft"), "it needs none");
+        await using var another = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(run.Name));
+        await another.AssertEqualsViewAsync(run.Database);
+        await run.AssertFollowsAsync();
     }
 
     [Test]
