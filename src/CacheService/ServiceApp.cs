@@ -7,7 +7,7 @@ using CacheService.Feed;
 using CacheService.Feed.Postgres;
 using CacheService.Health;
 using CacheService.History;
-using CacheService.Importing;
+using CacheService.ImportJob;
 using CacheService.Jobs;
 using CacheService.Jobs.BuiltIn;
 using CacheService.Postgres;
@@ -48,7 +48,7 @@ internal static class ServiceApp
         builder.AddReloading();
         builder.AddJobs();
         builder.AddBuiltInJobs();
-        builder.AddImporting();
+        builder.AddImportJob();
         builder.AddWatching();
         builder.AddHistory();
         builder.AddSecurity();

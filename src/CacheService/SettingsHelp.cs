@@ -4,7 +4,7 @@ using System.Globalization;
 using System.Reflection;
 using CacheService.Auditing;
 using CacheService.Feed;
-using CacheService.Importing;
+using CacheService.ImportJob;
 using CacheService.Jobs;
 using CacheService.Postgres;
 using CacheService.Postgres.Embedded;

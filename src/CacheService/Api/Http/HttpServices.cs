@@ -1,5 +1,5 @@
 using CacheService.Api.Problems;
-using CacheService.Importing;
+using CacheService.ImportJob;
 using CacheService.Reading;
 using CacheService.Security;
 using Grpc.Core;

@@ -1,5 +1,5 @@
 using System.Net.Mime;
-using CacheService.Importing;
+using CacheService.ImportJob;
 using CacheService.Jobs;
 using Microsoft.Net.Http.Headers;
 using TweetCounts.V1;

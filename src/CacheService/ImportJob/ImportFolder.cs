@@ -1,7 +1,7 @@
 using CacheService.Jobs;
 using Microsoft.Extensions.Options;
 
-namespace CacheService.Importing;
+namespace CacheService.ImportJob;
 
 /// <summary>The folder of files to be imported. In it, <c>uploads</c> has what came over HTTP; each folder <c>TABLE@KEY</c>, and <c>activity</c>, is watched.</summary>
 internal sealed class ImportFolder(IOptions<ImportOptions> options, TimeProvider time)

@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
 
-namespace CacheService.Importing;
+namespace CacheService.ImportJob;
 
 /// <summary>Files that the job <c>import</c> merges into tables: the section <c>Import</c>.</summary>
 internal sealed class ImportOptions

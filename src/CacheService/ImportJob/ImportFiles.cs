@@ -4,7 +4,7 @@ using CacheService.Import;
 using CacheService.Jobs;
 using CacheService.Reading;
 
-namespace CacheService.Importing;
+namespace CacheService.ImportJob;
 
 /// <summary>Merges files into tables. How far it has got with a file is kept with the file's rows (<c>twimport.load</c>), so that the run itself needs no cursor.</summary>
 internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvider time) : Job
