@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 
 namespace CacheService.Import;
@@ -8,47 +9,44 @@ internal sealed class Batches(IImportSession session, Pace pace, TimeProvider ti
     // By an index, whatever the statistics say: a plan that reads the whole table for each batch would be a plan for days.
     private const string PlannerSettings = "set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off";
 
-    private static readonly TimeSpan LockPause = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LockPatience = TimeSpan.FromMinutes(2);
+    // The settings, the work, and what is kept of it.
+    private const int Statements = 3;
 
     /// <summary>Does all numbers above <paramref name="from"/>, up to <paramref name="to"/>.</summary>
+    /// <param name="what">What the numbers are of, in words that nothing else is called by.</param>
     /// <param name="from">What is done.</param>
     /// <param name="to">The last one.</param>
+    /// <param name="mayReject">How many may be rejected.</param>
     /// <param name="work">Does the numbers above the one, up to the other, in the transaction of a connection.</param>
     /// <param name="reject">Is told of the number that cannot be done, and why, in another one.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="ImportException">Somebody holds a lock for long.</exception>
-    public async Task RunAsync(long from, long to, Func<NpgsqlConnection, long, long, Task> work, Func<NpgsqlConnection, long, string, Task> reject, CancellationToken cancellationToken)
+    /// <returns>How many were rejected.</returns>
+    /// <exception cref="ImportException">Somebody holds a lock for long, or too much is rejected.</exception>
+    public async Task<long> RunAsync(
+        string what,
+        long from,
+        long to,
+        long mayReject,
+        Func<NpgsqlConnection, long, long, Task> work,
+        Func<NpgsqlConnection, long, string, Task> reject,
+        CancellationToken cancellationToken)
     {
         var done = from;
+        var rejected = 0L;
         var waitingSince = 0L;
+        // Up to the nearest of them stands what a batch has failed for.
+        var suspects = new Stack<long>();
         while (done < to)
         {
+            while (suspects.TryPeek(out var passed) && passed <= done)
+            {
+                suspects.Pop();
+            }
+
+            var last = Math.Min(suspects.TryPeek(out var suspect) ? suspect : to, done + pace.Size);
+            var place = string.Create(CultureInfo.InvariantCulture, $"{what} {last}");
+            var isDone = false;
             var started = time.GetTimestamp();
-            try
-            {
-                await DoAsync(done, Math.Min(to, done + pace.Size));
-            }
-            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.SerializationFailure)
-            {
-                waitingSince = waitingSince == 0 ? time.GetTimestamp() : waitingSince;
-                if (pace.Size == 1 && time.GetElapsedTime(waitingSince) > LockPatience)
-                {
-                    throw new ImportException(
-                        $"another transaction has held a lock for more than {LockPatience.TotalMinutes:F0} minutes that line {done + 1} needs (see pg_locks): import the file again when it has ended; it goes on where it was", e);
-                }
-
-                pace.Halve();
-                await Task.Delay(LockPause, time, cancellationToken);
-                continue;
-            }
-
-            waitingSince = 0;
-            await Task.Delay(pace.PauseAfter(time.GetElapsedTime(started)), time, cancellationToken);
-        }
-
-        async Task DoAsync(long first, long last)
-        {
             try
             {
                 await session.RunAsync(
@@ -57,28 +55,51 @@ internal sealed class Batches(IImportSession session, Pace pace, TimeProvider ti
                         var asked = time.GetTimestamp();
                         await c.ExecuteAsync($"{TransactionSettings.Sql}; {PlannerSettings}", cancellationToken);
                         pace.NoteReply(time.GetElapsedTime(asked));
-                        await work(c, first, last);
+                        await work(c, done, last);
                     },
-                    cancellationToken);
+                    cancellationToken,
+                    place);
+                isDone = true;
             }
-            catch (Exception e) when (e is PostgresException error ? Stager.IsAboutRow(error) : e is RowLeftOutException)
+            catch (PostgresException e) when (OthersLocks.AreHeld(e))
             {
-                if (last - first == 1)
+                waitingSince = waitingSince == 0 ? time.GetTimestamp() : waitingSince;
+                await OthersLocks.WaitAsync(e, last - done == 1 ? time.GetElapsedTime(waitingSince) : TimeSpan.Zero, place, time, cancellationToken);
+                pace.Halve();
+                continue;
+            }
+            catch (Exception e) when (e is RowLeftOutException || (e is PostgresException error && Stager.IsAboutRow(error)))
+            {
+                if (last - done > 1)
                 {
-                    await session.RunAsync(c => reject(c, last, e is PostgresException error ? error.MessageText : e.Message), cancellationToken);
+                    suspects.Push(last);
+                    suspects.Push(done + ((last - done) / 2));
                 }
                 else
                 {
-                    var middle = first + ((last - first) / 2);
-                    await DoAsync(first, middle);
-                    await DoAsync(middle, last);
+                    var words = (e as PostgresException)?.MessageText ?? e.Message;
+                    if (++rejected > mayReject)
+                    {
+                        throw new ImportException(
+                            $"{place}: the table refuses more rows than may be rejected, this one because: {words}. What was done before stays; allow more rejected rows, import the file again, "
+                            + "and it goes on from there",
+                            e);
+                    }
+
+                    await session.RunAsync(c => reject(c, last, words), cancellationToken, place);
+                    done = last;
                 }
             }
 
-            done = Math.Max(done, last);
+            waitingSince = 0;
+            var pause = pace.PauseAfter(time.GetElapsedTime(started), Statements + session.EndRoundTrips, isDone ? last - done : 0);
+            done = isDone ? last : done;
+            await Task.Delay(pause, time, cancellationToken);
         }
+
+        return rejected;
     }
 }
 
 /// <summary>The table has not taken a row, and has not said why.</summary>
-internal sealed class RowLeftOutException() : Exception("a trigger or a rule of the table does not let it in");
+internal sealed class RowLeftOutException(string why) : Exception(why);

@@ -6,7 +6,9 @@ namespace CacheService.Import;
 /// <summary>A connection that nobody else uses.</summary>
 internal sealed class ConnectionSession(NpgsqlConnection connection) : IImportSession
 {
-    public async Task RunAsync(Func<NpgsqlConnection, Task> work, CancellationToken cancellationToken)
+    public int EndRoundTrips => 1;
+
+    public async Task RunAsync(Func<NpgsqlConnection, Task> work, CancellationToken cancellationToken, string? place = null)
     {
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
         await work(connection);

@@ -30,6 +30,13 @@ internal sealed class CsvFile
     {
         try
         {
+            // A pipe has no length, and whoever opens one waits for its other end.
+            var info = new FileInfo(order.Path);
+            if ((info.ResolveLinkTarget(returnFinalTarget: true) ?? info) is not FileInfo { Exists: true, Length: > 0 } && info.Exists)
+            {
+                throw new ImportException($"{order.Name} is empty: it has not even a header; if it is a pipe or a device, save what comes out of it to a file first");
+            }
+
             await using var stream = Open(order.Path);
             var file = new CsvFile(order, FindEncoding(order, stream))
             {
@@ -103,27 +110,28 @@ internal sealed class CsvFile
         Span<byte> start = stackalloc byte[4];
         var length = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
         stream.Position = 0;
-        if (length == 0)
-        {
-            throw new ImportException($"{order.Name} is empty: it has not even a header");
-        }
-
         var name = start[..length] switch
         {
             [0xEF, 0xBB, 0xBF, ..] => "utf-8",
             [0xFF, 0xFE, 0, 0] => "utf-32",
+            [0, 0, 0xFE, 0xFF] => "utf-32BE",
             [0xFF, 0xFE, ..] => "utf-16",
             [0xFE, 0xFF, ..] => "utf-16BE",
             _ => order.Encoding,
         };
+        var noText = new DecoderReplacementFallback(CsvReader.NoText.ToString());
         try
         {
-            return Encoding.GetEncoding(name, EncoderFallback.ExceptionFallback, new DecoderReplacementFallback(CsvReader.NoText.ToString()));
+            return Encoding.GetEncoding(name, EncoderFallback.ExceptionFallback, noText);
         }
         catch (ArgumentException)
         {
-            var provider = CodePagesEncodingProvider.Instance.GetEncoding(name, EncoderFallback.ExceptionFallback, new DecoderReplacementFallback(CsvReader.NoText.ToString()));
-            return provider ?? throw new ImportException($"there is no encoding '{name}'; write one such as utf-8, windows-1252 or iso-8859-15");
+            return CodePagesEncodingProvider.Instance.GetEncoding(name, EncoderFallback.ExceptionFallback, noText)
+                ?? throw new ImportException($"there is no encoding '{name}'; write one such as utf-8, windows-1252 or iso-8859-15");
+        }
+        catch (NotSupportedException e)
+        {
+            throw new ImportException($"files in {name} are not read, because some of its texts can be read in two ways; save the file as utf-8", e);
         }
     }
 

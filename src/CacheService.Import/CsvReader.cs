@@ -47,7 +47,8 @@ internal sealed class CsvReader : IDisposable
             if (!TryUnquote(row[column].Span, out values[column]))
             {
                 throw new ImportException(
-                    $"line {line}: value {column + 1} has a quote where none may stand, so that nobody can say where the row ends: write two quotes for one, and the value in quotes. Nothing was changed");
+                    $"line {line}: value {column + 1} has a quote where none may stand, so that nobody can say where the row ends: "
+                    + "write two quotes for one, and the value in quotes. Nothing was changed");
             }
         }
 

@@ -18,6 +18,10 @@ internal sealed record FileColumns(char Separator, CsvRow? Header, IReadOnlyList
     /// <summary>Their names.</summary>
     public IReadOnlyList<string> Names => [.. Columns.Select(column => column.Name)];
 
+    /// <summary>The values of a row as texts, in JSON, in SQL: so they can be read, mended, and tried again, whatever their types.</summary>
+    public string TextsOf(string alias) =>
+        $"(select to_jsonb(texts) from (select {string.Join(", ", Columns.Select(column => $"{alias}.{column.Quoted}::text as {column.Quoted}"))}) as texts)";
+
     /// <summary>Finds out which columns a file has.</summary>
     /// <exception cref="ImportException">They are not the table's.</exception>
     public static FileColumns Find(ImportOrder order, CsvFile file, TargetTable target)
@@ -31,7 +35,9 @@ internal sealed record FileColumns(char Separator, CsvRow? Header, IReadOnlyList
 
     private static (FileColumns? Columns, string? Error, int Width) Match(ImportOrder order, char separator, CsvRow first, TargetTable target)
     {
-        var names = order.Columns.Count > 0 ? order.Columns : order.HasHeader ? first.Values.Select(value => value ?? "").ToList() : [.. target.Columns.Where(column => column.IsWritten).Select(column => column.Name)];
+        var names = order.Columns.Count > 0 ? order.Columns
+            : order.HasHeader ? first.Values.Select(value => value ?? "").ToList()
+            : [.. target.Columns.Where(column => column.IsWritten).Select(column => column.Name)];
         if (names.Count != first.Values.Length)
         {
             return (null, $"line {first.Line} has {first.Values.Length} values, and {names.Count} columns are named", first.Values.Length);
@@ -62,9 +68,11 @@ internal sealed record FileColumns(char Separator, CsvRow? Header, IReadOnlyList
 
         problems.AddRange(order.Key.Where(key => all.All(column => column?.Name != key)).Select(key => $"the key {key} is not among the columns"));
         var columns = new FileColumns(separator, order.HasHeader ? first : null, all);
-        return problems.Count == 0
-            ? (columns, null, all.Count)
-            : (null, $"line {first.Line}: {string.Join("; ", problems.Take(10))}. {target.Name} has {target.AllNames}. Nothing was changed; name the columns in the file's order (a hyphen leaves one out) if its header does not", all.Count);
+        return problems.Count == 0 ? (columns, null, all.Count) : (
+            null,
+            $"line {first.Line}: {string.Join("; ", problems.Take(10))}. {target.Name} has {target.AllNames}. "
+            + "Nothing was changed; name the columns in the file's order (a hyphen leaves one out) if its header does not",
+            all.Count);
     }
 
     private static bool IsLeftOut(string name) => name is "-" or LineColumn or ErrorColumn;

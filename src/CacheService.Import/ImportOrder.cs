@@ -3,6 +3,9 @@ namespace CacheService.Import;
 /// <summary>Which file goes into which table, and how.</summary>
 internal sealed record ImportOrder
 {
+    /// <summary>The orders in which dates are written.</summary>
+    public static readonly string[] DateOrders = ["ymd", "dmy", "mdy"];
+
     private const string DatesWord = "dates";
 
     /// <summary>Where the file is.</summary>
@@ -67,9 +70,24 @@ internal sealed record ImportOrder
     /// <summary>What changes what the file says, in words, so that only the same is resumed.</summary>
     public string ReadingOptions => string.Join('\n', (string?[])
     [
-        HasHeader ? "header" : "no header", Separator is { } separator ? $"separator {separator}" : null, $"encoding {Encoding}", NullText is null ? null : $"null {NullText}", $"{DatesWord} {DateOrder}",
+        HasHeader ? "header" : "no header",
+        Separator is { } separator ? $"separator {separator}" : null,
+        $"encoding {Encoding}",
+        NullText is null ? null : $"null {NullText}",
+        $"{DatesWord} {DateOrder}",
     ]);
 
     /// <summary>The order of dates, as <see cref="ReadingOptions"/> has it.</summary>
-    public static string DateOrderOf(string readingOptions) => readingOptions[(readingOptions.LastIndexOf(DatesWord, StringComparison.Ordinal) + DatesWord.Length + 1)..];
+    /// <exception cref="ImportException">Somebody has written something else there.</exception>
+    public static string DateOrderOf(string readingOptions) => readingOptions.Split('\n')[^1].Split(' ') is [DatesWord, var order] && DateOrders.Contains(order) ? order
+        : throw new ImportException("how the dates of the file are meant is not known any more: twimport.load has options that no import has written");
+
+    /// <summary>A separator as people write it; null: it is none.</summary>
+    public static char? SeparatorOf(string text) => text switch
+    {
+        "tab" or "\\t" => '\t',
+        // The reader takes no other.
+        [var one] when one is > ' ' and <= '~' and not '"' && !char.IsAsciiLetterOrDigit(one) => one,
+        _ => null,
+    };
 }

@@ -36,7 +36,11 @@ internal sealed record ImportSummary
     /// <summary>What else there is to say.</summary>
     public string Note { get; init; } = "";
 
-    public required IReadOnlyList<RejectedRow> FirstRejects { get; init; }
+    /// <summary>The table's columns that the file has, in its order.</summary>
+    public required IReadOnlyList<string> Columns { get; init; }
+
+    /// <summary>What could not be taken.</summary>
+    public required IReadOnlyList<RejectedRow> Rejects { get; init; }
 }
 
 /// <summary>A row that could not be taken.</summary>

@@ -10,7 +10,9 @@ namespace CacheService.Import;
 /// <param name="askService">Has the service answer a read that includes everything committed before; null: there is no service.</param>
 /// <param name="time">The clock.</param>
 /// <param name="tell">Is told how far it has got, often.</param>
-internal sealed class Importer(IImportSession session, ImportOrder order, Func<CancellationToken, Task>? askService, TimeProvider time, Action<string> tell)
+/// <param name="report">Is told what came of it, in the transaction that ends it: if that fails, or is killed, the same is told once more the next time.</param>
+internal sealed class Importer(
+    IImportSession session, ImportOrder order, Func<CancellationToken, Task>? askService, TimeProvider time, Action<string> tell, Func<ImportSummary, Task> report)
 {
     private readonly LoadBook _loads = new(session);
 
@@ -33,18 +35,11 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
         }
     }
 
-    /// <summary>Writes a load's rejected rows as a file that can be mended and imported again.</summary>
-    public async Task WriteRejectsAsync(long loadId, TextWriter writer, CancellationToken cancellationToken) =>
-        await RejectsFile.WriteAsync(writer, (await _loads.FindAsync(loadId, cancellationToken))!.Value.Columns, await _loads.ReadRejectsAsync(loadId, cancellationToken));
-
-    /// <summary>A load's rejected rows.</summary>
-    public Task<List<RejectedRow>> ReadRejectsAsync(long loadId, CancellationToken cancellationToken) => _loads.ReadRejectsAsync(loadId, cancellationToken);
-
     private async Task<ImportSummary> RunAsync(CsvFile file, TargetTable target, FileColumns columns, CancellationToken cancellationToken)
     {
         if (order.Key.Count == 0 && await _loads.FindDoneAsync(target, file, cancellationToken) is { } done)
         {
-            return await _loads.SummarizeAsync(done, cancellationToken) with { WasLoaded = true };
+            return await ReportAsync(async c => await LoadBook.SummarizeAsync(c, done, cancellationToken) with { WasLoaded = true }, cancellationToken);
         }
 
         var unfinished = order.IsDryRun ? null : await _loads.FindUnfinishedAsync(target, order, columns, file, cancellationToken);
@@ -55,15 +50,15 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
         {
             if (load.State == Load.Staging || !load.IsStaged || !await _loads.HasRowsAsync(load, cancellationToken))
             {
-                await using var stagingPace = new Pace(order.MaxLoad, askService, time);
-                stagingPace.Start();
-                var stager = new Stager(session, order, file, columns, target, stagingPace, time, tell);
-                load = await stager.StageAsync(load, cancellationToken);
-                await new StageChecks(session, order, columns, target).RunAsync(load, stager.HasDuplicates, cancellationToken);
-                load = await _loads.SetStagedAsync(load, cancellationToken);
+                load = await StageAsync(load, file, target, columns, cancellationToken);
             }
 
             newer = await _loads.FindNewerAsync(target, load, order, columns, cancellationToken);
+            if (load.State == Load.Staging)
+            {
+                await new StageChecks(session, order, columns, target).RequireNeededAsync(load, newer, cancellationToken);
+            }
+
             note = await CheckDeletionAsync(target, columns, load, newer, cancellationToken);
             if (order.IsDryRun)
             {
@@ -83,25 +78,42 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
         if (load.State != Load.Deleting)
         {
             load = await _loads.SetStateAsync(load, Load.Merging, cancellationToken);
-            await (newer.SupersedesAll ? _loads.SupersedeAsync(load, cancellationToken) : new Merger(order, columns, target).RunAsync(load, newer, batches, Tell, cancellationToken));
+            await (newer.SupersedesAll
+                ? _loads.SupersedeAsync(load, cancellationToken)
+                : new Merger(order, columns, target).RunAsync(load, newer, await _loads.CountRejectsAsync(load, cancellationToken), batches, Tell, cancellationToken));
         }
 
         note = order.DeleteMissing ? await DescribeRejectsAsync(load, cancellationToken) : note;
         if (order.DeleteMissing && note.Length == 0 && !newer.SupersedesAll)
         {
             load = await _loads.SetStateAsync(load, Load.Deleting, cancellationToken);
-            await new MissingRowsDeleter(session, order, target, batches, Tell).RunAsync(load, newer, cancellationToken);
+            await new MissingRowsDeleter(session, order, target, batches, time, Tell).RunAsync(load, newer, cancellationToken);
         }
 
-        if (note.Length > 0)
-        {
-            await _loads.SetDeletesNothingAsync(load, cancellationToken);
-        }
-
-        load = await _loads.SetStateAsync(load, Load.Done, cancellationToken);
+        var summary = await ReportAsync(
+            async c => await LoadBook.EndAsync(c, load, deletesNothing: note.Length > 0, cancellationToken) with { IsResumed = unfinished is not null, Note = note }, cancellationToken);
         await _loads.ForgetAsync(target, cancellationToken);
-        return await _loads.SummarizeAsync(load, cancellationToken) with { IsResumed = unfinished is not null, Note = note };
+        return summary;
     }
+
+    private async Task<Load> StageAsync(Load begun, CsvFile file, TargetTable target, FileColumns columns, CancellationToken cancellationToken)
+    {
+        await using var pace = new Pace(order.MaxLoad, askService, time);
+        pace.Start();
+        var stager = new Stager(session, order, file, columns, target, pace, time, tell);
+        var load = await stager.StageAsync(begun, cancellationToken);
+        load = await new StageChecks(session, order, columns, target).RunAsync(load, begun, stager.HasDuplicates, cancellationToken);
+        return await _loads.SetStagedAsync(load, cancellationToken);
+    }
+
+    private Task<ImportSummary> ReportAsync(Func<Npgsql.NpgsqlConnection, Task<ImportSummary>> summarize, CancellationToken cancellationToken) => session.AskAsync(
+        async c =>
+        {
+            var summary = await summarize(c);
+            await report(summary);
+            return summary;
+        },
+        cancellationToken);
 
     /// <returns>Why nothing is deleted, where something was to be; empty: it is, or nothing was to be.</returns>
     private async Task<string> CheckDeletionAsync(TargetTable target, FileColumns columns, Load load, NewerLoads newer, CancellationToken cancellationToken)
@@ -121,20 +133,27 @@ internal sealed class Importer(IImportSession session, ImportOrder order, Func<C
         return missing <= all * order.MaxDeletePercent / 100 ? ""
             : throw new ImportException(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{missing} of the {all} rows of {target.Name} are not in the file, more than {order.MaxDeletePercent} percent: is it the whole file? {(load.State == Load.Staging ? "Nothing was changed" : "Nothing was deleted")}; if they are to be deleted, allow more"));
+                $"{missing} of the {all} rows of {target.Name} are not in the file, more than {order.MaxDeletePercent} percent: is it the whole file? "
+                + $"{(load.State == Load.Staging ? "Nothing was changed" : "Nothing was deleted")}; if they are to be deleted, allow more"));
     }
 
     // What is rejected is not staged any more, and would be taken for missing.
     private async Task<string> DescribeRejectsAsync(Load load, CancellationToken cancellationToken) => await _loads.CountRejectsAsync(load, cancellationToken) is var rejects and > 0
-        ? string.Create(CultureInfo.InvariantCulture, $"nothing was deleted, because {rejects} rows of the file were rejected and their keys may not be known: mend the file, and import it again")
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"nothing was deleted, because {rejects} rows of the file were rejected and their keys may not be known: mend the file, and import it again")
         : "";
 
-    private async Task<ImportSummary> PredictAsync(TargetTable target, FileColumns columns, Load load, NewerLoads newer, string note, CancellationToken cancellationToken)
+    private async Task<ImportSummary> PredictAsync(
+        TargetTable target, FileColumns columns, Load load, NewerLoads newer, string note, CancellationToken cancellationToken)
     {
-        var deleted = order.DeleteMissing && note.Length == 0 && !newer.SupersedesAll ? await new StageChecks(session, order, columns, target).CountMissingAsync(load, newer, cancellationToken) : 0;
+        var deletes = order.DeleteMissing && note.Length == 0 && !newer.SupersedesAll;
+        var deleted = deletes ? await new StageChecks(session, order, columns, target).CountMissingAsync(load, newer, cancellationToken) : 0;
         load = await _loads.SetStateAsync(load, "dry run", cancellationToken);
-        var summary = await _loads.SummarizeAsync(load, cancellationToken) with { Deleted = deleted, Note = note };
-        summary = await session.AskAsync(c => new Merger(order, columns, target).PredictAsync(c, load, newer, summary, cancellationToken), cancellationToken);
+        var summary = await ReportAsync(
+            async c => await new Merger(order, columns, target).PredictAsync(
+                c, load, newer, await LoadBook.SummarizeAsync(c, load, cancellationToken) with { Deleted = deleted, Note = note }, cancellationToken),
+            cancellationToken);
         await _loads.DropAsync(load, cancellationToken);
         return summary;
     }

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace CacheService.Import;
 
 /// <summary>A file that is merged into a table: a row of <c>twimport.load</c>.</summary>
-internal sealed record Load(long Id, string State, long Place, long LastLine, bool IsStaged, DateTimeOffset AsOf)
+internal sealed record Load(long Id, string State, long Place, long LastLine, bool IsStaged, DateTimeOffset AsOf, bool IsOrdered)
 {
     public const string Staging = "staging";
     public const string Merging = "merging";
@@ -12,6 +12,9 @@ internal sealed record Load(long Id, string State, long Place, long LastLine, bo
 
     /// <summary>The table that holds the file's rows.</summary>
     public string Stage { get; init; } = string.Create(CultureInfo.InvariantCulture, $"twimport.stage_{Id}");
+
+    /// <summary>The column of the stage by whose numbers rows are merged: their lines, or an order in which each comes after those that it refers to.</summary>
+    public string Number => IsOrdered ? StageOrder.Column : Stager.Line;
 }
 
 /// <summary>The loads of a table whose files are of a later date than this one's.</summary>

@@ -12,41 +12,59 @@ internal sealed class LoadBook(IImportSession session)
     /// <summary>How many files are known of each table by their rows, so that one of an earlier date can still be merged after them.</summary>
     private const int KeptStages = 3;
 
-    private const string Columns = "loadid, state, place, last_line, is_staged, as_of";
+    private const string Columns = "loadid, state, place, last_line, is_staged, as_of, is_ordered";
 
-    // Not by to_regclass, which remembers that there was none.
-    private const string IsMissingSql = "select not exists (select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace where n.nspname = 'twimport' and c.relname = 'change')";
+    // What is created, and what was added to it later: each by whether it is lacking. Not by to_regclass, which remembers that there was none.
+    private static readonly (string Script, string IsLackingSql)[] Steps =
+    [
+        ("import.sql", IsLackingSql("change", "loadid")),
+        ("import-tables-by-name.sql", IsLackingSql("load", "is_ordered")),
+    ];
 
     private static readonly TimeSpan TurnPause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Creates what is kept, in the schema <c>twimport</c>, where it is missing.</summary>
+    /// <summary>Creates what is kept, in the schema <c>twimport</c>, where it is missing, and brings what an earlier version has created to this one's form.</summary>
     public async Task EnsureAsync(CancellationToken cancellationToken)
     {
-        try
+        foreach (var (script, isLackingSql) in Steps)
         {
-            await session.RunAsync(
-                async c =>
-                {
-                    if (!await c.ValueAsync<bool>(IsMissingSql, cancellationToken))
-                    {
-                        return;
-                    }
-
-                    await c.ExecuteAsync($"select pg_advisory_xact_lock({LockClass}, 0)", cancellationToken);
-                    if (await c.ValueAsync<bool>(IsMissingSql, cancellationToken))
-                    {
-                        using var reader = new StreamReader(typeof(LoadBook).Assembly.GetManifestResourceStream("import.sql")!);
-                        await c.ExecuteAsync(await reader.ReadToEndAsync(cancellationToken), cancellationToken);
-                    }
-                },
-                cancellationToken);
-        }
-        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
-        {
-            throw new ImportException(
-                $"this role may not create what imports keep ({e.MessageText}): as the database's owner run: create schema twimport authorization ROLE; or, where another role imports here already: grant all on schema twimport and on all tables in it", e);
+            try
+            {
+                await session.RunAsync(c => EnsureAsync(c, script, isLackingSql, cancellationToken), cancellationToken);
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+            {
+                throw new ImportException(
+                    script == Steps[0].Script
+                        ? $"this role may not create what imports keep ({e.MessageText}): as the database's owner run: create schema twimport authorization ROLE; "
+                          + "or, where another role imports here already: grant all on schema twimport and on all tables in it"
+                        : $"what imports keep here is of an earlier version, and this role may not change it ({e.MessageText}): "
+                          + "import once as the role that owns the tables of the schema twimport, if only with --dry-run",
+                    e);
+            }
         }
     }
+
+    private static async Task EnsureAsync(NpgsqlConnection c, string script, string isLackingSql, CancellationToken cancellationToken)
+    {
+        if (!await c.ValueAsync<bool>(isLackingSql, cancellationToken))
+        {
+            return;
+        }
+
+        await c.ExecuteAsync($"select pg_advisory_xact_lock({LockClass}, 0)", cancellationToken);
+        if (await c.ValueAsync<bool>(isLackingSql, cancellationToken))
+        {
+            using var reader = new StreamReader(typeof(LoadBook).Assembly.GetManifestResourceStream(script)!);
+            await c.ExecuteAsync(await reader.ReadToEndAsync(cancellationToken), cancellationToken);
+        }
+    }
+
+    private static string IsLackingSql(string table, string column) =>
+        $"""
+        select not exists (select from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                            where n.nspname = 'twimport' and c.relname = '{table}' and a.attname = '{column}' and not a.attisdropped)
+        """;
 
     /// <summary>Waits until nobody else imports into the table. The turn ends with <see cref="EndTurnAsync"/>, or with the session.</summary>
     public async Task TakeTurnAsync(TargetTable target, Action<string> tell, TimeProvider time, CancellationToken cancellationToken)
@@ -83,8 +101,12 @@ internal sealed class LoadBook(IImportSession session)
     {
         var begun = await session.AskAsync(
             c => c.QueryAsync(
-                $"select {Columns}, columns = $3 and options = $4 from twimport.load where relid = $1::bigint::oid and sha256 = $2 and cardinality(key) = 0 and state in ('staging', 'merging') order by place desc, loadid limit 1",
-                row => (Load: Read(row), IsAlike: row.GetBoolean(6)),
+                $"""
+                select {Columns}, columns = $3 and options = $4 from twimport.load
+                 where relid = $1::bigint::oid and sha256 = $2 and cardinality(key) = 0 and state in ('staging', 'merging')
+                 order by place desc, loadid limit 1
+                """,
+                row => (Load: Read(row), IsAlike: row.GetBoolean(7)),
                 cancellationToken,
                 target.Id,
                 file.Sha256,
@@ -96,8 +118,9 @@ internal sealed class LoadBook(IImportSession session)
             [] => null,
             [(var load, true)] => load,
             [(var load, _)] when load.Place == 0 => null,
-            [(var load, _), ..] => throw new ImportException(
-                string.Create(CultureInfo.InvariantCulture, $"this file was begun as load {load.Id}, with other columns or options, and is added up to line {load.Place}: import it with those, and it goes on from there. Nothing was changed")),
+            [(var load, _), ..] => throw new ImportException(string.Create(
+                CultureInfo.InvariantCulture,
+                $"this file was begun as load {load.Id}, with other columns or options, and is added up to line {load.Place}: import it with those, and it goes on from there. Nothing was changed")),
         };
     }
 
@@ -143,20 +166,17 @@ internal sealed class LoadBook(IImportSession session)
                     new ImportOrder
                     {
                         Path = "",
-                        Name = row.GetString(6),
-                        Table = row.GetString(7),
-                        Key = row.GetFieldValue<string[]>(8),
-                        DateOrder = ImportOrder.DateOrderOf(row.GetString(10)),
+                        Name = row.GetString(7),
+                        Table = row.GetString(8),
+                        Key = row.GetFieldValue<string[]>(9),
+                        DateOrder = ImportOrder.DateOrderOf(row.GetString(11)),
                     },
-                    row.GetFieldValue<string[]>(9)),
+                    row.GetFieldValue<string[]>(10)),
                 cancellationToken,
                 id),
             cancellationToken);
         return found is [var only] ? only : null;
     }
-
-    /// <summary>The rows of a load that could not be taken.</summary>
-    public Task<List<RejectedRow>> ReadRejectsAsync(long id, CancellationToken cancellationToken) => session.AskAsync(c => ReadRejectsAsync(c, id, int.MaxValue, cancellationToken), cancellationToken);
 
     /// <summary>Enters a file, and takes away what was left of those that came to nothing.</summary>
     public Task<Load> BeginAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) => session.AskAsync(
@@ -187,29 +207,44 @@ internal sealed class LoadBook(IImportSession session)
         },
         cancellationToken);
 
-    /// <summary>Enters that all of a load's rows are staged, and looked at.</summary>
+    /// <summary>Enters that all of a load's rows are staged, and looked at. Those that the table has refused are not among them.</summary>
     public Task<Load> SetStagedAsync(Load load, CancellationToken cancellationToken) => session.AskAsync(
-        async c => (await c.QueryAsync($"update twimport.load set is_staged = true where loadid = $1 returning {Columns}", Read, cancellationToken, load.Id))[0], cancellationToken);
-
-    /// <summary>Enters that a load has deleted nothing, though it was to: an older file's rows are no less there for it.</summary>
-    public Task SetDeletesNothingAsync(Load load, CancellationToken cancellationToken) =>
-        session.RunAsync(c => c.ExecuteAsync("update twimport.load set delete_missing = false where loadid = $1", cancellationToken, load.Id), cancellationToken);
+        async c =>
+        {
+            await c.ExecuteAsync(
+                $"delete from {load.Stage} s using twimport.reject r where r.loadid = $1 and r.line = s.{Stager.Line}", cancellationToken, load.Id);
+            return (await c.QueryAsync($"update twimport.load set is_staged = true where loadid = $1 returning {Columns}", Read, cancellationToken, load.Id))[0];
+        },
+        cancellationToken);
 
     /// <summary>Enters how a load stands.</summary>
-    public Task<Load> SetStateAsync(Load load, string state, CancellationToken cancellationToken) => session.AskAsync(
-        async c => (await c.QueryAsync(
-            $"""
-            update twimport.load
-               set state = $2, rejected = (select count(*) from twimport.reject r where r.loadid = load.loadid),
-                   ended_at = case when $2 in ('done', 'refused', 'dry run') then clock_timestamp() end
-             where loadid = $1
-            returning {Columns}
-            """,
-            Read,
-            cancellationToken,
-            load.Id,
-            state))[0],
-        cancellationToken);
+    public Task<Load> SetStateAsync(Load load, string state, CancellationToken cancellationToken) => session.AskAsync(c => SetStateAsync(c, load, state, cancellationToken), cancellationToken);
+
+    /// <summary>Enters that a load is done, in the transaction of a connection.</summary>
+    /// <param name="c">The connection.</param>
+    /// <param name="load">The load.</param>
+    /// <param name="deletesNothing">Whether it has deleted nothing though it was to: an older file's rows are no less there for it.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>What it has done.</returns>
+    public static async Task<ImportSummary> EndAsync(NpgsqlConnection c, Load load, bool deletesNothing, CancellationToken cancellationToken)
+    {
+        await SetStateAsync(c, load, Load.Done, cancellationToken);
+        await c.ExecuteAsync("update twimport.load set delete_missing = delete_missing and not $2 where loadid = $1", cancellationToken, load.Id, deletesNothing);
+        return await SummarizeAsync(c, load, cancellationToken);
+    }
+
+    private static async Task<Load> SetStateAsync(NpgsqlConnection c, Load load, string state, CancellationToken cancellationToken) => (await c.QueryAsync(
+        $"""
+        update twimport.load
+           set state = $2, rejected = (select count(*) from twimport.reject r where r.loadid = load.loadid),
+               ended_at = case when $2 in ('done', 'refused', 'dry run') then clock_timestamp() end
+         where loadid = $1
+        returning {Columns}
+        """,
+        Read,
+        cancellationToken,
+        load.Id,
+        state))[0];
 
     /// <summary>The loads of the same table that win over this one, because their files are of a later date.</summary>
     /// <exception cref="ImportException">What one of them had is not known any more, or it had other columns: nobody can say what this file may change.</exception>
@@ -227,7 +262,7 @@ internal sealed class LoadBook(IImportSession session)
                  where relid = $1::bigint::oid and cardinality(key) > 0 and state in ('merging', 'deleting', 'done') and (as_of, loadid) > (select as_of, loadid from twimport.load where loadid = $2)
                  order by as_of, loadid
                 """,
-                row => (Load: Read(row), File: row.GetString(6), IsAlike: row.GetBoolean(7), DeletesMissing: row.GetBoolean(8)),
+                row => (Load: Read(row), File: row.GetString(7), IsAlike: row.GetBoolean(8), DeletesMissing: row.GetBoolean(9)),
                 cancellationToken,
                 target.Id,
                 load.Id,
@@ -240,7 +275,8 @@ internal sealed class LoadBook(IImportSession session)
             {
                 throw new ImportException(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"{file}, which is of a later date ({other.AsOf:u}) than this file ({load.AsOf:u}), has been merged into {target.Name} before, and {(isAlike ? "which rows it had is not kept any more" : "had other columns or another key")}: if this one is to win, give it a later date. Nothing was changed"));
+                    $"{file}, which is of a later date ({other.AsOf:u}) than this file ({load.AsOf:u}), has been merged into {target.Name} before, "
+                    + $"and {(isAlike ? "which rows it had is not kept any more" : "had other columns or another key")}: if this one is to win, give it a later date. Nothing was changed"));
             }
         }
 
@@ -254,8 +290,12 @@ internal sealed class LoadBook(IImportSession session)
         cancellationToken);
 
     /// <summary>All of a load's rows stay as a later file has them.</summary>
-    public Task SupersedeAsync(Load load, CancellationToken cancellationToken) =>
-        session.RunAsync(c => c.ExecuteAsync($"update twimport.load set place = last_line, superseded = superseded + (select count(*) from {load.Stage} where {Stager.Line} > place) where loadid = $1", cancellationToken, load.Id), cancellationToken);
+    public Task SupersedeAsync(Load load, CancellationToken cancellationToken) => session.RunAsync(
+        c => c.ExecuteAsync(
+            $"update twimport.load set place = last_line, superseded = superseded + (select count(*) from {load.Stage} where {load.Number} > place) where loadid = $1",
+            cancellationToken,
+            load.Id),
+        cancellationToken);
 
     /// <summary>Drops what is staged of a load that came to nothing.</summary>
     public Task DropAsync(Load load, CancellationToken cancellationToken) => session.RunAsync(
@@ -278,7 +318,8 @@ internal sealed class LoadBook(IImportSession session)
                 select {Columns} from twimport.load
                  where relid = $1::bigint::oid and (is_staged or state in ('merging', 'deleting'))
                    and (cardinality(key) = 0 and state = 'done'
-                        or loadid not in (select loadid from twimport.load where relid = $1::bigint::oid and cardinality(key) > 0 and state = 'done' order by as_of desc, loadid desc limit {KeptStages})
+                        or loadid not in (select loadid from twimport.load where relid = $1::bigint::oid and cardinality(key) > 0 and state = 'done'
+                                           order by as_of desc, loadid desc limit {KeptStages})
                            and (state = 'done' or started_at < clock_timestamp() - interval '30 days'))
                 """,
                 Read,
@@ -293,40 +334,38 @@ internal sealed class LoadBook(IImportSession session)
         cancellationToken);
 
     /// <summary>What a load has done.</summary>
-    public Task<ImportSummary> SummarizeAsync(Load load, CancellationToken cancellationToken) => session.AskAsync(
-        async c =>
-        {
-            var rejects = await ReadRejectsAsync(c, load.Id, 10, cancellationToken);
-            return (await c.QueryAsync(
-                "select loadid, table_name, as_of, read, same, updated, inserted, deleted, superseded, rejected from twimport.load where loadid = $1",
-                row => new ImportSummary
-                {
-                    Load = row.GetInt64(0),
-                    Table = row.GetString(1),
-                    AsOf = row.GetFieldValue<DateTimeOffset>(2),
-                    Read = row.GetInt64(3),
-                    Same = row.GetInt64(4),
-                    Updated = row.GetInt64(5),
-                    Inserted = row.GetInt64(6),
-                    Deleted = row.GetInt64(7),
-                    Superseded = row.GetInt64(8),
-                    Rejected = row.GetInt64(9),
-                    FirstRejects = rejects,
-                },
-                cancellationToken,
-                load.Id))[0];
-        },
-        cancellationToken);
+    public static async Task<ImportSummary> SummarizeAsync(NpgsqlConnection c, Load load, CancellationToken cancellationToken)
+    {
+        var rejects = await ReadRejectsAsync(c, load.Id, cancellationToken);
+        return (await c.QueryAsync(
+            "select loadid, table_name, as_of, read, same, updated, inserted, deleted, superseded, rejected, columns from twimport.load where loadid = $1",
+            row => new ImportSummary
+            {
+                Load = row.GetInt64(0),
+                Table = row.GetString(1),
+                AsOf = row.GetFieldValue<DateTimeOffset>(2),
+                Read = row.GetInt64(3),
+                Same = row.GetInt64(4),
+                Updated = row.GetInt64(5),
+                Inserted = row.GetInt64(6),
+                Deleted = row.GetInt64(7),
+                Superseded = row.GetInt64(8),
+                Rejected = row.GetInt64(9),
+                Columns = row.GetFieldValue<string[]>(10),
+                Rejects = rejects,
+            },
+            cancellationToken,
+            load.Id))[0];
+    }
 
-    private static Task<List<RejectedRow>> ReadRejectsAsync(NpgsqlConnection c, long id, int limit, CancellationToken cancellationToken) => c.QueryAsync(
-        "select line, error, row::text from twimport.reject where loadid = $1 order by line limit $2",
+    private static Task<List<RejectedRow>> ReadRejectsAsync(NpgsqlConnection c, long id, CancellationToken cancellationToken) => c.QueryAsync(
+        "select line, error, row::text from twimport.reject where loadid = $1 order by line",
         row => new RejectedRow(row.IsDBNull(0) ? null : row.GetInt64(0), row.GetString(1), row.GetString(2)),
         cancellationToken,
-        id,
-        limit);
+        id);
 
     private static Load Read(NpgsqlDataReader row) =>
-        new(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetBoolean(4), row.GetFieldValue<DateTimeOffset>(5));
+        new(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetBoolean(4), row.GetFieldValue<DateTimeOffset>(5), row.GetBoolean(6));
 
     // Advisory locks have signed numbers.
     private static int Signed(long relationId) => unchecked((int)(uint)relationId);

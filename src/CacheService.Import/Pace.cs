@@ -57,12 +57,16 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     public void Halve() => Size = Math.Max(1, Size / 2);
 
     /// <summary>How long to pause after a batch.</summary>
-    public TimeSpan PauseAfter(TimeSpan took)
+    /// <param name="took">How long it took.</param>
+    /// <param name="roundTrips">How often it waited for an answer of the database: on the way there and back nothing is done, and nobody is in anybody's way.</param>
+    /// <param name="rows">How many rows it did; from fewer than it was to do nothing is learnt for larger ones.</param>
+    public TimeSpan PauseAfter(TimeSpan took, int roundTrips = 0, long rows = 0)
     {
-        Size = took > 2 * AimedAt ? Math.Max(1, Size / 2) : took < AimedAt ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
+        var working = took - (_bestReply == TimeSpan.MaxValue ? TimeSpan.Zero : roundTrips * _bestReply);
+        Size = working > 2 * AimedAt ? Math.Max(1, Size / 2) : working < AimedAt && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
         _brake = _isServiceLate || _isDatabaseLate ? Math.Min(StrongestBrake, _brake * 2) : Math.Max(1, _brake / 1.5);
-        var pause = took * ((_brake / maxLoad) - 1);
-        return pause < LongestPause ? pause : LongestPause;
+        var pause = (working * (_brake / maxLoad)) - took;
+        return pause < TimeSpan.Zero ? TimeSpan.Zero : pause < LongestPause ? pause : LongestPause;
     }
 
     public async ValueTask DisposeAsync()

@@ -28,5 +28,7 @@ internal static class RejectsFile
         _ => value.GetRawText(),
     };
 
-    private static string Quote(string? value) => value is null ? "" : value.Length > 0 && value.AsSpan().IndexOfAny(",\"\n\r") < 0 ? value : $"\"{value.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+    private static string Quote(string? value) => value is null ? ""
+        : value.Length > 0 && value.AsSpan().IndexOfAny(",\"\n\r") < 0 ? value
+        : $"\"{value.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }

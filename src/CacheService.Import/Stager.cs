@@ -23,6 +23,7 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
     private long _read;
     private long _rejected;
     private long _lastLine;
+    private int _roundTrips;
 
     /// <summary>Whether a key is there twice.</summary>
     public bool HasDuplicates { get; private set; }
@@ -51,7 +52,8 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
                 await c.ExecuteAsync($"create index on {load.Stage} ({Line})", cancellationToken);
                 if (order.Key.Count > 0)
                 {
-                    await c.ExecuteAsync($"create unique index {KeyIndexOf(load)} on {load.Stage} ({string.Join(", ", target.Quote(order.Key))})", cancellationToken);
+                    var key = string.Join(", ", target.Key.Select(column => column.Quoted));
+                    await c.ExecuteAsync($"create unique index {KeyIndexOf(load)} on {load.Stage} ({key})", cancellationToken);
                 }
 
                 // Until it is whole, whoever goes on begins with this anew.
@@ -83,7 +85,8 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
                 isFirst = false;
                 await CopyAsync(load, whole, cancellationToken);
                 tell(string.Create(CultureInfo.InvariantCulture, $"{_read:N0} rows read, {_rejected:N0} rejected"));
-                await Task.Delay(pace.PauseAfter(time.GetElapsedTime(since)), time, cancellationToken);
+                await Task.Delay(pace.PauseAfter(time.GetElapsedTime(since), _roundTrips), time, cancellationToken);
+                _roundTrips = 0;
                 since = time.GetTimestamp();
             },
             cancellationToken);
@@ -141,14 +144,20 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
 
     private static string KeyIndexOf(Load load) => string.Create(CultureInfo.InvariantCulture, $"stage_{load.Id}_key");
 
-    private Task SendAsync(Load load, IReadOnlyList<CsvRow> rows, CancellationToken cancellationToken) => session.RunAsync(
+    private Task SendAsync(Load load, IReadOnlyList<CsvRow> rows, CancellationToken cancellationToken) => session.RunPatientlyAsync(
         async c =>
         {
+            var asked = time.GetTimestamp();
             await c.ExecuteAsync($"{TransactionSettings.Sql}; set local datestyle = 'ISO, {order.DateOrder}'", cancellationToken);
+            pace.NoteReply(time.GetElapsedTime(asked));
+            // The settings, the copy's beginning and its end.
+            _roundTrips += 3 + session.EndRoundTrips;
             var names = string.Join(", ", columns.Columns.Select(column => column.Quoted));
             await using var copy = await c.BeginTextImportAsync($"copy {load.Stage} ({Line}, {names}) from stdin", cancellationToken);
             await copy.WriteAsync(Format(rows), cancellationToken);
         },
+        load.Stage,
+        time,
         cancellationToken);
 
     private StringBuilder Format(IReadOnlyList<CsvRow> rows)

@@ -9,6 +9,8 @@ namespace CacheService.Tool.Commands;
 
 internal sealed class ImportCommand : ToolCommand
 {
+    private const int FirstRejects = 10;
+
     private static readonly TimeSpan TellPause = TimeSpan.FromSeconds(2);
 
     private readonly Terminal _terminal;
@@ -16,7 +18,11 @@ internal sealed class ImportCommand : ToolCommand
     private readonly ConnectionOption _database = new();
     private readonly Argument<string?> _file = new("FILE") { Description = "A file with separated values, and a header.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _into = new("--into") { HelpName = "TABLE", Description = "The table, with its schema." };
-    private readonly Option<string?> _key = new("--key") { HelpName = "COLUMNS", Description = "The column by which a row is found again, or several with commas between them. It needs a unique index." };
+    private readonly Option<string?> _key = new("--key")
+    {
+        HelpName = "COLUMNS",
+        Description = "The column by which a row is found again, or several with commas between them. It needs a unique index.",
+    };
     private readonly Option<string?> _activity = new("--activity")
     {
         HelpName = "FILE",
@@ -28,16 +34,59 @@ internal sealed class ImportCommand : ToolCommand
         Description = "The table's columns in the file's order, in place of what the header says; a hyphen leaves one out.",
     };
     private readonly Option<bool> _noHeader = new("--no-header") { Description = "The first line is a row." };
-    private readonly Option<char?> _separator = new("--separator") { HelpName = "CHARACTER", Description = "What stands between values; tab for a tabulator. Without it: the one by which the header has the table's columns.", CustomParser = ParseSeparator };
-    private readonly Option<string> _encoding = new("--encoding") { HelpName = "NAME", Description = "How the file is encoded, unless it begins with a byte order mark.", DefaultValueFactory = _ => "utf-8" };
-    private readonly Option<string?> _null = new("--null") { HelpName = "TEXT", Description = "What stands for NULL beside nothing at all, such as NULL, or '' for a quoted nothing too." };
-    private readonly Option<string> _dates = new("--dates") { HelpName = "ORDER", Description = "How dates such as 1/2/2017 are meant: ymd, dmy or mdy. As ymd that one is rejected.", DefaultValueFactory = _ => "ymd" };
-    private readonly Option<DateTimeOffset?> _asOf = new("--as-of") { HelpName = "TIME", Description = "The file's date: of two files the later one wins. Without it: when the file was last written to.", CustomParser = ParseTime };
+    private readonly Option<char?> _separator = new("--separator")
+    {
+        HelpName = "CHARACTER",
+        Description = "What stands between values; tab for a tabulator. Without it: the one by which the header has the table's columns.",
+        CustomParser = ParseSeparator,
+    };
+    private readonly Option<string> _encoding = new("--encoding")
+    {
+        HelpName = "NAME",
+        Description = "How the file is encoded, unless it begins with a byte order mark.",
+        DefaultValueFactory = _ => "utf-8",
+    };
+    private readonly Option<string?> _null = new("--null")
+    {
+        HelpName = "TEXT",
+        Description = "What stands for NULL beside nothing at all, such as NULL, or '' for a quoted nothing too.",
+    };
+    private readonly Option<string> _dates = new("--dates")
+    {
+        HelpName = "ORDER",
+        Description = "How dates such as 1/2/2017 are meant: ymd, dmy or mdy. As ymd that one is rejected.",
+        DefaultValueFactory = _ => "ymd",
+    };
+    private readonly Option<DateTimeOffset?> _asOf = new("--as-of")
+    {
+        HelpName = "TIME",
+        Description = "The file's date: of two files the later one wins. Without it: when the file was last written to.",
+        CustomParser = ParseTime,
+    };
     private readonly Option<bool> _deleteMissing = new("--delete-missing") { Description = "Delete the table's rows that the file lacks." };
-    private readonly Option<double> _maxDelete = new("--max-delete") { HelpName = "PERCENT", Description = "How much of the table may be deleted before it is taken for a mistake.", DefaultValueFactory = _ => 10 };
-    private readonly Option<int> _maxRejects = new("--max-rejects") { HelpName = "NUMBER", Description = "How many rows may be rejected before the file is taken for a wrong one.", DefaultValueFactory = _ => 10_000 };
-    private readonly Option<string?> _rejects = new("--rejects") { HelpName = "FILE", Description = "Where rejected rows are written to. Without it: the file's name with .rejects.csv after it." };
-    private readonly Option<double> _maxLoad = new("--max-load") { HelpName = "SHARE", Description = "The share of its time for which it works; the rest it pauses. 1: no pauses.", DefaultValueFactory = _ => 0.2 };
+    private readonly Option<double> _maxDelete = new("--max-delete")
+    {
+        HelpName = "PERCENT",
+        Description = "How much of the table may be deleted before it is taken for a mistake.",
+        DefaultValueFactory = _ => 10,
+    };
+    private readonly Option<int> _maxRejects = new("--max-rejects")
+    {
+        HelpName = "NUMBER",
+        Description = "How many rows may be rejected before the file is taken for a wrong one.",
+        DefaultValueFactory = _ => 10_000,
+    };
+    private readonly Option<string?> _rejects = new("--rejects")
+    {
+        HelpName = "FILE",
+        Description = "Where rejected rows are written to. Without it: the file's name with .rejects.csv after it.",
+    };
+    private readonly Option<double> _maxLoad = new("--max-load")
+    {
+        HelpName = "SHARE",
+        Description = "The share of its time for which it works; the rest it pauses. 1: no pauses.",
+        DefaultValueFactory = _ => 0.2,
+    };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Only check the file, and say what would change." };
     private readonly ServiceOptions _service;
 
@@ -46,11 +95,14 @@ internal sealed class ImportCommand : ToolCommand
     {
         (_terminal, _time) = (terminal, time);
         _service = new ServiceOptions(time, defaultTimeoutSeconds: 2);
-        _dates.AcceptOnlyFromAmong("ymd", "dmy", "mdy");
+        _dates.AcceptOnlyFromAmong(ImportOrder.DateOrders);
         _maxLoad.Validators.Add(result => RequireBetween(result, _maxLoad, 0.01, 1));
         _maxDelete.Validators.Add(result => RequireBetween(result, _maxDelete, 0, 100));
         Add(_file);
-        foreach (var option in (Option[])[_into, _key, _activity, _columns, _noHeader, _separator, _encoding, _null, _dates, _asOf, _deleteMissing, _maxDelete, _maxRejects, _rejects, _maxLoad, _dryRun])
+        foreach (var option in (Option[])
+        [
+            _into, _key, _activity, _columns, _noHeader, _separator, _encoding, _null, _dates, _asOf, _deleteMissing, _maxDelete, _maxRejects, _rejects, _maxLoad, _dryRun,
+        ])
             Add(option);
         _database.AddTo(this);
         _service.AddTo(this);
@@ -86,12 +138,15 @@ internal sealed class ImportCommand : ToolCommand
             order,
             cancellation => service.Client.BatchGetCountsAsync([1], ReadRequirement.Strong, cancellationToken: cancellation),
             _time,
-            Tell);
+            Tell,
+            async summary =>
+            {
+                var rejects = summary.Rejected == 0 ? "" : await WriteRejectsAsync(summary, arguments.GetValue(_rejects) ?? $"{order.Path}.rejects.csv");
+                Print(summary, order, rejects, _service.Json(arguments));
+            });
         try
         {
             var summary = await importer.RunAsync(stop);
-            var rejects = summary.Rejected == 0 ? "" : await WriteRejectsAsync(importer, summary, arguments.GetValue(_rejects) ?? $"{order.Path}.rejects.csv", stop);
-            Print(summary, order, rejects, _service.Json(arguments));
             return summary.Rejected == 0 && summary.Note.Length == 0 ? ExitCode.Success : ExitCode.Failure;
         }
         catch (ImportException e)
@@ -134,17 +189,21 @@ internal sealed class ImportCommand : ToolCommand
         return arguments.GetValue(_activity) is null ? order : order.OfActivity();
     }
 
-    private static async Task<string> WriteRejectsAsync(Importer importer, ImportSummary summary, string path, CancellationToken stop)
+    private static async Task<string> WriteRejectsAsync(ImportSummary summary, string path)
     {
         try
         {
             await using var file = new StreamWriter(path);
-            await importer.WriteRejectsAsync(summary.Load, file, stop);
+            await RejectsFile.WriteAsync(file, summary.Columns, summary.Rejects);
             return path;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ToolException(string.Create(CultureInfo.InvariantCulture, $"the rejected rows cannot be written to '{path}': {e.Message} They are in twimport.reject, load {summary.Load}"), e);
+            throw new ToolException(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"the rejected rows cannot be written to '{path}': {e.Message} They are in twimport.reject, load {summary.Load}; name another file (--rejects), and import once more"),
+                e);
         }
     }
 
@@ -170,22 +229,27 @@ internal sealed class ImportCommand : ToolCommand
                 summary.Rejected,
                 summary.Note,
                 RejectsFile = rejects,
-                FirstRejects = summary.FirstRejects.Select(reject => new { reject.Line, reject.Error }),
+                FirstRejects = summary.Rejects.Take(FirstRejects).Select(reject => new { reject.Line, reject.Error }),
             });
             return;
         }
 
-        var what = summary.WasLoaded ? "was loaded before, and nothing was done" : order.IsDryRun ? "would do" : summary.IsResumed ? "done, from where it was" : "done";
-        _terminal.Print(string.Create(CultureInfo.InvariantCulture, $"{order.Name} into {summary.Table}, as of {summary.AsOf.UtcDateTime:u} (load {summary.Load}): {what}"));
+        var did = summary.WasLoaded ? "was loaded before, and nothing was done" : order.IsDryRun ? "would do" : summary.IsResumed ? "done, from where it was" : "done";
+        _terminal.Print(string.Create(CultureInfo.InvariantCulture, $"{order.Name} into {summary.Table}, as of {summary.AsOf.UtcDateTime:u} (load {summary.Load}): {did}"));
         _terminal.Print(string.Create(
             CultureInfo.InvariantCulture,
-            $"read {summary.Read}, same {summary.Same}, updated {summary.Updated}, inserted {summary.Inserted}, deleted {summary.Deleted}, superseded {summary.Superseded}, rejected {summary.Rejected}"));
+            $"read {summary.Read}, same {summary.Same}, updated {summary.Updated}, inserted {summary.Inserted}, deleted {summary.Deleted}, superseded {summary.Superseded}, "
+            + $"rejected {summary.Rejected}"));
         if (summary.Note.Length > 0)
             _terminal.Note($"note: {summary.Note}");
-        foreach (var reject in summary.FirstRejects)
-            _terminal.Note(reject.Line is { } line ? string.Create(CultureInfo.InvariantCulture, $"line {line}: {PlainText.OneLine(reject.Error)}") : $"{PlainText.OneLine(reject.Row)}: {PlainText.OneLine(reject.Error)}");
-        if (summary.Rejected > summary.FirstRejects.Count)
-            _terminal.Note(string.Create(CultureInfo.InvariantCulture, $"and {summary.Rejected - summary.FirstRejects.Count} more"));
+        foreach (var reject in summary.Rejects.Take(FirstRejects))
+        {
+            var what = reject.Line is { } line ? string.Create(CultureInfo.InvariantCulture, $"line {line}") : PlainText.OneLine(reject.Row);
+            _terminal.Note($"{what}: {PlainText.OneLine(reject.Error)}");
+        }
+
+        if (summary.Rejected > FirstRejects)
+            _terminal.Note(string.Create(CultureInfo.InvariantCulture, $"and {summary.Rejected - FirstRejects} more"));
         if (rejects.Length > 0)
             _terminal.Note($"rejected rows are in {rejects}: mend them there, and import that file");
     }
@@ -195,12 +259,10 @@ internal sealed class ImportCommand : ToolCommand
     private static char? ParseSeparator(ArgumentResult result)
     {
         var text = result.Tokens[0].Value;
-        if (text is "tab" or "\\t")
-            return '\t';
-        if (text is [var one] && one is not '"' and not '\n' and not '\r' && !char.IsLetterOrDigit(one))
-            return one;
+        if (ImportOrder.SeparatorOf(text) is { } separator)
+            return separator;
 
-        result.AddError($"--separator {text}: write one character such as ; or the word tab");
+        result.AddError($"--separator {text}: write one character of ASCII such as ; or the word tab");
         return null;
     }
 

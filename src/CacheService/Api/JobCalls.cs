@@ -32,6 +32,10 @@ internal sealed class JobCalls(JobReader reader, JobControls controls, JobsStatu
     public async Task<RunResponse> StartJobAsync(StartJobRequest request, string caller) => JobReplies.Run(
         await Required().StartAsync(request.Job, new Dictionary<string, string>(request.Parameters), request.DryRun, request.IdempotencyKey, caller));
 
+    /// <inheritdoc cref="JobControls.RequireStartableAsync"/>
+    public Task<IReadOnlyDictionary<string, string>> RequireStartableAsync(StartJobRequest request, CancellationToken cancelled) => Required().RequireStartableAsync(
+        request.Job, new Dictionary<string, string>(request.Parameters), cancelled);
+
     public async Task<RunResponse> StopRunAsync(StopRunRequest request, string caller) => JobReplies.Run(await Required().StopAsync(request.Id, StopKind.Stop, caller, request.Reason));
 
     public async Task<RunResponse> CancelRunAsync(StopRunRequest request, string caller) => JobReplies.Run(await Required().StopAsync(request.Id, StopKind.Cancel, caller, request.Reason));

@@ -3,10 +3,11 @@ using System.Text.Json;
 using CacheService.Import;
 using CacheService.Jobs;
 using CacheService.Reading;
+using Npgsql;
 
 namespace CacheService.ImportJob;
 
-/// <summary>Merges files into tables. How far it has got with a file is kept with the file's rows (<c>twimport.load</c>), so that the run itself needs no cursor.</summary>
+/// <summary>Merges files into tables. How far it has got with a file is kept with the file's rows (<c>twimport.load</c>).</summary>
 internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvider time) : Job
 {
     private const int KeptItems = 1_000;
@@ -18,24 +19,7 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
 
     public override string Description => "Merges files into tables: the one that is named, or those of the watched folders.";
 
-    public override IReadOnlyList<JobParameter> Parameters =>
-    [
-        new("file", "A file in Import:Directory. Without it: all files of its folders TABLE@KEY and activity, the oldest first."),
-        new("into", "The table, with its schema."),
-        new("key", "The columns by which a row is found again, with commas between them."),
-        new("activity", "true: the file has the columns message, action and time, and is added to tweet.activity.", "false"),
-        new("columns", "The table's columns in the file's order, in place of its header; a hyphen leaves one out."),
-        new("no_header", "true: the first line is a row.", "false"),
-        new("separator", "What stands between values; tab for a tabulator. Without it: found out."),
-        new("encoding", "How the file is encoded.", "utf-8"),
-        new("null", "What stands for NULL beside nothing at all."),
-        new("dates", "How dates such as 1/2/2017 are meant: ymd, dmy or mdy.", "ymd"),
-        new("as_of", "The file's date, such as 2017-06-01; else when it was last written to."),
-        new("delete_missing", "true: the table's rows that the file lacks are deleted.", "false"),
-        new("max_delete", "How many percent of the table may be deleted before it is taken for a mistake.", "10"),
-        new("max_rejects", "How many rows may be rejected before the file is taken for a wrong one.", "10000"),
-        new("max_load", "The share of its time for which the job works; the rest it pauses.", "0.2"),
-    ];
+    public override IReadOnlyList<JobParameter> Parameters => OrderTerms.All;
 
     public override bool CanRetry => true;
 
@@ -44,8 +28,8 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
         folder.ForgetOld();
         if (run.Parameter("file") is { Length: > 0 } name)
         {
-            var order = OrderOf(run, folder.Find(name), run.Parameter("into"), run.Parameter("key"), Flag(run, "activity"));
-            await ImportAsync(run, order);
+            await ImportOnceAsync(
+                run, name, name, () => OrderOf(run, name, run.Parameter("into"), run.Parameter("key"), OrderTerms.IsTrue(run.Parameter, "activity")), (_, _) => { });
             if (!run.IsDryRun)
             {
                 folder.Forget(name);
@@ -70,8 +54,13 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
 
         return run.ItemAsync(key, async batch =>
         {
-            await RejectedRows.RetryAsync(batch.Connection, long.Parse(load, CultureInfo.InvariantCulture), long.Parse(line, CultureInfo.InvariantCulture), run.Stopping);
-            batch.Count("retried");
+            // It is not there any more where a run that was lost has merged it.
+            if (await RejectedRows.RetryAsync(
+                batch.Connection, long.Parse(load, CultureInfo.InvariantCulture), long.Parse(line, CultureInfo.InvariantCulture), run.Stopping))
+            {
+                batch.Count("retried");
+            }
+
             batch.Done(key);
         });
     }
@@ -83,22 +72,24 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
             var target = Path.GetDirectoryName(key)!;
             var at = target.LastIndexOf('@');
             var before = folder.StateOf(name);
-            var summary = await ImportAsync(run, at < 0 ? OrderOf(run, folder.Find(name), "", "", isActivity: true) : OrderOf(run, folder.Find(name), target[..at], target[(at + 1)..], isActivity: false));
-            if (!run.IsDryRun)
+            await ImportOnceAsync(
+                run,
+                name,
+                FormattableString.Invariant($"{name} {before.Length} {before.WrittenAt.Ticks}"),
+                () => at < 0 ? OrderOf(run, name, "", "", isActivity: true) : OrderOf(run, name, target[..at], target[(at + 1)..], isActivity: false),
+                (batch, summary) => batch.Done(key, after: summary with { Columns = [], Rejects = [] }));
+            if (run.IsDryRun)
             {
-                await run.BatchAsync(batch =>
-                {
-                    batch.Done(key, after: summary with { FirstRejects = [] });
-                    return Task.CompletedTask;
-                });
-                if (folder.StateOf(name) == before)
-                {
-                    Move(name, Path.GetDirectoryName(name) == target ? "done" : "../done");
-                }
-                else
-                {
-                    run.Log($"'{name}' was replaced while it was imported: what it is now is imported next");
-                }
+                return;
+            }
+
+            if (folder.StateOf(name) == before)
+            {
+                Move(name, Path.GetDirectoryName(name) == target ? "done" : "../done");
+            }
+            else
+            {
+                run.Log($"'{name}' was replaced while it was imported: what it is now is imported next");
             }
         }
         catch (JobFailedException e)
@@ -127,11 +118,25 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
         }
     }
 
-    private async Task<ImportSummary> ImportAsync(JobRun run, ImportOrder order)
+    /// <summary>Imports a file, unless the run that this one resumes was lost after it had.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="name">The file's name in the folder.</param>
+    /// <param name="identity">By what the file, as it is now, is known.</param>
+    /// <param name="orderOf">What to do with it.</param>
+    /// <param name="note">Is told what came of it, in the transaction that ends it.</param>
+    private async Task ImportOnceAsync(JobRun run, string name, string identity, Func<ImportOrder> orderOf, Action<JobBatch, ImportSummary> note)
     {
+        var ended = $"done with {identity}";
+        if (run.Cursor == ended)
+        {
+            return;
+        }
+
+        var order = orderOf();
+        var session = new RunSession(run);
         var logged = time.GetTimestamp();
         var importer = new Importer(
-            new RunSession(run),
+            session,
             order,
             cancellationToken => gate.PassAsync(new ReadRequirement.Strong(), ServicePatience, cancellationToken),
             time,
@@ -142,24 +147,37 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
                     logged = time.GetTimestamp();
                     run.Log($"{order.Name}: {progress}");
                 }
+            },
+            async summary =>
+            {
+                var batch = session.Batch!;
+                await ReportAsync(run, batch, order, summary);
+                note(batch, summary);
+                batch.Cursor = ended;
             });
         try
         {
-            var summary = await importer.RunAsync(run.Stopping);
-            await ReportAsync(run, order, importer, summary);
-            return summary;
+            await importer.RunAsync(run.Stopping);
         }
         catch (ImportException e)
         {
             throw new JobFailedException($"{order.Name}: {e.Message}", e);
         }
+        catch (PostgresException e) when (IsOfTable(e) && !run.Stopping.IsCancellationRequested)
+        {
+            throw new JobFailedException($"{order.Name}, into {order.Table}: {RunFailure.Describe(e)}", e);
+        }
     }
 
-    private static async Task ReportAsync(JobRun run, ImportOrder order, Importer importer, ImportSummary summary)
+    // Not what would end any other import as well: the session is gone, the server stops, or has no room.
+    private static bool IsOfTable(PostgresException error) => error.SqlState[..2] is not ("08" or "53" or "57" or "58" or "XX");
+
+    private static async Task ReportAsync(JobRun run, JobBatch batch, ImportOrder order, ImportSummary summary)
     {
         run.Log(string.Create(
             CultureInfo.InvariantCulture,
-            $"{order.Name} into {summary.Table} (load {summary.Load}): read {summary.Read}, same {summary.Same}, updated {summary.Updated}, inserted {summary.Inserted}, deleted {summary.Deleted}, superseded {summary.Superseded}, rejected {summary.Rejected}{(summary.WasLoaded ? "; it was loaded before" : "")}"));
+            $"{order.Name} into {summary.Table} (load {summary.Load}): read {summary.Read}, same {summary.Same}, updated {summary.Updated}, inserted {summary.Inserted}, "
+            + $"deleted {summary.Deleted}, superseded {summary.Superseded}, rejected {summary.Rejected}{(summary.WasLoaded ? "; it was loaded before" : "")}"));
         if (summary.Note.Length > 0)
         {
             run.Log(summary.Note);
@@ -170,79 +188,30 @@ internal sealed class ImportFiles(ImportFolder folder, ReadGate gate, TimeProvid
             return;
         }
 
-        var rejects = summary.Rejected == 0 || run.IsDryRun ? [] : await importer.ReadRejectsAsync(summary.Load, run.Stopping);
-        using var file = new StringWriter();
-        await importer.WriteRejectsAsync(summary.Load, file, run.Stopping);
-        await run.BatchAsync(batch =>
+        foreach (var (number, count) in ((string, long)[])
+        [
+            ("read", summary.Read), ("same", summary.Same), ("updated", summary.Updated), ("inserted", summary.Inserted), ("deleted", summary.Deleted),
+            ("superseded", summary.Superseded), ("rejected", summary.Rejected),
+        ])
         {
-            foreach (var (number, count) in ((string, long)[])
-            [
-                ("read", summary.Read), ("same", summary.Same), ("updated", summary.Updated), ("inserted", summary.Inserted), ("deleted", summary.Deleted), ("superseded", summary.Superseded),
-                ("rejected", summary.Rejected),
-            ])
-            {
-                batch.Count(number, count);
-            }
-
-            foreach (var reject in rejects.Where(reject => reject.Line is not null).Take(KeptItems))
-            {
-                batch.Fail(string.Create(CultureInfo.InvariantCulture, $"load {summary.Load} line {reject.Line}"), reject.Error, JsonDocument.Parse(reject.Row).RootElement);
-            }
-
-            if (rejects.Count > 0)
-            {
-                batch.Output($"{order.Name}.rejects.csv", "text/csv", file.ToString());
-            }
-
-            return Task.CompletedTask;
-        });
-    }
-
-    private static ImportOrder OrderOf(JobRun run, string path, string table, string key, bool isActivity)
-    {
-        if (!isActivity && (table.Length == 0 || key.Length == 0))
-        {
-            throw new JobFailedException("say into which table, and by which key: into, such as moma.artist, and key, such as constituentid; or activity, true");
+            batch.Count(number, count);
         }
 
-        var order = new ImportOrder
+        if (summary.Rejects.Count == 0 || run.IsDryRun)
         {
-            Path = path,
-            Name = Path.GetFileName(path),
-            Table = table,
-            Key = key.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
-            Columns = run.Parameter("columns").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
-            HasHeader = !Flag(run, "no_header"),
-            Separator = run.Parameter("separator") switch
-            {
-                "" => null,
-                "tab" => '\t',
-                [var one] when one is not ('"' or '\n' or '\r') && !char.IsLetterOrDigit(one) => one,
-                var other => throw new JobFailedException($"separator is '{other}'; write one character such as ; or the word tab"),
-            },
-            Encoding = run.Parameter("encoding"),
-            NullText = run.Parameter("null") is { Length: > 0 } text ? text : null,
-            DateOrder = run.Parameter("dates") is "ymd" or "dmy" or "mdy" ? run.Parameter("dates") : throw new JobFailedException($"dates is '{run.Parameter("dates")}'; write ymd, dmy or mdy"),
-            AsOf = run.Parameter("as_of") is not { Length: > 0 } asOf ? null
-                : DateTimeOffset.TryParse(asOf, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) ? date : throw new JobFailedException($"as_of is '{asOf}'; write a time as in 2017-06-01"),
-            DeleteMissing = Flag(run, "delete_missing"),
-            MaxDeletePercent = Number(run, "max_delete", 0, 100),
-            MaxRejects = (int)Number(run, "max_rejects", 0, 10_000_000),
-            MaxLoad = Number(run, "max_load", 0.01, 1),
-            IsDryRun = run.IsDryRun,
-        };
-        return isActivity ? order.OfActivity() : order;
+            return;
+        }
+
+        foreach (var reject in summary.Rejects.Where(reject => reject.Line is not null).Take(KeptItems))
+        {
+            batch.Fail(string.Create(CultureInfo.InvariantCulture, $"load {summary.Load} line {reject.Line}"), reject.Error, JsonDocument.Parse(reject.Row).RootElement);
+        }
+
+        using var file = new StringWriter();
+        await RejectsFile.WriteAsync(file, summary.Columns, summary.Rejects);
+        batch.Output($"{order.Name}.rejects.csv", "text/csv", file.ToString());
     }
 
-    private static bool Flag(JobRun run, string name) => run.Parameter(name) switch
-    {
-        "true" => true,
-        "false" or "" => false,
-        var other => throw new JobFailedException($"{name} is '{other}'; write true or false"),
-    };
-
-    private static double Number(JobRun run, string name, double least, double most) =>
-        double.TryParse(run.Parameter(name), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
-            ? number
-            : throw new JobFailedException(string.Create(CultureInfo.InvariantCulture, $"{name} is '{run.Parameter(name)}'; write a number from {least} to {most}"));
+    private ImportOrder OrderOf(JobRun run, string name, string table, string key, bool isActivity) =>
+        OrderTerms.OrderOf(run.Parameter, folder.Find(name), table, key, isActivity, run.IsDryRun);
 }

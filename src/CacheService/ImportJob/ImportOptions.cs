@@ -11,7 +11,9 @@ internal sealed class ImportOptions
     public const string Section = "Import";
 
     /// <summary>Where files lie that are to be imported, and where uploads are kept until they are.</summary>
-    [Description("The folder of files that the job import merges into tables, and of uploads until they are merged. No other file can be imported by the service. Services that share a database share it too, so that each can go on with what another has begun. Empty: none.")]
+    [Description(
+        "The folder of files that the job import merges into tables, and of uploads until they are merged. No other file can be imported by the service. "
+        + "Services that share a database share it too, so that each can go on with what another has begun. Empty: none.")]
     [MaxLength(4096)]
     public string Directory { get; set; } = "";
 

@@ -49,6 +49,32 @@ internal sealed partial class JobControls(
         return await BeginAsync(job, info, new StartOrder { By = who, Parameters = parameters, IsDryRun = isDryRun, Key = RequireText(key) });
     }
 
+    /// <summary>Refuses what <see cref="StartAsync"/> would refuse, as far as can be known before: for whoever would do something costly in vain.</summary>
+    /// <returns>All that the job would be told.</returns>
+    /// <exception cref="JobRefusedException">It is paused, runs already, or is told what it does not know.</exception>
+    public async Task<IReadOnlyDictionary<string, string>> RequireStartableAsync(string name, IReadOnlyDictionary<string, string> parameters, CancellationToken cancellationToken)
+    {
+        var info = await reader.GetJobAsync(name, cancellationToken);
+        RequireParameters(RequireKnown(info), parameters);
+        if (info.Row.IsPaused)
+        {
+            throw JobRefusedException.NotNow($"{name} is {info.Row.PausedWords}; unpause it first");
+        }
+
+        if (info.Run is { State: RunState.Running } running)
+        {
+            throw UnderWay(running, name);
+        }
+
+        var told = new Dictionary<string, string>(info.Row.Parameters, StringComparer.Ordinal);
+        foreach (var (parameter, value) in parameters)
+        {
+            told[parameter] = value;
+        }
+
+        return told;
+    }
+
     /// <summary>Goes on where a run has ended, from its cursor.</summary>
     public async Task<RunRow> ResumeAsync(long id, string who)
     {
@@ -300,7 +326,7 @@ internal sealed partial class JobControls(
                     await NoteSkippedAsync(info.Row.Id, order, $"run {running.Id} was still running");
                 }
 
-                throw JobRefusedException.NotNow($"run {running.Id} of {job.Name} is under way; stop it, or wait until it has ended");
+                throw UnderWay(running, job.Name);
             }
 
             if (time.GetElapsedTime(started) > LockPatience)
@@ -309,6 +335,8 @@ internal sealed partial class JobControls(
             }
         }
     }
+
+    private static JobRefusedException UnderWay(RunRow run, string job) => JobRefusedException.NotNow($"run {run.Id} of {job} is under way; stop it, or wait until it has ended");
 
     private static RunRow RequireSame(RunRow known, StartOrder order) =>
         known.IsDryRun == order.IsDryRun && known.Parameters.Count == order.Parameters.Count && !known.Parameters.Except(order.Parameters).Any()

@@ -116,7 +116,7 @@ internal sealed class FileFormsTests
         await using var connection = new NpgsqlConnection(_database.ConnectionString);
         await connection.OpenAsync();
         var order = new ImportOrder { Path = path, Name = "growing.csv", Table = "public.form", Key = ["id"] };
-        var importer = new Importer(new ConnectionSession(connection), order, askService: null, TimeProvider.System, _ => System.IO.File.AppendAllText(path, "9999,more\n"));
+        var importer = new Importer(new ConnectionSession(connection), order, askService: null, TimeProvider.System, _ => System.IO.File.AppendAllText(path, "9999,more\n"), _ => Task.CompletedTask);
         var refused = await Assert.ThrowsAsync<ImportException>(() => importer.RunAsync(CancellationToken.None));
         Assert.That(refused!.Message, Does.Contain("was written to while it was read"));
         Assert.That(await _database.QueryAsync<long>("select count(*) from public.form"), Is.Zero);

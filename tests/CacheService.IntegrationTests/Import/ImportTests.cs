@@ -214,7 +214,7 @@ internal sealed class ImportTests
             "refused.csv", [.. Enumerable.Range(1, 300).Select(id => ArtistTable.Line(id)), "301,Same,,,,,,Q5,", "302,Elf,,Elfish,,,,,", "303,Ghost,,,,,,,", "304,Old,,,,900,,,", ArtistTable.Line(305)]));
         Assert.That(run.OutputLines[1], Does.Contain("inserted 301,").And.EndsWith("rejected 4"), run.Error);
         Assert.That(run.Error, Does.Contain("line 302: duplicate key value violates unique constraint").And.Contain("line 303: nationality refers to a row of moma.country that there is not")
-            .And.Contain("line 304: a trigger or a rule").And.Contain("line 305: new row for relation"));
+            .And.Contain("line 304: a trigger, a rule or row security of the table does not let it in").And.Contain("line 305: new row for relation"));
     }
 
     private static Task<Tool.ToolRun> ToolRun(params string[] args) => Tool.ToolRun.RunAsync(args);

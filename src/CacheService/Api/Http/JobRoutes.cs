@@ -1,3 +1,4 @@
+using CacheService.ImportJob;
 using Google.Protobuf.Reflection;
 using Grpc.Core;
 using TweetCounts.V1;
@@ -65,7 +66,8 @@ internal static class JobRoutes
                 new("name", HttpParameterPlace.Path, "The file's name.", "artists.csv"),
                 new("into", HttpParameterPlace.Query, "The table, with its schema.", "moma.artist"),
                 new("key", HttpParameterPlace.Query, "The columns by which a row is found again.", "constituentid"),
-                .. JobsHttpService.ImportParameters.Select(name => new HttpParameter(name, HttpParameterPlace.Query, "As the job's parameter of that name.", name is "as_of" ? "2017-06-01" : name is "encoding" ? "utf-8" : "true")),
+                .. OrderTerms.NamesOfFile.Select(name => new HttpParameter(
+                    name, HttpParameterPlace.Query, "As the job's parameter of that name.", name is "as_of" ? "2017-06-01" : name is "encoding" ? "utf-8" : "true")),
                 new("dry_run", HttpParameterPlace.Query, "true: only check it, and say what would change.", "true"),
             ],
             TakesFile = true,

@@ -9,10 +9,6 @@ namespace CacheService.Api.Http;
 /// <summary>The handlers of what is asked of jobs over HTTP.</summary>
 internal sealed class JobsHttpService(JobCalls calls, ImportFolder imports)
 {
-    /// <summary>What the job <c>import</c> can be told of a file, beside the table and its key.</summary>
-    public static readonly string[] ImportParameters =
-        ["activity", "columns", "no_header", "separator", "encoding", "null", "dates", "as_of", "delete_missing", "max_delete", "max_rejects", "max_load"];
-
     private static readonly (string, JobRunState)[] RunStates =
     [
         ("any", JobRunState.Unspecified), .. Enum.GetValues<JobRunState>().Where(state => state != JobRunState.Unspecified).Select(state => (state.ToString().ToLowerInvariant(), state)),
@@ -80,11 +76,11 @@ internal sealed class JobsHttpService(JobCalls calls, ImportFolder imports)
         await call.AnswerAsync(await calls.StartJobAsync(request, call.Caller));
     }
 
-    /// <summary>Takes a file as it comes, and starts its import. Where that is refused, nothing of it stays.</summary>
+    /// <summary>Takes a file as it comes, and starts its import. What can be refused is, before it comes; where it is refused afterwards, nothing of it stays.</summary>
     public async Task ImportFile(HttpCall call)
     {
         var request = new StartJobRequest { Job = "import", DryRun = call.Flag("dry_run") };
-        foreach (var name in ImportParameters.Prepend("key").Prepend("into"))
+        foreach (var name in OrderTerms.NamesOfFile.Prepend("key").Prepend("into"))
         {
             if (call.Text(name) is { } value)
             {
@@ -92,6 +88,7 @@ internal sealed class JobsHttpService(JobCalls calls, ImportFolder imports)
             }
         }
 
+        OrderTerms.Require(await calls.RequireStartableAsync(request, call.Cancelled));
         var saved = await imports.SaveAsync(call.PathText("name"), call.Context.Request.Body, call.Cancelled);
         request.Parameters.Add("file", saved);
         try
