@@ -101,5 +101,5 @@ internal sealed class Batches(IImportSession session, Pace pace, TimeProvider ti
     }
 }
 
-/// <summary>The table has not taken a row, and has not said why.</summary>
-internal sealed class RowLeftOutException(string why) : Exception(why);
+/// <summary>The table has not taken a row, or has left it as it was.</summary>
+internal sealed class RowLeftOutException(string why, Exception? innerException = null) : Exception(why, innerException);

@@ -57,7 +57,7 @@ internal sealed record ImportOrder
     public bool IsDryRun { get; init; }
 
     /// <summary>The share of its time for which it works; the rest it pauses.</summary>
-    public double MaxLoad { get; init; } = 0.2;
+    public double MaxLoad { get; init; } = 0.1;
 
     /// <summary>The same file as activity: rows that are added, each once.</summary>
     public ImportOrder OfActivity() => this with
@@ -87,7 +87,7 @@ internal sealed record ImportOrder
     {
         "tab" or "\\t" => '\t',
         // The reader takes no other.
-        [var one] when one is > ' ' and <= '~' and not '"' && !char.IsAsciiLetterOrDigit(one) => one,
+        [var one] when one is > ' ' and <= '~' and not ('"' or '#') && !char.IsAsciiLetterOrDigit(one) => one,
         _ => null,
     };
 }

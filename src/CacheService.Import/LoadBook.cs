@@ -182,7 +182,8 @@ internal sealed class LoadBook(IImportSession session)
     public Task<Load> BeginAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) => session.AskAsync(
         async c =>
         {
-            foreach (var left in await c.QueryAsync($"select {Columns} from twimport.load where relid = $1::bigint::oid and state in ('staging', 'refused', 'dry run')", Read, cancellationToken, target.Id))
+            const string LeftSql = $"select {Columns} from twimport.load where relid = $1::bigint::oid and state in ('staging', 'refused', 'dry run')";
+            foreach (var left in await c.QueryAsync(LeftSql, Read, cancellationToken, target.Id))
             {
                 await c.ExecuteAsync($"drop table if exists {left.Stage}", cancellationToken);
                 await c.ExecuteAsync("delete from twimport.load where loadid = $1 and state = 'staging'", cancellationToken, left.Id);

@@ -76,18 +76,12 @@ internal sealed class Merger(ImportOrder order, FileColumns columns, TargetTable
         return summary with { Superseded = staged - free, Inserted = inserted, Updated = updated, Same = free - inserted - updated };
     }
 
-    private static async Task MergeAsync(NpgsqlConnection c, Load load, string statement, long from, long to, long place, CancellationToken cancellationToken)
+    private async Task MergeAsync(NpgsqlConnection c, Load load, string statement, long from, long to, long place, CancellationToken cancellationToken)
     {
         // Of one row nothing is done where not all is. Of several some are: their halves are tried in transactions of their own.
         for (var attempt = to - from == 1 ? 1 : Attempts; ; attempt++)
         {
-            var counts = (await c.QueryAsync(
-                statement,
-                row => (Staged: row.GetInt64(0), Free: row.GetInt64(1), Differing: row.GetInt64(2), Updated: row.GetInt64(3), Absent: row.GetInt64(4), Inserted: row.GetInt64(5)),
-                cancellationToken,
-                load.Id,
-                from,
-                to))[0];
+            var counts = await RunAsync(c, load, statement, from, to, cancellationToken);
             if (counts.Inserted == counts.Absent && counts.Updated == counts.Differing)
             {
                 await KeepAsync(c, load, place, counts.Free, counts.Updated, counts.Inserted, counts.Staged - counts.Free, cancellationToken);
@@ -100,6 +94,25 @@ internal sealed class Merger(ImportOrder order, FileColumns columns, TargetTable
                     ? "a trigger, a rule or row security of the table does not let it in"
                     : "a trigger, a rule or row security of the table leaves the row as it was");
             }
+        }
+    }
+
+    private async Task<Counts> RunAsync(NpgsqlConnection c, Load load, string statement, long from, long to, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await c.QueryAsync(
+                statement,
+                row => new Counts(row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5)),
+                cancellationToken,
+                load.Id,
+                from,
+                to))[0];
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InsufficientPrivilege && target.HidesRows)
+        {
+            // Row security says so of single rows.
+            throw new RowLeftOutException(e.MessageText, e);
         }
     }
 
@@ -188,4 +201,13 @@ internal sealed class Merger(ImportOrder order, FileColumns columns, TargetTable
     }
 
     private string NotNewer(NewerLoads newer) => string.Concat(newer.Loads.Select(other => $" and not {MissingRows.Has(other, "b", target.Key)}"));
+
+    /// <summary>What a batch has found, and done.</summary>
+    /// <param name="Staged">Rows of the file.</param>
+    /// <param name="Free">Those that no file of a later date has.</param>
+    /// <param name="Differing">Rows of the table that differ from them.</param>
+    /// <param name="Updated">Those that were updated.</param>
+    /// <param name="Absent">Rows that the table has not.</param>
+    /// <param name="Inserted">Those that were inserted.</param>
+    private readonly record struct Counts(long Staged, long Free, long Differing, long Updated, long Absent, long Inserted);
 }

@@ -14,11 +14,13 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private const double StrongestBrake = 32;
 
     /// <summary>What a batch should take: who writes to a row that it changes waits for so long.</summary>
-    private static readonly TimeSpan AimedAt = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan AimedAt = TimeSpan.FromMilliseconds(5);
 
     // Later than at best, because either may be far away.
-    private static readonly TimeSpan LateService = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LateService = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LateDatabase = TimeSpan.FromMilliseconds(10);
+    // A database at hand has answered by then, and what it took it has worked for.
+    private static readonly TimeSpan AtHand = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
@@ -26,6 +28,7 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private Task _asking = Task.CompletedTask;
     private volatile bool _isServiceLate;
     private bool _isDatabaseLate;
+    private TimeSpan _lastReply;
     private TimeSpan _bestReply = TimeSpan.MaxValue;
     private TimeSpan _bestAnswer = TimeSpan.MaxValue;
     private double _brake = 1;
@@ -42,6 +45,7 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     /// <summary>How long the database took for next to nothing.</summary>
     public void NoteReply(TimeSpan reply)
     {
+        _lastReply = reply;
         _bestReply = reply < _bestReply ? reply : _bestReply;
         _isDatabaseLate = reply - _bestReply > LateDatabase;
     }
@@ -62,7 +66,7 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     /// <param name="rows">How many rows it did; from fewer than it was to do nothing is learnt for larger ones.</param>
     public TimeSpan PauseAfter(TimeSpan took, int roundTrips = 0, long rows = 0)
     {
-        var working = took - (_bestReply == TimeSpan.MaxValue ? TimeSpan.Zero : roundTrips * _bestReply);
+        var working = _lastReply < AtHand ? took : took - (roundTrips * (_lastReply - AtHand));
         Size = working > 2 * AimedAt ? Math.Max(1, Size / 2) : working < AimedAt && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
         _brake = _isServiceLate || _isDatabaseLate ? Math.Min(StrongestBrake, _brake * 2) : Math.Max(1, _brake / 1.5);
         var pause = (working * (_brake / maxLoad)) - took;

@@ -49,7 +49,8 @@ internal sealed class StageOrder(IImportSession session, FileColumns columns, Ta
                     cancellationToken);
                 if (begun.Place > 0 && begun.LastLine != all)
                 {
-                    throw new ImportException($"{target.Name} takes other rows of the file than it did when the file was begun, so that nobody can say where to go on: give it a later date, and it begins anew");
+                    throw new ImportException(
+                        $"{target.Name} takes other rows of the file than it did when the file was begun, so that nobody can say where to go on: give it a later date, and it begins anew");
                 }
 
                 await c.ExecuteAsync(

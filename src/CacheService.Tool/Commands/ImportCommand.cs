@@ -85,7 +85,7 @@ internal sealed class ImportCommand : ToolCommand
     {
         HelpName = "SHARE",
         Description = "The share of its time for which it works; the rest it pauses. 1: no pauses.",
-        DefaultValueFactory = _ => 0.2,
+        DefaultValueFactory = _ => 0.1,
     };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Only check the file, and say what would change." };
     private readonly ServiceOptions _service;
@@ -118,7 +118,9 @@ internal sealed class ImportCommand : ToolCommand
     [
         new("tweetcounts import artists.csv --into moma.artist --key constituentid", "Insert rows that are new, update those that differ, and leave all others alone."),
         new("tweetcounts import artists.csv --into moma.artist --key constituentid --dry-run", "Check the file, and say what would change."),
-        new("tweetcounts import artists.csv --into moma.artist --key constituentid --delete-missing --max-delete 1", "Delete rows that have left the file, unless it is more than a hundredth of the table."),
+        new(
+            "tweetcounts import artists.csv --into moma.artist --key constituentid --delete-missing --max-delete 1",
+            "Delete rows that have left the file, unless it is more than a hundredth of the table."),
         new("tweetcounts import old.csv --into moma.artist --key constituentid --as-of 2017-05-01", "Rows that a file of a later date has brought stay as they are."),
         new("tweetcounts import artists.csv --into moma.artist --key constituentid --columns constituentid,name,-,nationality", "The header has other names, and the third column is left out."),
         new("tweetcounts import --activity clicks.csv", "Add retweets and likes, each line once."),

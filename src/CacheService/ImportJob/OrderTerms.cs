@@ -20,7 +20,7 @@ internal static class OrderTerms
         new("delete_missing", "true: the table's rows that the file lacks are deleted.", "false"),
         new("max_delete", "How many percent of the table may be deleted before it is taken for a mistake.", "10"),
         new("max_rejects", "How many rows may be rejected before the file is taken for a wrong one.", "10000"),
-        new("max_load", "The share of its time for which the job works; the rest it pauses.", "0.2"),
+        new("max_load", "The share of its time for which the job works; the rest it pauses.", "0.1"),
     ];
 
     /// <summary>All of them.</summary>

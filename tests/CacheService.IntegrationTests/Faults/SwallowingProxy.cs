@@ -6,7 +6,7 @@ namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>
 /// A TCP proxy that fails as networks do. A connection whose bytes were swallowed stays dead for good, and neither end is told: as where a
-/// firewall has forgotten it.
+/// firewall has forgotten it. And one that takes its time, as they do over a distance.
 /// </summary>
 internal sealed class SwallowingProxy : IAsyncDisposable
 {
@@ -36,6 +36,9 @@ internal sealed class SwallowingProxy : IAsyncDisposable
         get => _target;
         set => _target = value;
     }
+
+    /// <summary>How long what is sent is on its way.</summary>
+    public TimeSpan Delay { get; init; }
 
     /// <summary>What is wrong with the network.</summary>
     public NetworkFault Fault
@@ -118,6 +121,11 @@ internal sealed class SwallowingProxy : IAsyncDisposable
                 if (_fault == NetworkFault.Refuses)
                 {
                     break;
+                }
+
+                if (Delay > TimeSpan.Zero)
+                {
+                    await Task.Delay(Delay, _stopping.Token);
                 }
 
                 await to.SendAsync(buffer.AsMemory(0, read), _stopping.Token);

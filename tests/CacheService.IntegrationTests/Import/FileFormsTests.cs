@@ -49,6 +49,8 @@ internal sealed class FileFormsTests
         yield return Right("WithBlankLines", Utf8("id,name\n\n1,Zoë\n\n\n2,B\n\n"), Two);
         yield return Right("InUtf16", With(Encoding.Unicode, "id,name\n1,Zoë\n2,B\n"), Two);
         yield return Right("InUtf16BigEndian", With(Encoding.BigEndianUnicode, "id,name\n1,Zoë\n2,B\n"), Two);
+        yield return Right("InUtf32", With(Encoding.UTF32, "id,name\n1,Zoë\n2,B\n"), Two);
+        yield return Right("InUtf32BigEndian", With(new UTF32Encoding(bigEndian: true, byteOrderMark: true), "id,name\n1,Zoë\n2,B\n"), Two);
         yield return Right("InWindows1252", CodePagesEncodingProvider.Instance.GetEncoding(1252)!.GetBytes("id,name\n1,Zoë €\n"), "(1,\"Zoë €\",,)", "--encoding", "windows-1252");
         yield return Right("WithSemicolons", Utf8("id;name\n1;Zoë\n2;B\n"), Two);
         yield return Right("WithTabs", Utf8("id\tname\n1\tZoë\n2\tB\n"), Two);
@@ -75,6 +77,7 @@ internal sealed class FileFormsTests
         yield return Refused("WithANulCharacter", Utf8("id,name\n1,A\n2,B\0\n"), "line 3: invalid byte sequence");
         yield return Refused("WithAHeaderTwice", Utf8("id,name\n1,A\nid,name\n2,B\n"), "line 3: it is the header once more");
         yield return Refused("WithARowThatIsTooLong", Utf8("id,name\n1,A,x\n"), "line 2: it has 3 values in place of 2");
+        yield return Refused("InUtf7", Utf8("id,name\n1,A\n"), "files in utf-7 are not read", "--encoding", "utf-7");
         yield return Refused("WithAnUnknownEncoding", Utf8("id,name\n1,A\n"), "there is no encoding 'klingon'", "--encoding", "klingon");
     }
 
@@ -101,7 +104,8 @@ internal sealed class FileFormsTests
     {
         var path = Path.Combine(_folder.FullName, "wide.csv");
         var columns = Enumerable.Range(1, 199).Select(n => $"c{n}").Reverse().Prepend("id");
-        await System.IO.File.WriteAllLinesAsync(path, Enumerable.Range(1, 300).Select(id => string.Join(',', columns.Select(column => column == "id" ? $"{id}" : $"{column} of {id}"))).Prepend(string.Join(',', columns)));
+        var lines = Enumerable.Range(1, 300).Select(id => string.Join(',', columns.Select(column => column == "id" ? $"{id}" : $"{column} of {id}")));
+        await System.IO.File.WriteAllLinesAsync(path, lines.Prepend(string.Join(',', columns)));
         var run = await ToolRun.RunAsync("import", path, "--into", "public.wide", "--key", "id", "--connection", _database.ConnectionString, "--max-load", "1");
         Assert.That(run.OutputLines[1], Does.Contain("inserted 300,"), run.Error);
         Assert.That(await _database.QueryAsync<long>("select count(*) from public.wide where c1 = 'c1 of ' || id and c199 = 'c199 of ' || id"), Is.EqualTo(300));
@@ -116,9 +120,67 @@ internal sealed class FileFormsTests
         await using var connection = new NpgsqlConnection(_database.ConnectionString);
         await connection.OpenAsync();
         var order = new ImportOrder { Path = path, Name = "growing.csv", Table = "public.form", Key = ["id"] };
-        var importer = new Importer(new ConnectionSession(connection), order, askService: null, TimeProvider.System, _ => System.IO.File.AppendAllText(path, "9999,more\n"), _ => Task.CompletedTask);
+        var importer = new Importer(
+            new ConnectionSession(connection), order, askService: null, TimeProvider.System, _ => System.IO.File.AppendAllText(path, "9999,more\n"), _ => Task.CompletedTask);
         var refused = await Assert.ThrowsAsync<ImportException>(() => importer.RunAsync(CancellationToken.None));
         Assert.That(refused!.Message, Does.Contain("was written to while it was read"));
         Assert.That(await _database.QueryAsync<long>("select count(*) from public.form"), Is.Zero);
+    }
+
+    /// <summary>So many are sent at a time as fit into some megabytes, whatever their number.</summary>
+    [Test]
+    public async Task File_WithLargeRows_IsReadSomeAtATime()
+    {
+        await _database.ExecuteAsync("create table public.large (id int primary key, name text)");
+        var path = Path.Combine(_folder.FullName, "large.csv");
+        await System.IO.File.WriteAllLinesAsync(path, Enumerable.Range(1, 20).Select(id => $"{id},{new string('x', 1_000_000 + id)}").Prepend("id,name"));
+        var run = await ToolRun.RunAsync("import", path, "--into", "public.large", "--key", "id", "--connection", _database.ConnectionString, "--max-load", "1");
+        Assert.That(run.OutputLines[1], Does.Contain("inserted 20,"), run.Error);
+        Assert.That(await _database.QueryAsync<long>("select count(*) from public.large where length(name) = 1000000 + id"), Is.EqualTo(20));
+        var stage = await _database.QueryAsync<string>("select format('twimport.stage_%s', max(loadid)) from twimport.load where table_name = 'public.large'");
+        Assert.That(await _database.QueryAsync<long>($"select count(distinct xmin::text) from {stage}"), Is.EqualTo(4));
+    }
+
+    /// <summary>A pipe has no end until whoever writes to it says so, and can be read once.</summary>
+    [Test]
+    [Platform(Exclude = "Win")]
+    public async Task File_ThatIsAPipe_IsRefusedAtOnce()
+    {
+        var path = Path.Combine(_folder.FullName, "pipe.csv");
+        using (var make = System.Diagnostics.Process.Start("mkfifo", path))
+        {
+            await make.WaitForExitAsync();
+        }
+
+        System.IO.File.CreateSymbolicLink(path + ".link", path);
+        foreach (var name in new[] { path, path + ".link" })
+        {
+            var run = await ToolRun.RunAsync("import", name, "--into", "public.form", "--key", "id", "--connection", _database.ConnectionString).WaitAsync(RunningService.Patience);
+            Assert.That((run.ExitCode, run.Error.Contains("if it is a pipe or a device, save what comes out of it to a file first", StringComparison.Ordinal)), Is.EqualTo((1, true)), run.Error);
+        }
+    }
+
+    [TestCase("§")]
+    [TestCase("ab")]
+    [TestCase("x")]
+    [TestCase("\"")]
+    [TestCase(" ")]
+    public async Task Separator_ThatIsNone_IsRefusedInWords(string separator)
+    {
+        var path = Path.Combine(_folder.FullName, "separated.csv");
+        await System.IO.File.WriteAllTextAsync(path, "id,name\n1,A\n");
+        var run = await ToolRun.RunAsync("import", path, "--into", "public.form", "--key", "id", "--separator", separator, "--connection", _database.ConnectionString);
+        Assert.That((run.ExitCode, run.Error.Contains("write one character of ASCII such as ; or the word tab", StringComparison.Ordinal)), Is.EqualTo((2, true)), run.Error);
+    }
+
+    /// <summary>Whatever is taken for a separator, the reader can read by.</summary>
+    [Test]
+    public void Separators_AllOfThem_AreRead()
+    {
+        foreach (var separator in Enumerable.Range(0, 256).Select(code => ImportOrder.SeparatorOf($"{(char)code}")).OfType<char>())
+        {
+            using var reader = new CsvReader(new StringReader($"id{separator}name\n"), separator);
+            Assert.That(reader.Read()!.Values, Is.EqualTo(new[] { "id", "name" }), $"{separator}");
+        }
     }
 }

@@ -35,14 +35,18 @@ internal sealed class ImportTests
 
         var before = await _artists.Database.QueryAsync<long>("select sum(xmin::text::bigint)::bigint from moma.artist where constituentid <= 15165 and constituentid % 433 <> 0");
         var run = await _artists.ImportAsync(june, "--as-of", "2017-06-01", "--json");
-        Assert.That(run.Output, Does.Contain("\"read\": 15186").And.Contain("\"same\": 15130").And.Contain("\"updated\": 35").And.Contain("\"inserted\": 21").And.Contain("\"rejected\": 0"), run.Error);
+        Assert.That(
+            run.Output,
+            Does.Contain("\"read\": 15186").And.Contain("\"same\": 15130").And.Contain("\"updated\": 35").And.Contain("\"inserted\": 21").And.Contain("\"rejected\": 0"),
+            run.Error);
         Assert.That((run.ExitCode, await CountAsync("moma.artist")), Is.EqualTo((0, 15_186L)));
         Assert.That(
             await _artists.Database.QueryAsync<long>("select sum(xmin::text::bigint)::bigint from moma.artist where constituentid <= 15165 and constituentid % 433 <> 0"), Is.EqualTo(before),
             "what is the same is not written to");
         Assert.That(await _artists.Database.QueryAsync<bool>("select bio is null from moma.artist where constituentid = 433"));
         Assert.That(
-            await _artists.Database.QueryAsync<string>("select concat(before ->> 'bio', ' -> ', after ->> 'bio', ' line ', line) from twimport.change where loadid = 3 and before ->> 'constituentid' = '866'"),
+            await _artists.Database.QueryAsync<string>(
+                "select concat(before ->> 'bio', ' -> ', after ->> 'bio', ' line ', line) from twimport.change where loadid = 3 and before ->> 'constituentid' = '866'"),
             Is.EqualTo("American 1866 -> changed line 867"));
         Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from twimport.change where loadid = 3 and before is null"), Is.EqualTo(21));
     }
@@ -120,7 +124,8 @@ internal sealed class ImportTests
 
         // A row that is there and in the file, and whose new value the table refuses, is not missing.
         await _artists.Database.ExecuteAsync("create unique index on moma.artist (bio) where bio like 'only%'; update moma.artist set bio = 'only' where constituentid = 1");
-        var refused = await _artists.ImportAsync(_artists.Write("refused.csv", Enumerable.Range(1, 938).Select(id => id is 1 or 2 ? ArtistTable.Line(id, "only") : ArtistTable.Line(id))), "--delete-missing");
+        var only = Enumerable.Range(1, 938).Select(id => id is 1 or 2 ? ArtistTable.Line(id, "only") : ArtistTable.Line(id));
+        var refused = await _artists.ImportAsync(_artists.Write("refused.csv", only), "--delete-missing");
         Assert.That(refused.OutputLines[1], Is.EqualTo("read 938, same 937, updated 0, inserted 0, deleted 0, superseded 0, rejected 1"), refused.Error);
 
         var rejected = await _artists.ImportAsync(_artists.Write("odd.csv", Enumerable.Range(1, 930).Select(id => ArtistTable.Line(id)).Append("x,Odd,,,,,,,")), "--delete-missing");
@@ -176,7 +181,10 @@ internal sealed class ImportTests
         await other.ExecuteAsync("commit");
         var run = await import;
         Assert.That(run.OutputLines[1], Does.StartWith("read 500, same 0, updated 500,"), run.Error);
-        Assert.That(await _artists.Database.QueryAsync<string>("select before ->> 'bio' from twimport.change where after ->> 'constituentid' = '250' and before is not null"), Is.EqualTo("other"), "what it was then");
+        Assert.That(
+            await _artists.Database.QueryAsync<string>("select before ->> 'bio' from twimport.change where after ->> 'constituentid' = '250' and before is not null"),
+            Is.EqualTo("other"),
+            "what it was then");
     }
 
     [Test]
@@ -211,7 +219,8 @@ internal sealed class ImportTests
             create trigger no_ghosts before insert on moma.artist for each row execute function moma.no_ghosts()
             """);
         var run = await _artists.ImportAsync(_artists.Write(
-            "refused.csv", [.. Enumerable.Range(1, 300).Select(id => ArtistTable.Line(id)), "301,Same,,,,,,Q5,", "302,Elf,,Elfish,,,,,", "303,Ghost,,,,,,,", "304,Old,,,,900,,,", ArtistTable.Line(305)]));
+            "refused.csv",
+            [.. Enumerable.Range(1, 300).Select(id => ArtistTable.Line(id)), "301,Same,,,,,,Q5,", "302,Elf,,Elfish,,,,,", "303,Ghost,,,,,,,", "304,Old,,,,900,,,", ArtistTable.Line(305)]));
         Assert.That(run.OutputLines[1], Does.Contain("inserted 301,").And.EndsWith("rejected 4"), run.Error);
         Assert.That(run.Error, Does.Contain("line 302: duplicate key value violates unique constraint").And.Contain("line 303: nationality refers to a row of moma.country that there is not")
             .And.Contain("line 304: a trigger, a rule or row security of the table does not let it in").And.Contain("line 305: new row for relation"));

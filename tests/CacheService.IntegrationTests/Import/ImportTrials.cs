@@ -25,7 +25,13 @@ internal sealed class ImportTrials
     private RunningService _service = null!;
     private DirectoryInfo _folder = null!;
 
-    private string[] Args => ["import", File, "--into", "moma.artist", "--key", "constituentid", "--connection", _database.ConnectionString, "--address", _service.GrpcAddress.ToString(), "--as-of", "2017-06-01"];
+    private string[] Args =>
+    [
+        "import", File, "--into", "moma.artist", "--key", "constituentid", "--connection", _database.ConnectionString, "--address", _service.GrpcAddress.ToString(), "--as-of", "2017-06-01",
+    ];
+
+    private static string Summary =>
+        string.Create(CultureInfo.InvariantCulture, $"read {Rows}, same {Rows - New - Bad - Changed}, updated {Changed}, inserted {New}, deleted 0, superseded 0, rejected {Bad}");
 
     private string File => Path.Combine(_folder.FullName, "artists.csv");
 
@@ -67,8 +73,9 @@ internal sealed class ImportTrials
         await ending.CancelAsync();
         var (before, during) = await others.EndAsync();
         await TestContext.Progress.WriteLineAsync(
-            $"exit code {exitCode} after {took.TotalSeconds:F1} s\n{output}{string.Join('\n', error.Split('\n')[^14..])}\nothers without it: {before}\nothers beside it:  {during}\nage without it: {agesBefore}\nage beside it:  {ages}");
-        Assert.That(output, Does.Contain($"read {Rows}, same {Rows - New - Bad - Changed}, updated {Changed}, inserted {New}, deleted 0, superseded 0, rejected {Bad}"));
+            $"exit code {exitCode} after {took.TotalSeconds:F1} s\n{output}{string.Join('\n', error.Split('\n')[^14..])}\n"
+            + $"others without it: {before}\nothers beside it:  {during}\nage without it: {agesBefore}\nage beside it:  {ages}");
+        Assert.That(output, Does.Contain(Summary));
         await AssertTableIsRightAsync();
         await _service.AssertEqualsViewAsync(_database);
         Assert.That((await System.IO.File.ReadAllLinesAsync($"{File}.rejects.csv"))[1], Does.StartWith("8,\"invalid input syntax for type integer: \"\"unknown\"\"\",7,"));
@@ -84,7 +91,10 @@ internal sealed class ImportTrials
             using var tool = new ToolProcess([.. Args, "--max-load", "1"]);
             var goal = kill * Rows / 5;
             await Wait.UntilAsync(
-                async () => await _database.QueryAsync<bool>("select to_regclass('twimport.load') is not null") && await _database.QueryAsync<long>("select coalesce(max(place), 0) from twimport.load") > goal, LongPatience, "it gets on");
+                async () => await _database.QueryAsync<bool>("select to_regclass('twimport.load') is not null")
+                    && await _database.QueryAsync<long>("select coalesce(max(place), 0) from twimport.load") > goal,
+                LongPatience,
+                "it gets on");
             await tool.KillAsync();
             await TestContext.Progress.WriteLineAsync($"killed at line {await _database.QueryAsync<long>("select max(place) from twimport.load")}");
         }
@@ -92,7 +102,7 @@ internal sealed class ImportTrials
         using var last = new ToolProcess([.. Args, "--max-load", "1"]);
         var (_, output, _) = await last.WaitAsync(LongPatience);
         await TestContext.Progress.WriteLineAsync(output);
-        Assert.That(output, Does.Contain("from where it was").And.Contain($"read {Rows}, same {Rows - New - Bad - Changed}, updated {Changed}, inserted {New}, deleted 0, superseded 0, rejected {Bad}"));
+        Assert.That(output, Does.Contain("from where it was").And.Contain(Summary));
         await AssertTableIsRightAsync();
     }
 
@@ -175,7 +185,8 @@ internal sealed class ImportTrials
     private Task FillAsync() => _database.ExecuteAsync(
         $"""
         create schema if not exists moma;
-        create table if not exists moma.artist (constituentid int primary key, name text not null, bio text, nationality text, gender text, begin int, "end" int, wiki_qid text, ulan text, visits int not null default 0);
+        create table if not exists moma.artist (
+            constituentid int primary key, name text not null, bio text, nationality text, gender text, begin int, "end" int, wiki_qid text, ulan text, visits int not null default 0);
         insert into moma.artist select n, 'Artist ' || n, 'bio ' || n, case when n % 7 <> 0 then 'American' end, 'Female', 1800 + n % 200 from generate_series(1, {Rows}) n;
         analyze moma.artist
         """);
@@ -200,7 +211,8 @@ internal sealed class ImportTrials
             $"""
             select count(*) from generate_series(1, {Rows + New}) n left join moma.artist a on a.constituentid = n
              where (a.name, a.bio, a.nationality, a.gender, a.begin) is distinct from
-                   ('Artist ' || n, case when n % 10 = 0 and (n <= {Rows - New} or n > {Rows}) and not (n % 990 = 7 and n <= {Rows}) then 'changed ' else 'bio ' end || n, case when n % 7 <> 0 then 'American' end, 'Female', 1800 + n % 200)
+                   ('Artist ' || n, case when n % 10 = 0 and (n <= {Rows - New} or n > {Rows}) and not (n % 990 = 7 and n <= {Rows}) then 'changed ' else 'bio ' end || n,
+                    case when n % 7 <> 0 then 'American' end, 'Female', 1800 + n % 200)
             """),
         Is.Zero,
         "rows that are not as the file and the table before say");
@@ -246,7 +258,8 @@ internal sealed class ImportTrials
         }
 
         public static string Words(List<double> ascending) =>
-            $"{ascending.Count} times, p50 {ascending[ascending.Count / 2]:F1} ms, p99 {ascending[(int)(ascending.Count * 0.99)]:F1} ms, p99.9 {ascending[(int)(ascending.Count * 0.999)]:F1} ms, longest {ascending[^1]:F1} ms";
+            $"{ascending.Count} times, p50 {ascending[ascending.Count / 2]:F1} ms, p99 {ascending[(int)(ascending.Count * 0.99)]:F1} ms, "
+            + $"p99.9 {ascending[(int)(ascending.Count * 0.999)]:F1} ms, longest {ascending[^1]:F1} ms";
 
         private string Of(int phase)
         {

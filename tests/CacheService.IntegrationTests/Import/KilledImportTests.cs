@@ -1,3 +1,4 @@
+using CacheService.Import;
 using CacheService.IntegrationTests.Infrastructure;
 
 namespace CacheService.IntegrationTests.Import;
@@ -6,6 +7,9 @@ namespace CacheService.IntegrationTests.Import;
 [Parallelizable(ParallelScope.Self)]
 internal sealed class KilledImportTests
 {
+    private const string Turns =
+        "from pg_locks where locktype = 'advisory' and classid = 1953 and database = (select oid from pg_database where datname = current_database())";
+
     private ArtistTable _artists = null!;
 
     [SetUp]
@@ -34,10 +38,12 @@ internal sealed class KilledImportTests
             using var tool = new ToolProcess(args);
             var before = place;
             await Wait.UntilAsync(
-                async () => (place = await _artists.Database.QueryAsync<long>("select coalesce(max(place), 0) from twimport.load where file = 'changed.csv'")) > before, RunningService.Patience, "it gets on");
+                async () => (place = await _artists.Database.QueryAsync<long>("select coalesce(max(place), 0) from twimport.load where file = 'changed.csv'")) > before,
+                RunningService.Patience,
+                "it gets on");
             await tool.KillAsync();
             await Wait.UntilAsync(
-                async () => await _artists.Database.QueryAsync<long>("select count(*) from pg_locks where locktype = 'advisory' and classid = 1953 and database = (select oid from pg_database where datname = current_database())") == 0, RunningService.Patience, "its session has ended");
+                async () => await _artists.Database.QueryAsync<long>($"select count(*) {Turns}") == 0, RunningService.Patience, "its session has ended");
             place = await _artists.Database.QueryAsync<long>("select place from twimport.load where file = 'changed.csv'");
         }
 
@@ -47,7 +53,11 @@ internal sealed class KilledImportTests
         Assert.That(last.OutputLines[1], Is.EqualTo(once.OutputLines[1]));
         Assert.That(await _artists.ContentAsync(), Is.EqualTo(expected));
         Assert.That(
-            await _artists.Database.QueryAsync<bool>("select count(*) = (select updated + inserted from twimport.load where file = 'changed.csv') and count(*) = count(distinct after ->> 'constituentid') from twimport.change where loadid = 2"),
+            await _artists.Database.QueryAsync<bool>(
+                """
+                select count(*) = (select updated + inserted from twimport.load where file = 'changed.csv') and count(*) = count(distinct after ->> 'constituentid')
+                  from twimport.change where loadid = 2
+                """),
             "each change is kept once");
     }
 
@@ -56,10 +66,8 @@ internal sealed class KilledImportTests
     {
         var file = _artists.Write("all.csv", Enumerable.Range(1, 3_000).Select(id => ArtistTable.Line(id)));
         var import = _artists.ImportAsync(file, "--max-load", "0.02");
-        await Wait.UntilAsync(
-            async () => await _artists.Database.QueryAsync<bool>("select to_regclass('twimport.load') is not null")
-                && await _artists.Database.QueryAsync<long>("select coalesce(max(place), 0) from twimport.load") > 0, RunningService.Patience, "it merges");
-        await _artists.Database.ExecuteAsync("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = 1953 and database = (select oid from pg_database where datname = current_database())");
+        await _artists.WaitUntilMergingAsync();
+        await _artists.Database.ExecuteAsync($"select pg_terminate_backend(pid) {Turns}");
         var killed = await import;
         Assert.That((killed.ExitCode, killed.Output), Is.EqualTo((1, "")));
         var place = await _artists.Database.QueryAsync<long>("select place from twimport.load");
@@ -83,7 +91,10 @@ internal sealed class KilledImportTests
 
         // Killed while it was staged again: that is begun anew, and no row is lost.
         await _artists.Database.ExecuteAsync(
-            "update twimport.load set state = 'merging', place = 501, inserted = 500, is_staged = false; delete from twimport.stage_1 where import_line > 700; delete from moma.artist where constituentid > 500");
+            """
+            update twimport.load set state = 'merging', place = 501, inserted = 500, is_staged = false; delete from twimport.stage_1 where import_line > 700;
+            delete from moma.artist where constituentid > 500
+            """);
         run = await _artists.ImportAsync(file);
         Assert.That(run.OutputLines[1], Does.StartWith("read 1000, same 0, updated 0, inserted 1000,"), run.Error);
         Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from moma.artist"), Is.EqualTo(1_000));
@@ -99,9 +110,7 @@ internal sealed class KilledImportTests
     {
         var file = _artists.Write("all.csv", Enumerable.Range(1, 3_000).Select(id => ArtistTable.Line(id)));
         var import = _artists.ImportAsync(file, "--max-load", "0.02");
-        await Wait.UntilAsync(
-            async () => await _artists.Database.QueryAsync<bool>("select to_regclass('twimport.load') is not null")
-                && await _artists.Database.QueryAsync<long>("select coalesce(max(place), 0) from twimport.load") > 0, RunningService.Patience, "it merges");
+        await _artists.WaitUntilMergingAsync();
         await _artists.Database.ExecuteAsync("alter table moma.artist rename to former; create table moma.artist (like moma.former including all)");
         var run = await import;
         Assert.That((run.ExitCode, run.Error.Contains("replaced by another one", StringComparison.Ordinal)), Is.EqualTo((1, true)), run.Error);
@@ -109,5 +118,79 @@ internal sealed class KilledImportTests
 
         var again = await _artists.ImportAsync(file);
         Assert.That(again.OutputLines[1], Does.StartWith("read 3000, same 0, updated 0, inserted 3000,"), again.Error);
+    }
+
+    /// <summary>What ends a load and what tells of it are one: whoever is killed between the last row and the end is told the same the next time.</summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task Import_KilledBeforeItHasToldWhatCameOfIt_TellsTheSameTheNextTime(bool rejects)
+    {
+        await _artists.ImportAsync(_artists.Write("all.csv", Enumerable.Range(1, 100).Select(id => ArtistTable.Line(id))), "--as-of", "2017-05-01");
+        var lines = Enumerable.Range(1, 95).Select(id => ArtistTable.Line(id, id > 90 ? "changed" : null)).Append(ArtistTable.Line(101));
+        var file = _artists.Write("fewer.csv", rejects ? lines.Append("x,Odd,,,,,,,") : lines);
+        await using var connection = await _artists.Database.OpenAsync();
+        var order = ArtistTable.OrderOf(file) with { DeleteMissing = true, AsOf = new DateTimeOffset(2017, 6, 1, 0, 0, 0, TimeSpan.Zero) };
+        Task<ImportSummary> RunAsync(Func<ImportSummary, Task> report) =>
+            new Importer(new ConnectionSession(connection), order, askService: null, TimeProvider.System, _ => { }, report).RunAsync(CancellationToken.None);
+
+        ImportSummary? first = null;
+        Assert.That(
+            () => RunAsync(summary =>
+            {
+                first = summary;
+                throw new NotSupportedException("killed");
+            }),
+            Throws.TypeOf<NotSupportedException>());
+        var second = await RunAsync(_ => Task.CompletedTask);
+        Assert.That((second.Read, second.Same, second.Updated, second.Inserted, second.Deleted, second.Rejected), Is.EqualTo(rejects ? (97, 90, 5, 1, 0, 1) : (96L, 90L, 5L, 1L, 5L, 0L)));
+        Assert.That(second with { IsResumed = false, Columns = [], Rejects = [] }, Is.EqualTo(first! with { Columns = [], Rejects = [] }));
+        Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from twimport.load"), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Import_KilledWhileItDeletes_TellsWhatItCannotDeleteOnce()
+    {
+        await _artists.ImportAsync(_artists.Write("all.csv", Enumerable.Range(1, 100).Select(id => ArtistTable.Line(id))));
+        await _artists.Database.ExecuteAsync("create table moma.work (artist int references moma.artist); insert into moma.work values (99)");
+        var file = _artists.Write("fewer.csv", Enumerable.Range(1, 95).Select(id => ArtistTable.Line(id)));
+        await _artists.ImportAsync(file, "--delete-missing");
+        await _artists.Database.ExecuteAsync("update twimport.load set state = 'deleting' where loadid = 2");
+        var run = await _artists.ImportAsync(file, "--delete-missing");
+        Assert.That(run.OutputLines[1], Is.EqualTo("read 95, same 95, updated 0, inserted 0, deleted 4, superseded 0, rejected 1"), run.Error);
+    }
+
+    /// <summary>The list of what the file lacks is made though somebody has locked the table for longer than a lock is waited for.</summary>
+    [Test]
+    public async Task Import_ThatDeletesFromATableThatIsLocked_TriesAgain()
+    {
+        await _artists.ImportAsync(_artists.Write("all.csv", Enumerable.Range(1, 100).Select(id => ArtistTable.Line(id))));
+        var file = _artists.Write("fewer.csv", Enumerable.Range(1, 95).Select(id => ArtistTable.Line(id)));
+        await _artists.ImportAsync(file, "--delete-missing");
+        await _artists.Database.ExecuteAsync("update twimport.load set state = 'deleting', deleted = 0 where loadid = 2; insert into moma.artist (constituentid, name) values (200, 'Late')");
+        await using var other = await _artists.Database.OpenAsync();
+        await other.ExecuteAsync("begin; lock table moma.artist in access exclusive mode");
+        var import = _artists.ImportAsync(file, "--delete-missing");
+        await Wait.UntilAsync(_artists.IsLockedAsync, RunningService.Patience, "it waits");
+        await Wait.UntilAsync(async () => !await _artists.IsLockedAsync(), RunningService.Patience, "it gives way");
+        await Wait.UntilAsync(async () => import.IsCompleted || await _artists.IsLockedAsync(), RunningService.Patience, "it tries again");
+        await other.ExecuteAsync("commit");
+        var run = await import;
+        Assert.That(run.OutputLines.ElementAtOrDefault(1), Does.Contain("deleted 1,"), run.Error);
+    }
+
+    /// <summary>How many may go is looked at once more when the file is merged: rows that have come meanwhile are missing, too.</summary>
+    [Test]
+    public async Task Import_OfATableThatGrowsMeanwhile_DeletesNoMoreThanItMay()
+    {
+        await _artists.ImportAsync(_artists.Write("all.csv", Enumerable.Range(1, 100).Select(id => ArtistTable.Line(id))));
+        await using var other = await _artists.Database.OpenAsync();
+        await other.ExecuteAsync("begin; update moma.artist set bio = 'other' where constituentid = 50");
+        var import = _artists.ImportAsync(_artists.Write("fewer.csv", Enumerable.Range(1, 95).Select(id => ArtistTable.Line(id, "changed"))), "--delete-missing");
+        await Wait.UntilAsync(_artists.IsLockedAsync, RunningService.Patience, "it waits for the row");
+        await _artists.Database.ExecuteAsync("insert into moma.artist (constituentid, name) select n, 'Late' from generate_series(201, 220) n");
+        await other.ExecuteAsync("commit");
+        var run = await import;
+        Assert.That((run.ExitCode, run.Error.Contains("25 more rows of moma.artist are not in the file, and 0 are deleted", StringComparison.Ordinal)), Is.EqualTo((1, true)), run.Error);
+        Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from moma.artist"), Is.EqualTo(120));
     }
 }

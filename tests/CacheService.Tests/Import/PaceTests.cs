@@ -28,8 +28,8 @@ internal sealed class PaceTests
         Assert.That((pace.PauseAfter(Took), pace.Reason), Is.EqualTo((Took, default(string))));
     }
 
-    [TestCase(70, true)]
-    [TestCase(60, false)]
+    [TestCase(40, true)]
+    [TestCase(30, false)]
     public async Task Pause_WhereTheServiceAnswersLate_Grows(int milliseconds, bool grows)
     {
         await using var pace = new Pace(maxLoad: 1, askService: null, _time);
@@ -47,12 +47,51 @@ internal sealed class PaceTests
         Assert.That(pace.PauseAfter(Took), Is.EqualTo(TimeSpan.Zero));
     }
 
+    /// <summary>It is late, though nobody says how late it will be in the end.</summary>
+    [Test]
+    public async Task Pause_WhereTheServiceDoesNotAnswerInTime_Grows()
+    {
+        await using var pace = new Pace(
+            maxLoad: 1,
+            _ =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(2));
+                throw new TimeoutException("it has not answered");
+            },
+            _time);
+        pace.Start();
+        Assert.That(pace.PauseAfter(Took), Is.GreaterThan(TimeSpan.Zero));
+        Assert.That(pace.Reason, Does.Contain("the service answers late"));
+    }
+
+    [Test]
+    public async Task FarAway_WhatIsOnItsWay_CountsForNothing()
+    {
+        await using var pace = new Pace(maxLoad: 0.5, askService: null, _time);
+        pace.NoteReply(TimeSpan.FromMilliseconds(20));
+        var first = pace.Size;
+        // Of 80 ms it is on its way for 76: it has worked for 4, and rested for longer.
+        Assert.That(pace.PauseAfter(TimeSpan.FromMilliseconds(80), roundTrips: 4, rows: first), Is.EqualTo(TimeSpan.Zero));
+        Assert.That(pace.Size, Is.GreaterThan(first));
+        pace.PauseAfter(TimeSpan.FromMilliseconds(110), roundTrips: 4, rows: pace.Size);
+        Assert.That(pace.Size, Is.LessThan(first));
+    }
+
+    [Test]
+    public async Task Size_DoesNotGrowAfterASmallerBatch()
+    {
+        await using var pace = new Pace(maxLoad: 1, askService: null, _time);
+        var first = pace.Size;
+        pace.PauseAfter(TimeSpan.FromMilliseconds(1), rows: 1);
+        Assert.That(pace.Size, Is.EqualTo(first));
+    }
+
     [Test]
     public async Task Size_FollowsHowLongABatchTakes()
     {
         await using var pace = new Pace(maxLoad: 1, askService: null, _time);
         var first = pace.Size;
-        pace.PauseAfter(TimeSpan.FromMilliseconds(5));
+        pace.PauseAfter(TimeSpan.FromMilliseconds(2), rows: first);
         Assert.That(pace.Size, Is.GreaterThan(first));
         pace.PauseAfter(TimeSpan.FromMilliseconds(50));
         Assert.That(pace.Size, Is.LessThan(first));
