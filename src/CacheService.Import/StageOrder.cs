@@ -18,9 +18,9 @@ internal sealed class StageOrder(IImportSession session, FileColumns columns, Ta
     {
         var references = await session.AskAsync(c => target.ReadReferencesAsync(c, columns.Names, cancellationToken), cancellationToken);
         var own = references.Where(reference => reference.IsOwn).ToList();
-        if (own.Count == 0 || (begun.Place > 0 && !begun.IsOrdered))
+        if (own.Count == 0 || begun is { Place: > 0, IsOrdered: false })
         {
-            return load;
+            return begun is { Place: > 0, IsOrdered: true } ? throw IsOtherwise() : await ForgetOrderAsync(load, cancellationToken);
         }
 
         await session.RunAsync(
@@ -49,8 +49,7 @@ internal sealed class StageOrder(IImportSession session, FileColumns columns, Ta
                     cancellationToken);
                 if (begun.Place > 0 && begun.LastLine != all)
                 {
-                    throw new ImportException(
-                        $"{target.Name} takes other rows of the file than it did when the file was begun, so that nobody can say where to go on: give it a later date, and it begins anew");
+                    throw IsOtherwise();
                 }
 
                 await c.ExecuteAsync(
@@ -59,6 +58,19 @@ internal sealed class StageOrder(IImportSession session, FileColumns columns, Ta
             },
             cancellationToken);
     }
+
+    private async Task<Load> ForgetOrderAsync(Load load, CancellationToken cancellationToken)
+    {
+        if (load.IsOrdered)
+        {
+            await session.RunAsync(c => c.ExecuteAsync("update twimport.load set is_ordered = false where loadid = $1", cancellationToken, load.Id), cancellationToken);
+        }
+
+        return load with { IsOrdered = false };
+    }
+
+    private ImportException IsOtherwise() =>
+        new($"{target.Name} takes other rows of the file than it did when the file was begun, or in another order, so that nobody can say where to go on: give it a later date, and it begins anew");
 
     private static async Task<long> DescendAsync(NpgsqlConnection c, Load load, IReadOnlyList<Reference> own, int depth, CancellationToken cancellationToken) => await c.ExecuteAsync(
         $"""

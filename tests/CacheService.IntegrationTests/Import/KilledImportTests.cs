@@ -1,5 +1,6 @@
 using CacheService.Import;
 using CacheService.IntegrationTests.Infrastructure;
+using Npgsql;
 
 namespace CacheService.IntegrationTests.Import;
 
@@ -176,6 +177,37 @@ internal sealed class KilledImportTests
         await other.ExecuteAsync("commit");
         var run = await import;
         Assert.That(run.OutputLines.ElementAtOrDefault(1), Does.Contain("deleted 1,"), run.Error);
+    }
+
+    /// <summary>Nor does it matter to what is copied, where its table is locked for longer than that.</summary>
+    [Test]
+    public async Task Import_WhoseOwnTableIsLockedWhileTheFileIsCopied_TriesAgain()
+    {
+        var file = _artists.Write("all.csv", Enumerable.Range(1, 5_000).Select(id => ArtistTable.Line(id)));
+        await using var connection = await _artists.Database.OpenAsync();
+        await using var other = await _artists.Database.OpenAsync();
+        var release = Task.CompletedTask;
+        void Tell(string progress)
+        {
+            if (progress.StartsWith("2,000 rows read", StringComparison.Ordinal))
+            {
+                using var take = new NpgsqlCommand("begin; lock table twimport.stage_1 in access exclusive mode", other);
+                take.ExecuteNonQuery();
+                release = ReleaseAsync();
+            }
+        }
+
+        async Task ReleaseAsync()
+        {
+            await Wait.UntilAsync(_artists.IsLockedAsync, RunningService.Patience, "it waits");
+            await Wait.UntilAsync(async () => !await _artists.IsLockedAsync(), RunningService.Patience, "it gives way");
+            await other.ExecuteAsync("commit");
+        }
+
+        var summary = await new Importer(
+            new ConnectionSession(connection), ArtistTable.OrderOf(file), askService: null, TimeProvider.System, Tell, _ => Task.CompletedTask).RunAsync(CancellationToken.None);
+        await release;
+        Assert.That(summary.Inserted, Is.EqualTo(5_000));
     }
 
     /// <summary>How many may go is looked at once more when the file is merged: rows that have come meanwhile are missing, too.</summary>
