@@ -19,6 +19,7 @@ internal sealed class ImportTrials
     private const int Changed = 99_000;
 
     private static readonly TimeSpan LongPatience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LateAge = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Calm = TimeSpan.FromSeconds(20);
 
     private TestDatabase _database = null!;
@@ -40,7 +41,8 @@ internal sealed class ImportTrials
     {
         _folder = Directory.CreateTempSubdirectory("import-");
         _database = await TestDatabase.CreateAsync();
-        _service = await RunningService.StartAsync(_database.ConnectionString);
+        // As often as by default: what is measured is an import, and not what else goes on in other tests.
+        _service = await RunningService.StartAsync(_database.ConnectionString, "--Rollup:Interval=00:00:10");
         await _database.AddMessagesAsync(1_000);
     }
 
@@ -159,7 +161,7 @@ internal sealed class ImportTrials
                 .Select(n => string.Create(CultureInfo.InvariantCulture, $"{1 + (n % 1_000)},{(n % 4 == 0 ? "fav" : n % 10 == 1 ? "de-rt" : "rt")},2018-07-{1 + (n % 28):00}T10:00:00Z"))
                 .Prepend("message,action,time"));
 
-        string[] args = ["import", "--activity", File, "--connection", _database.ConnectionString, "--address", _service.GrpcAddress.ToString()];
+        string[] args = ["import", "--activity", File, "--connection", _database.ConnectionString, "--address", _service.GrpcAddress.ToString(), "--max-load", "0.2"];
         for (var kill = 1; kill <= 2; kill++)
         {
             using var tool = new ToolProcess(args);
@@ -220,14 +222,21 @@ internal sealed class ImportTrials
     private async Task<string> SampleAgesAsync(Task until)
     {
         var ages = new List<double>();
+        var late = new List<string>();
+        var started = Stopwatch.GetTimestamp();
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         while (!until.IsCompleted)
         {
             await tick.WaitForNextTickAsync();
-            ages.Add((await _service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1 })).Freshness.Age.ToTimeSpan().TotalMilliseconds);
+            var age = (await _service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1 })).Freshness.Age.ToTimeSpan();
+            ages.Add(age.TotalMilliseconds);
+            if (age > LateAge)
+            {
+                late.Add(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F2}"));
+            }
         }
 
-        return OtherWork.Words([.. ages.Order()]);
+        return $"{OtherWork.Words([.. ages.Order()])}; above {LateAge.TotalMilliseconds} ms at these seconds: {string.Join(' ', late.Take(200))}";
     }
 
     /// <summary>A thousand transactions a second over ten connections: retweets, and one in ten changes a row of the table that is imported into.</summary>
