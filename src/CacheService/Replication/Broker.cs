@@ -170,10 +170,10 @@ internal sealed class Broker : IAsyncDisposable
     /// <summary>The checkpoints that there are.</summary>
     public async Task<IReadOnlyList<CheckpointEntry>> ListCheckpointsAsync(CancellationToken cancellationToken)
     {
-        var store = await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
         var entries = new List<CheckpointEntry>();
         try
         {
+            var store = await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
             await foreach (var item in store.ListAsync(cancellationToken: cancellationToken))
             {
                 if (item.Metadata is { } metadata && metadata.TryGetValue("chain", out var chain) && metadata.TryGetValue("sequence", out var text) && ulong.TryParse(text, out var sequence))
@@ -182,9 +182,9 @@ internal sealed class Broker : IAsyncDisposable
                 }
             }
         }
-        catch (NatsObjNotFoundException)
+        catch (Exception e) when (e is NatsObjNotFoundException or NatsJSApiException { Error.Code: 404 })
         {
-            // There is none at all.
+            // There is none at all, or not even the bucket.
         }
 
         return entries;
