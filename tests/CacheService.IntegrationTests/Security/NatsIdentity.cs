@@ -47,7 +47,18 @@ internal sealed class NatsIdentity : IDisposable
             const int Any = -1;
             var limits = new
             {
-                subs = Any, data = Any, payload = Any, imports = Any, exports = Any, wildcards = true, conn = Any, leaf = Any, mem_storage = Any, disk_storage = Any, streams = Any, consumer = Any,
+                subs = Any,
+                data = Any,
+                payload = Any,
+                imports = Any,
+                exports = Any,
+                wildcards = true,
+                conn = Any,
+                leaf = Any,
+                mem_storage = Any,
+                disk_storage = Any,
+                streams = Any,
+                consumer = Any,
             };
             return $$"""
                 operator: {{Token(_operator, _operator, new { type = "operator", version = 2 })}}
