@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
+using CacheService.Client;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
 using TweetCounts.V1;
@@ -233,6 +234,9 @@ internal sealed class ReplicationTrials
                 await run.JoinAsync(service);
             }
 
+            // Moves between the two followers, and resumes.
+            var client = new TweetCountsClient(new TweetCountsClientOptions { Addresses = { services[2].Address, services[3].Address } });
+            await using var mirror = client.StartMirror(WatchOptions.All());
             for (var fault = 0; fault < FaultsPerRun; fault++)
             {
                 var which = random.Next(6);
@@ -274,7 +278,54 @@ internal sealed class ReplicationTrials
             await Task.WhenAll(services.Select(service => service.WaitForStateAsync(FeedState.Live)));
             await run.EndFaultAsync();
             await run.FinishAsync();
+            var expected = await database.ReadViewAsync();
+            await Wait.UntilAsync(
+                () => mirror.Count() == expected.Count && mirror.All(counts => expected.TryGetValue(counts.MessageId, out var truth) && truth == (counts.Retweets, counts.Likes)),
+                RunningService.Patience,
+                "the mirror has what the view says");
+            client.Dispose();
         }
+    }
+
+    /// <summary>Each of three NATS servers is killed once, beside 1,000 transactions a second.</summary>
+    [Test]
+    public async Task Broker_OfThree_OneKilledAt1000ASecond_HoldsUpNoFollower()
+    {
+        await using var cluster = await NatsCluster.RequireAsync();
+        await using var database = await TestDatabase.CreateAsync();
+        string[] settings = [$"--Nats:Url={cluster.Url}", "--Nats:Replicas=3"];
+        await using var publisher = FaultService.StartProcess(database.ConnectionString, settings);
+        await publisher.WaitForStateAsync(FeedState.Live);
+        await database.AddMessagesAsync(Messages);
+        await using var follower = FaultService.StartProcess(NoDatabase, [.. settings, "--Feed:Source=Nats"]);
+        await follower.WaitForStateAsync(FeedState.Live);
+        await follower.Client.AssertEqualsViewAsync(database);
+        var oldest = TimeSpan.Zero;
+        using var stop = new CancellationTokenSource();
+        var watching = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                var age = (await follower.GetStatusAsync()).Age.ToTimeSpan();
+                oldest = age > oldest ? age : oldest;
+            }
+        });
+        var writing = PacedWriter.WriteAsync(database, PerSecond, TimeSpan.FromSeconds(45), 8, Insert);
+        foreach (var node in cluster.Nodes)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(3));
+            oldest = TimeSpan.Zero;
+            await node.KillAsync();
+            await Task.Delay(TimeSpan.FromSeconds(7));
+            await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"server {cluster.Nodes.ToList().IndexOf(node)} killed: oldest age at the follower {oldest.TotalMilliseconds:F0} ms"));
+            await node.StartAgainAsync();
+        }
+
+        var written = await writing;
+        await stop.CancelAsync();
+        await watching;
+        await follower.Client.AssertEqualsViewAsync(database);
+        await TestContext.Progress.WriteLineAsync($"{written} transactions; {(follower.HasLogged("Loads from a checkpoint") ? "a load" : "no load")}");
     }
 
     private static async Task<int> RestAsync()
