@@ -79,16 +79,16 @@ internal sealed class WatchServers : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        GrpcChannel[] channels;
         lock (_lock)
         {
             _isDisposed = true;
-            foreach (var (channel, _) in _channels.Values)
-            {
-                channel.Dispose();
-            }
-
+            channels = [.. _channels.Values.Select(known => known.Channel)];
             _channels.Clear();
         }
+
+        // That ends watches, which leave.
+        Array.ForEach(channels, channel => channel.Dispose());
     }
 
     private void CloseUnused()

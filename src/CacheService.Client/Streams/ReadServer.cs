@@ -34,6 +34,18 @@ internal sealed class ReadServer(ServerAddress address, Channels channels, Tweet
     /// <summary>Whether there is a stream.</summary>
     public bool IsOpen => Volatile.Read(ref _stream) is { TakesReads: true };
 
+    /// <summary>Whether it has gone, with all that was to be answered.</summary>
+    public bool HasEnded
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _hasGone && _streams == 0;
+            }
+        }
+    }
+
     private bool IsWanted =>
         (Volatile.Read(ref _stream) is not { TakesReads: true } stream || stream.Age > Lifetime) && time.GetElapsedTime(_closedAt) >= _pause;
 

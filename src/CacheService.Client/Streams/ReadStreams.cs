@@ -11,6 +11,7 @@ internal sealed class ReadStreams : IDisposable
     private readonly ServerList _list;
     private readonly Func<ServerAddress, ReadServer> _make;
     private readonly Lock _lock = new();
+    private readonly List<ReadServer> _gone = [];
     private volatile ReadServer[] _servers = [];
     private bool _isDisposed;
     private uint _reads;
@@ -60,7 +61,7 @@ internal sealed class ReadStreams : IDisposable
         lock (_lock)
         {
             _isDisposed = true;
-            Array.ForEach(_servers, server => server.Dispose());
+            Array.ForEach([.. _servers, .. _gone], server => server.Dispose());
         }
     }
 
@@ -78,7 +79,10 @@ internal sealed class ReadStreams : IDisposable
             foreach (var gone in known.Values)
             {
                 gone.Retire();
+                _gone.Add(gone);
             }
+
+            _gone.RemoveAll(server => server.HasEnded);
         }
     }
 }
