@@ -12,12 +12,13 @@ internal sealed class NatsIdentity : IDisposable
     private readonly string _folder = TestFolders.NewPath();
     private readonly KeyPair _operator = KeyPair.CreatePair(PrefixByte.Operator);
     private readonly KeyPair _account = KeyPair.CreatePair(PrefixByte.Account);
+    private readonly KeyPair _system = KeyPair.CreatePair(PrefixByte.Account);
     private readonly KeyPair _user = KeyPair.CreatePair(PrefixByte.User);
 
     public NatsIdentity()
     {
         Directory.CreateDirectory(_folder);
-        KeyFile = Write("user.nk", _user.GetSeed());
+        KeyFile = Write("user.nk", $"{_user.GetSeed()}\n{_user.GetPublicKey()}\n");
         CredentialsFile = Write("user.creds", $"""
             -----BEGIN NATS USER JWT-----
             {Token(_account, _user, new { type = "user", version = 2, subs = -1, data = -1, payload = -1 })}
@@ -30,7 +31,7 @@ internal sealed class NatsIdentity : IDisposable
             """);
     }
 
-    /// <summary>The file with the key's seed.</summary>
+    /// <summary>The file with the key's seed and its public key.</summary>
     public string KeyFile { get; }
 
     /// <summary>The file of credentials.</summary>
@@ -60,10 +61,15 @@ internal sealed class NatsIdentity : IDisposable
                 streams = Any,
                 consumer = Any,
             };
+            // JetStream needs an account of the servers' own besides.
             return $$"""
                 operator: {{Token(_operator, _operator, new { type = "operator", version = 2 })}}
+                system_account: {{_system.GetPublicKey()}}
                 resolver: MEMORY
-                resolver_preload: { {{_account.GetPublicKey()}}: {{Token(_operator, _account, new { type = "account", version = 2, limits })}} }
+                resolver_preload: {
+                  {{_system.GetPublicKey()}}: {{Token(_operator, _system, new { type = "account", version = 2, limits = limits with { mem_storage = 0, disk_storage = 0, streams = 0, consumer = 0 } })}}
+                  {{_account.GetPublicKey()}}: {{Token(_operator, _account, new { type = "account", version = 2, limits })}}
+                }
                 """;
         }
     }
@@ -72,6 +78,7 @@ internal sealed class NatsIdentity : IDisposable
     {
         _operator.Dispose();
         _account.Dispose();
+        _system.Dispose();
         _user.Dispose();
         TestFolders.Delete(_folder);
     }
