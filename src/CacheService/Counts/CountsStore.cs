@@ -3,7 +3,8 @@ namespace CacheService.Counts;
 /// <summary>
 /// All counts, at one snapshot of the database. One writer loads and applies; any number of readers read, without a lock:
 /// the writer makes a sequence number odd while it changes counts, and a reader that finds it odd, or finds it moved when it is done, reads again
-/// (a seqlock, as in the Linux kernel). So a reader sees all of a drain or nothing of it.
+/// (a seqlock, as in the Linux kernel). So a reader sees all of a drain or nothing of it. A large drain is laid over the table whole
+/// (<see cref="CountsOverlay"/>), which takes a moment, too.
 /// </summary>
 internal sealed class CountsStore(int maxTombstones)
 {
@@ -15,6 +16,9 @@ internal sealed class CountsStore(int maxTombstones)
 
     /// <summary>From here on it pays to make memory fetch what many lookups need before the first of them.</summary>
     private const int ManyMessages = 8;
+
+    /// <summary>From here on readers would wait for more than half a millisecond.</summary>
+    private const int LargeDrain = 1000;
 
     private readonly Lock _writing = new();
     private readonly List<TopScan> _scans = [];
@@ -55,7 +59,12 @@ internal sealed class CountsStore(int maxTombstones)
 
     /// <summary>Begins to replace everything, which shows when the load is put in. Only for the writer, which must not apply changes meanwhile.</summary>
     /// <param name="keepsOrphans">Whether there may be activity on messages that do not exist.</param>
-    public CountsLoad BeginLoad(bool keepsOrphans = false) => new(_version is null ? null : _table, NextRevision, keepsOrphans);
+    public CountsLoad BeginLoad(bool keepsOrphans = false)
+    {
+        // Where the last drain did not get so far, because memory ran out.
+        _table.TakeIn();
+        return new CountsLoad(_version is null ? null : _table, NextRevision, keepsOrphans);
+    }
 
     /// <summary>Replaces everything by a load, under a new epoch. What it did not change keeps its revision. Only for the writer.</summary>
     /// <param name="load">Every message.</param>
@@ -135,6 +144,9 @@ internal sealed class CountsStore(int maxTombstones)
     public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null)
     {
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
+        _table.TakeIn();
+        var isLarge = changes.Count > LargeDrain;
+        changes = isLarge ? CountsOverlay.Arrange(changes) : changes;
         var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
         var (messages, shown) = (version.Messages, 0);
         List<long>? came = null, undone = null;
@@ -168,17 +180,19 @@ internal sealed class CountsStore(int maxTombstones)
         var days = dayChanges is null ? version.Days : version.Days?.Add(dayChanges);
         var nextRevision = revision ?? (shown == 0 && days == version.Days ? version.Revision : NextRevision);
         var next = version with { Revision = nextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt, Days = days };
+        var overlay = isLarge ? LayOut(changes, messageIds.Length, next.Revision) : null;
         lock (_writing)
         {
             BeginWrite();
             try
             {
-                for (var i = 0; i < changes.Count; i++)
+                if (overlay is null)
                 {
-                    if (!changes[i].IsZero)
-                    {
-                        ApplyOne(changes[i], next.Revision);
-                    }
+                    ApplyInPlace(changes, next.Revision);
+                }
+                else
+                {
+                    _table.Cover(overlay);
                 }
 
                 Volatile.Write(ref _version, next);
@@ -198,6 +212,7 @@ internal sealed class CountsStore(int maxTombstones)
         Came = (IReadOnlyCollection<long>?)came ?? [];
         (Undone, DayChanges) = ((IReadOnlyCollection<long>?)undone ?? [], dayChanges ?? []);
         Changed?.Invoke(next, messageIds);
+        _table.TakeIn();
     }
 
     /// <summary>One message's counts, and the version they are of. Thread-safe.</summary>
@@ -391,30 +406,61 @@ internal sealed class CountsStore(int maxTombstones)
         }
     }
 
-    private void ApplyOne(CountChange change, ulong revision)
+    private CountsOverlay LayOut(IReadOnlyList<CountChange> changes, int messages, ulong revision)
     {
+        var overlay = new CountsOverlay(messages);
+        for (var i = 0; i < changes.Count; i++)
+        {
+            if (Settle(changes[i], revision) is { } counts)
+            {
+                overlay.Add(changes[i].MessageId, counts);
+            }
+        }
+
+        return overlay;
+    }
+
+    private void ApplyInPlace(IReadOnlyList<CountChange> changes, ulong revision)
+    {
+        for (var i = 0; i < changes.Count; i++)
+        {
+            switch (Settle(changes[i], revision))
+            {
+                case { Revision: 0 }:
+                    _table.Remove(changes[i].MessageId);
+                    break;
+                case { } counts:
+                    _table.Set(changes[i].MessageId, counts);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>What comes of a change, besides what the table is to have then.</summary>
+    /// <returns>The message's new counts, of revision 0 if it goes; null: the table has nothing of it.</returns>
+    private MessageCounts? Settle(CountChange change, ulong revision)
+    {
+        if (change.IsZero)
+        {
+            return null;
+        }
+
         var isKnown = _table.TryGet(change.MessageId, out var counts);
         var (retweets, likes) = (counts.Retweets + change.Retweets, counts.Likes + change.Likes);
-        if (isKnown && change.Born < 0)
+        if ((isKnown ? 1 : 0) + change.Born == 0)
         {
-            Tombstones.Add(change.MessageId, revision);
-            _table.Remove(change.MessageId);
+            if (isKnown)
+            {
+                Tombstones.Add(change.MessageId, revision);
+            }
+
             AddOrphan(change.MessageId, retweets, likes);
+            return isKnown ? default(MessageCounts) : null;
         }
-        else if (isKnown)
-        {
-            _table.Set(change.MessageId, new MessageCounts(retweets, likes, revision));
-        }
-        else if (change.Born > 0)
-        {
-            var orphan = default((long Retweets, long Likes));
-            _orphans?.Remove(change.MessageId, out orphan);
-            _table.Set(change.MessageId, new MessageCounts(retweets + orphan.Retweets, likes + orphan.Likes, revision));
-        }
-        else
-        {
-            AddOrphan(change.MessageId, retweets, likes);
-        }
+
+        var orphan = default((long Retweets, long Likes));
+        _orphans?.Remove(change.MessageId, out orphan);
+        return new MessageCounts(retweets + orphan.Retweets, likes + orphan.Likes, revision);
     }
 
     private void AddOrphan(long messageId, long retweets, long likes)

@@ -24,6 +24,9 @@ internal sealed class CountsTable
     private long _count;
     private bool _isFilling = true;
 
+    /// <summary>What it has still to take in; null: nothing.</summary>
+    private CountsOverlay? _overlay;
+
     public CountsTable() => Array.Fill(_segments, []);
 
     /// <summary>How many messages there are.</summary>
@@ -36,13 +39,25 @@ internal sealed class CountsTable
     public static int SegmentOf(long messageId) => (int)(Hash(messageId >> NeighbourBits) >> (64 - SegmentBits));
 
     /// <summary>A segment's slots, free ones among them.</summary>
-    public ReadOnlySpan<CountsEntry> Segment(int segment) => Volatile.Read(ref _segments[segment]);
+    public ReadOnlySpan<CountsEntry> Segment(int segment)
+    {
+        // In this order: where nothing lies over the slots any more, they have it all.
+        var overlay = Volatile.Read(ref _overlay);
+        var slots = Volatile.Read(ref _segments[segment]);
+        return overlay is null ? slots : overlay.Over(segment, slots);
+    }
 
     /// <summary>Finds a message's counts.</summary>
     public bool TryGet(long messageId, out MessageCounts counts)
     {
+        var segment = SegmentOf(messageId);
+        if (Volatile.Read(ref _overlay) is { } overlay && overlay.TryFind(segment, messageId, out counts))
+        {
+            return counts.Revision != 0;
+        }
+
         var hash = Hash(messageId);
-        var slots = Volatile.Read(ref _segments[SegmentOf(messageId)]);
+        var slots = Volatile.Read(ref _segments[segment]);
         var slot = Find(slots, hash, messageId);
         counts = slot < 0 ? default : slots[slot].Counts;
         return slot >= 0 && counts.Revision != 0;
@@ -134,6 +149,28 @@ internal sealed class CountsTable
         return different;
     }
 
+    /// <summary>Lays new counts over the table, so that they all show at once. Only for the writer, which takes them in before it changes anything else.</summary>
+    public void Cover(CountsOverlay overlay) => Volatile.Write(ref _overlay, overlay);
+
+    /// <summary>
+    /// Takes in what lies over the table, if anything does. Only for the writer. Readers go on meanwhile: what is changed in its place, they find in the overlay, and what would
+    /// move other messages about is done to a copy.
+    /// </summary>
+    public void TakeIn()
+    {
+        if (_overlay is not { } overlay)
+        {
+            return;
+        }
+
+        for (var segment = 0; segment < _segments.Length; segment++)
+        {
+            TakeIn(overlay, segment);
+        }
+
+        Volatile.Write(ref _overlay, null);
+    }
+
     /// <summary>Until now the segments grew in large steps, because much came at once; takes from them the room that they do not need. Only for the writer.</summary>
     public void EndFilling()
     {
@@ -176,6 +213,57 @@ internal sealed class CountsTable
         }
 
         slots[gap] = default;
+    }
+
+    private void TakeIn(CountsOverlay overlay, int segment)
+    {
+        var (slots, count, isInPlace) = (_segments[segment], _counts[segment], true);
+        foreach (ref readonly var entry in overlay.Of(segment))
+        {
+            var slot = Find(slots, Hash(entry.MessageId), entry.MessageId);
+            if ((slot < 0 || slots[slot].IsFree) == entry.IsFree)
+            {
+                if (!entry.IsFree)
+                {
+                    slots[slot].Counts = entry.Counts;
+                }
+            }
+            else
+            {
+                isInPlace = false;
+                count += entry.IsFree ? -1 : 1;
+            }
+        }
+
+        if (isInPlace)
+        {
+            return;
+        }
+
+        var copy = new CountsEntry[LengthFor(count, slots.Length)];
+        foreach (ref readonly var entry in overlay.Over(segment, slots))
+        {
+            if (!entry.IsFree)
+            {
+                copy[Find(copy, Hash(entry.MessageId), entry.MessageId)] = entry;
+            }
+        }
+
+        Volatile.Write(ref _segments[segment], copy);
+        Volatile.Write(ref _count, _count + count - _counts[segment]);
+        _counts[segment] = count;
+    }
+
+    // As if the messages had come or gone one by one.
+    private int LengthFor(int count, int length)
+    {
+        length = count >= length / 2 ? length : count == 0 ? 0 : LargerThan(count);
+        while (count > 0 && IsFull(count - 1, length))
+        {
+            length = LargerThan(length);
+        }
+
+        return length;
     }
 
     private void TrimBelow(int segment, double load)
@@ -230,8 +318,17 @@ internal sealed class CountsTable
 internal struct CountsEntry
 {
     public long MessageId;
-    public MessageCounts Counts;
+    private long _retweets;
+    private long _likes;
+    private ulong _revision;
+
+    /// <summary>Set one number after the other, so that to a reader who passes by meanwhile the slot is not free.</summary>
+    public MessageCounts Counts
+    {
+        readonly get => new(_retweets, _likes, _revision);
+        set => (_retweets, _likes, _revision) = (value.Retweets, value.Likes, value.Revision);
+    }
 
     /// <summary>Revisions begin with 1.</summary>
-    public readonly bool IsFree => Counts.Revision == 0;
+    public readonly bool IsFree => _revision == 0;
 }

@@ -7,16 +7,30 @@ namespace CacheService.Counts;
 /// </summary>
 internal sealed class TopScan(CountsTable table, TopOrder order, int limit)
 {
+    /// <summary>To read more of them again, with the writer held up, takes as long as another pass does without.</summary>
+    private const int MostChanged = 100_000;
+
     private readonly int _kept = 2 * limit;
     private readonly PriorityQueue<CountedMessage, TopRank> _best = new();
     private readonly List<CountedMessage> _found = [];
     private readonly List<long[]> _changed = [];
+    private int _noted;
 
     /// <summary>What is scanned.</summary>
     public CountsTable Table => table;
 
     /// <summary>The writer changed these messages. Only for the writer.</summary>
-    public void Note(long[] messageIds) => _changed.Add(messageIds);
+    public void Note(long[] messageIds)
+    {
+        _noted += messageIds.Length;
+        if (_noted > MostChanged)
+        {
+            _changed.Clear();
+            return;
+        }
+
+        _changed.Add(messageIds);
+    }
 
     /// <summary>Finds what in a segment ranks high enough, in place of what was found before. Of a segment that changes meanwhile it finds anything.</summary>
     public void Find(int segment)
@@ -51,9 +65,14 @@ internal sealed class TopScan(CountsTable table, TopOrder order, int limit)
     }
 
     /// <summary>The highest counts, highest first, as of now. The writer must not write meanwhile.</summary>
-    /// <returns>Null: the scan kept too few of those that did not change.</returns>
+    /// <returns>Null: too many changed, or the scan kept too few of those that did not.</returns>
     public List<CountedMessage>? Finish()
     {
+        if (_noted > MostChanged)
+        {
+            return null;
+        }
+
         var isAll = _best.Count < _kept;
         _best.TryPeek(out _, out var dropped);
         var changed = new HashSet<long>(_changed.SelectMany(messageIds => messageIds));

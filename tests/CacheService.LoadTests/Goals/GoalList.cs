@@ -1,3 +1,4 @@
+using CacheService.LoadTests.Applying;
 using CacheService.LoadTests.Freshness;
 using CacheService.LoadTests.Options;
 using CacheService.LoadTests.Reads;
@@ -17,6 +18,7 @@ internal static class GoalList
     private const int Writers = 32;
     private const int ManyRows = 10_000;
     private const int Rate = 1_000;
+    private const int ManyChanges = 1_000_000;
     private const int Large = 10_000_000;
 
     private static readonly string WritersSpread = WritesPart.ScenarioName(Writers, isHot: false);
@@ -57,6 +59,8 @@ internal static class GoalList
         AtMost("memory by stream of 20 messages, 5,000 streams", 10, "kB", run => run.Median(PartNames.Streams, StreamsPart.KeyMemoryName(5_000), StreamsPart.PerStream)),
         AtMost("500 streams of everything, 1,000 changes a second: processors used by the service", 0.3, "",
             run => run.Median(PartNames.Streams, StreamsPart.DeliveriesName(500), StreamsPart.Service)),
+        AtLeast("1 million changes in one drain: changes applied a second", 1_000_000, run => run.Median(PartNames.Apply, ApplyPart.RateName(ManyChanges), ApplyPart.Store)),
+        AtMost("1 million changes in one drain: the longest read beside it", 5, "ms", run => run.Median(PartNames.Apply, ApplyPart.HoldName(ManyChanges), ApplyPart.Reader)),
         AtLeast("loading against the bare COPY", 0.7,
             run => run.LastRatio(PartNames.Startup, [.. run.Options.LoadSizes.Order().Select(StartupPart.LoadName)], StartupPart.Load, StartupPart.Copy)),
         AtMost("resident memory per message at 10 million, above an empty service", 64, "bytes",

@@ -45,7 +45,7 @@ internal sealed class LoadTestCommand : RootCommand
     private readonly Option<string?> _output = new("--output") { HelpName = "FOLDER", Description = $"Where the JSON file and the page go. [default: {Usual.Output}]" };
 
     public LoadTestCommand(IAnsiConsole console)
-        : base("Measures the cache against direct SQL: reads, writes, freshness, streams, start and size.")
+        : base("Measures the cache against direct SQL: reads, writes, freshness, streams, large transactions, start and size.")
     {
         _console = console;
         foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _streams, _keyStreams, _loadSizes, _seriesWorkers, _seriesRetweets, _output])

@@ -16,6 +16,7 @@ internal sealed record LoadTestOptions
         Writers = [8, 32],
         Streams = [500],
         KeyStreams = 1_000,
+        BulkChanges = 100_000,
         LoadSizes = [100_000],
         SeriesRetweets = [10],
     };
@@ -62,6 +63,9 @@ internal sealed record LoadTestOptions
 
     /// <summary>Streams of some messages at once.</summary>
     public int KeyStreams { get; init; } = 5_000;
+
+    /// <summary>Changes of one transaction, each of another message.</summary>
+    public int BulkChanges { get; init; } = 1_000_000;
 
     public IReadOnlyList<int> LoadSizes { get; init; } = [100_000, 1_000_000];
 

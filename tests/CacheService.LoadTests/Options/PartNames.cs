@@ -9,12 +9,13 @@ internal static class PartNames
     public const string Redis = "redis";
     public const string Freshness = "freshness";
     public const string Streams = "streams";
+    public const string Apply = "apply";
     public const string Startup = "startup";
 
     public const string Series = "series";
 
     /// <summary>What is measured where nobody says what.</summary>
-    public static IReadOnlyList<string> Usual { get; } = [Reads, Rpc, Writes, Redis, Freshness, Streams, Startup];
+    public static IReadOnlyList<string> Usual { get; } = [Reads, Rpc, Writes, Redis, Freshness, Streams, Apply, Startup];
 
     public static IReadOnlyList<string> All { get; } = [.. Usual, Series];
 }

@@ -26,7 +26,8 @@ internal sealed class ConcurrentReadsTests
             while (!writing.IsCancellationRequested)
             {
                 var grows = drains++ / 100 % 2 == 0;
-                var ids = Enumerable.Range(0, 100).Select(_ => (long)random.Next(1, Pairs)).ToHashSet();
+                // Some large enough to be laid over the table.
+                var ids = Enumerable.Range(0, random.Next(10) == 0 ? 2000 : 100).Select(_ => (long)random.Next(1, Pairs)).ToHashSet();
                 var changes = new List<CountChange>();
                 foreach (var id in ids)
                 {
@@ -95,7 +96,7 @@ internal sealed class ConcurrentReadsTests
             // Now and then the highest fall or go, and others must take their places.
             var fallen = random.Next(10) == 0 ? truths.GetValueOrDefault(store.Version!.Revision, []).Select(message => message.MessageId).ToHashSet() : [];
             var changes = fallen.Where(alive.Contains).Select(id => new CountChange(id, 0, -1000, random.Next(4) == 0 ? -1 : 0)).ToList();
-            changes.AddRange(Enumerable.Range(0, 30).Select(_ => (long)random.Next(1, Messages + 1)).Distinct().Where(id => !fallen.Contains(id))
+            changes.AddRange(Enumerable.Range(0, random.Next(50) == 0 ? 3000 : 30).Select(_ => (long)random.Next(1, Messages + 1)).Distinct().Where(id => !fallen.Contains(id))
                 .Select(id => new CountChange(id, 0, random.Next(-20, 40), alive.Contains(id) ? 0 : 1)));
             foreach (var change in changes)
             {

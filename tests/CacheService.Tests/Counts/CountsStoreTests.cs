@@ -57,6 +57,41 @@ internal sealed class CountsStoreTests
     }
 
     [Test]
+    public void Apply_OfVeryManyChanges_ShowsAllOfThemBeforeAndAfterTheTableHasTakenThemIn()
+    {
+        var store = Loaded([.. Enumerable.Range(1, 3000).Select(id => ((long)id, (long)id, 0L))]);
+        // A third each changes, goes, and stays; and some come.
+        var expected = Enumerable.Range(1, 3000).Where(id => id % 3 != 1).ToDictionary(id => (long)id, id => id % 3 == 0 ? new MessageCounts(id + 5000, 1, 2) : new MessageCounts(id, 0, 1));
+        var changes = Enumerable.Range(1, 3000).Where(id => id % 3 != 2).Select(id => id % 3 == 0 ? new CountChange(id, 5000, 1, 0) : new CountChange(id, 0, 0, -1)).ToList();
+        for (var id = 3001; id <= 4000; id++)
+        {
+            expected.Add(id, new MessageCounts(2, 3, 2));
+            changes.Add(new CountChange(id, 2, 3, 1));
+        }
+
+        var looks = 0;
+        store.Changed += (_, _) => Look();
+        store.Apply(changes, Second, 77);
+        Look();
+
+        Assert.That(looks, Is.EqualTo(2));
+        Assert.That(store.Version!.Messages, Is.EqualTo(expected.Count));
+
+        void Look()
+        {
+            looks++;
+            long[] asked = [.. Enumerable.Range(1, 4100).Select(id => (long)id)];
+            var counts = new MessageCounts?[asked.Length];
+            store.ReadMany(asked, counts);
+            Assert.That(counts, Is.EqualTo(asked.Select(id => expected.TryGetValue(id, out var known) ? known : (MessageCounts?)null)));
+            Assert.That(store.MessageIds(), Is.EquivalentTo(expected.Keys));
+            Assert.That(store.ReadChangedAfter(1), Is.EquivalentTo(expected.Where(entry => entry.Value.Revision == 2).Select(entry => new CountedMessage(entry.Key, entry.Value))));
+            store.ReadTop(TopOrder.Retweets, 10, out var top);
+            Assert.That(top.Select(message => message.MessageId), Is.EqualTo(Enumerable.Range(0, 10).Select(n => 3000L - (3 * n))));
+        }
+    }
+
+    [Test]
     public void Apply_OfDays_MovesThemWithTheVersion()
     {
         var store = new CountsStore(10);
