@@ -9,6 +9,10 @@ internal readonly record struct CountChange(long MessageId, long Retweets, long 
 {
     /// <summary>Whether nothing came of it: what was done was undone, or has moved to another day.</summary>
     public bool IsZero => (Retweets | Likes) == 0 && Born == 0;
+
+    /// <summary>Adds what happened to the same message.</summary>
+    /// <exception cref="OverflowException">A sum is more than it can be.</exception>
+    public CountChange Plus(CountChange change) => checked(new CountChange(MessageId, Retweets + change.Retweets, Likes + change.Likes, Born + change.Born));
 }
 
 /// <summary>A change that does not fit the counts it is to be applied to: the store no longer is a snapshot of the database.</summary>

@@ -14,21 +14,19 @@ namespace CacheService.Feed.Postgres;
 internal sealed class ChangeLogReader : IChangeSource, IDisposable
 {
     // One statement, so one MVCC snapshot: the one it reports. A transaction's rows are not older than it is: where they are, a restore brought them. And
-    // rows of a table that is not counted are of one that came and went. The row with a snapshot is the one that says what the changes stand on; of the others, those
-    // with a day are what is to be added to days.
+    // rows of a table that is not counted are of one that came and went. The row with a snapshot is the one that says what the changes stand on; the others are those of the
+    // log, as they are.
     private const string DrainSql =
         """
-        select null::bigint, null::bigint, null::bigint, null::bigint, null::bool, null::bool, pg_current_snapshot()::text,
+        select null::bigint, null::bigint, null::bigint, null::int, null::bool, null::bool, pg_current_snapshot()::text,
                array[c.consumers, c.renewal, (select last_value from twcache.lease)], case when $5 then twcache.footprint($3, $4, $6) end,
                (select id from twcache.change_identity), extract(epoch from clock_timestamp())::float8, null::date, null::bigint, null::bigint
           from (select count(*) as consumers, coalesce(max(renewal) filter (where name = $2 and lapse = (select last_value from twcache.lapse)), -1) as renewal
                   from twcache.consumer) as c
         union all
-        select messageid, sum(rts)::bigint, sum(favs)::bigint, sum(born)::bigint, bool_or(age(xid::xid) < age(row_xid)) is true, bool_or(relid <> all ($3)) is true, null, null, null, null, null,
-               day, sum(de_rts)::bigint, sum(de_favs)::bigint
-          from (select change.*, twcache.day_of(datetime, $7) as day from twcache.recent_changes($1::pg_snapshot) as change) as change
-         group by grouping sets ((messageid), (day))
-        having grouping(messageid) = 0 or (day is not null and (sum(rts), sum(favs), sum(de_rts), sum(de_favs)) <> (0, 0, 0, 0))
+        select messageid, rts, favs, born, (age(xid::xid) < age(row_xid)) is true, (relid <> all ($3)) is true, null, null, null, null, null,
+               twcache.day_of(datetime, $7), de_rts, de_favs
+          from twcache.recent_changes($1::pg_snapshot)
         """;
 
     private const string WakeUpSql = $"select pg_advisory_unlock({AdvisoryLocks.Asleep})";
@@ -270,8 +268,7 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
     private static DrainResult Read(NpgsqlDataReader reader, long startedAt, Proof proven, bool looks)
     {
         const int Consumers = 0, Renewal = 1, Lease = 2;
-        var changes = new List<CountChange>();
-        List<DayCounts>? days = null;
+        var sums = new ChangeSums();
         var (truncated, hasStrangeRows, hasRowsOfOthers) = (false, false, false);
         DrainResult? drain = null;
         while (reader.Read())
@@ -290,14 +287,8 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
                     Footprint = looks ? BaselineReader.ReadFootprint(reader, 8) : null,
                     Identity = reader.IsDBNull(9) ? null : reader.GetGuid(9),
                     ServerTime = reader.GetDouble(10),
-                    Changes = changes,
+                    Changes = [],
                 };
-            }
-            else if (!reader.IsDBNull(11))
-            {
-                // Retweets and likes come less what was undone.
-                var (undoneRetweets, undoneLikes) = (reader.GetInt64(12), reader.GetInt64(13));
-                (days ??= []).Add(new DayCounts(reader.GetFieldValue<DateOnly>(11), reader.GetInt64(1) + undoneRetweets, undoneRetweets, reader.GetInt64(2) + undoneLikes, undoneLikes));
             }
             else if (reader.IsDBNull(0))
             {
@@ -305,15 +296,23 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
             }
             else
             {
-                changes.Add(new CountChange(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), checked((int)reader.GetInt64(3))));
+                var change = new CountChange(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt32(3));
+                sums.Add(change);
                 hasStrangeRows |= reader.GetBoolean(4);
                 hasRowsOfOthers |= reader.GetBoolean(5);
+                if (!reader.IsDBNull(11))
+                {
+                    // Retweets and likes come less what was undone.
+                    var (undoneRetweets, undoneLikes) = (reader.GetInt64(12), reader.GetInt64(13));
+                    sums.Add(checked(new DayCounts(reader.GetFieldValue<DateOnly>(11), change.Retweets + undoneRetweets, undoneRetweets, change.Likes + undoneLikes, undoneLikes)));
+                }
             }
         }
 
         return (drain ?? throw new InvalidOperationException("A drain brought no snapshot.")) with
         {
-            DayChanges = (IReadOnlyList<DayCounts>?)days ?? [],
+            Changes = sums.Changes(),
+            DayChanges = sums.Days(),
             Truncated = truncated,
             HasStrangeRows = hasStrangeRows,
             HasRowsOfOtherTables = hasRowsOfOthers,
