@@ -25,7 +25,8 @@ internal sealed class LoadTestRunTests
         BulkRows = 500,
         Rates = [10, 200],
         Streams = [3],
-        KeyStreams = 5,
+        KeyStreams = [5],
+        BulkChanges = 2_000,
         LoadSizes = [2_000],
         Kills = 1,
         SeriesWorkers = 4,
@@ -48,7 +49,7 @@ internal sealed class LoadTestRunTests
         Assert.That(exitCode, Is.Zero, output);
         using var json = ReadJson();
         Assert.That(json.RootElement.GetProperty("isVoid").GetBoolean(), Is.False);
-        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(25));
+        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(37));
         var parts = json.RootElement.GetProperty("parts").EnumerateArray().ToList();
         Assert.That(parts.Select(part => part.GetProperty("name").GetString()), Is.EqualTo(PartNames.All));
         foreach (var part in parts)

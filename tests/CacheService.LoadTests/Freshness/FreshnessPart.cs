@@ -12,6 +12,9 @@ internal sealed class FreshnessPart : ILoadPart
     public const string ReaderP50 = "seen by GetCounts: p50";
     public const string ReaderP99 = "seen by GetCounts: p99";
 
+    public const string WatcherP50 = "arrived at a watcher: p50";
+    public const string WatcherP99 = "arrived at a watcher: p99";
+
     /// <summary>The detail with the value over the samples of all rounds together.</summary>
     public const string AllRounds = "all rounds";
 
@@ -81,8 +84,8 @@ internal sealed class FreshnessPart : ILoadPart
             Row(ReaderP50, round => round.Visible, 0.5),
             Row(ReaderP99, round => round.Visible, 0.99),
             Row("seen by GetCounts: max", round => round.Visible, 1),
-            Row("arrived at a watcher: p50", round => round.Watched, 0.5),
-            Row("arrived at a watcher: p99", round => round.Watched, 0.99),
+            Row(WatcherP50, round => round.Watched, 0.5),
+            Row(WatcherP99, round => round.Watched, 0.99),
             Row("arrived at a watcher: max", round => round.Watched, 1),
         ]);
 

@@ -1,10 +1,9 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 using CacheService.Client;
 using CacheService.Postgres.Embedded;
-using Grpc.Core;
-using FeedState = CacheService.Client.FeedState;
 
 namespace CacheService.LoadTests.Machine;
 
@@ -14,13 +13,14 @@ internal sealed partial class MeasuredService : IAsyncDisposable
     private const string Service = "CacheService";
     private const string ProgramName = "CacheService.LoadTests";
 
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
 
     private readonly ChildProcess _process;
+    private readonly Uri _health;
 
-    private MeasuredService(ChildProcess process, Uri address)
+    private MeasuredService(ChildProcess process, Uri address, Uri health)
     {
-        (_process, Address) = (process, address);
+        (_process, Address, _health) = (process, address, health);
         Client = CreateClient();
         Processes = new ProcessTree("service", process.Id);
     }
@@ -30,6 +30,9 @@ internal sealed partial class MeasuredService : IAsyncDisposable
     public TweetCountsClient Client { get; }
 
     public ProcessTree Processes { get; }
+
+    /// <summary>How long it took from the start of the process until it was LIVE.</summary>
+    public double StartSeconds { get; private set; }
 
     /// <summary>What <see cref="Host"/> is told so that it runs this program, with the service's runtime settings.</summary>
     public static IReadOnlyList<string> ThisProgram { get; } =
@@ -91,16 +94,19 @@ internal sealed partial class MeasuredService : IAsyncDisposable
         IReadOnlyList<string> command, LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken)
     {
         var address = new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}");
+        var http = new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}");
         string[] arguments =
         [
-            .. command, $"--Kestrel:Endpoints:Grpc:Url={address.GetLeftPart(UriPartial.Authority)}", "--Kestrel:Endpoints:Http:Url=http://127.0.0.1:0", .. settings,
+            .. command, $"--Kestrel:Endpoints:Grpc:Url={address.GetLeftPart(UriPartial.Authority)}", $"--Kestrel:Endpoints:Http:Url={http.GetLeftPart(UriPartial.Authority)}", .. settings,
         ];
         // The password is in it: nothing for a command line.
         var environment = new Dictionary<string, string> { ["ConnectionStrings__Postgres"] = database.ConnectionString };
-        var service = new MeasuredService(ChildProcess.Start(Host(), arguments, environment), address);
+        var start = Stopwatch.GetTimestamp();
+        var service = new MeasuredService(ChildProcess.Start(Host(), arguments, environment), address, new Uri(http, "/health"));
         try
         {
             await service.WaitUntilLiveAsync(cancellationToken);
+            service.StartSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             return service;
         }
         catch
@@ -112,7 +118,9 @@ internal sealed partial class MeasuredService : IAsyncDisposable
 
     private async Task WaitUntilLiveAsync(CancellationToken cancellationToken)
     {
-        while (!await IsLiveAsync(cancellationToken))
+        // Not by a client of its own: that pauses after an attempt that finds nobody.
+        using var http = new HttpClient();
+        while (!await IsLiveAsync(http, cancellationToken))
         {
             if (_process.HasExited)
             {
@@ -123,13 +131,14 @@ internal sealed partial class MeasuredService : IAsyncDisposable
         }
     }
 
-    private async Task<bool> IsLiveAsync(CancellationToken cancellationToken)
+    private async Task<bool> IsLiveAsync(HttpClient http, CancellationToken cancellationToken)
     {
         try
         {
-            return (await Client.GetStatusAsync(cancellationToken)).State == FeedState.Live;
+            using var answer = await http.GetAsync(_health, cancellationToken);
+            return answer.IsSuccessStatusCode;
         }
-        catch (RpcException e) when (e.StatusCode == StatusCode.Unavailable)
+        catch (HttpRequestException)
         {
             return false;
         }

@@ -29,7 +29,7 @@ internal sealed class LoadTestCommand : RootCommand
     };
     private readonly Option<double?> _round = NumberOption.Create("--round", 0.05, 600, $"Seconds that a candidate is measured before it is the next one's turn. [default: {Usual.Round.TotalSeconds}]");
     private readonly Option<int?> _rounds = NumberOption.Create("--rounds", 1, 100, $"How many rounds. [default: {Usual.Rounds}]");
-    private readonly Option<int?> _messages = NumberOption.Create("--messages", 1, 10_000_000, $"Messages, for all parts but startup. [default: {Usual.Messages}]");
+    private readonly Option<int?> _messages = NumberOption.Create("--messages", 1, 10_000_000, $"Messages, for all parts but apply and startup. [default: {Usual.Messages}]");
     private readonly Option<int?> _rows = NumberOption.Create("--rows", 1, 1_000_000, $"Rows of activity per message. [default: {Usual.Rows}]");
     private readonly Option<int?> _manyRowsMessages = NumberOption.Create("--many-rows-messages", 1, 1_000_000, $"Messages with many rows each; fewer than --messages, so that the rows fit the machine. [default: {Usual.ManyRowsMessages}]");
     private readonly Option<int?> _manyRows = NumberOption.Create("--many-rows", 1, 1_000_000, $"Rows of activity per message, where there are many. [default: {Usual.ManyRows}]");
@@ -38,7 +38,8 @@ internal sealed class LoadTestCommand : RootCommand
     private readonly Option<int?> _bulkRows = NumberOption.Create("--bulk-rows", 1, 10_000_000, $"Rows of the one large statement. [default: {Usual.BulkRows}]");
     private readonly Option<IReadOnlyList<int>?> _rates = NumberListOption.Create("--rates", 100_000, $"Transactions a second at which freshness is measured. [default: {Listed(Usual.Rates)}]");
     private readonly Option<IReadOnlyList<int>?> _streams = NumberListOption.Create("--streams", 10_000, $"Streams of everything at once. [default: {Listed(Usual.Streams)}]");
-    private readonly Option<int?> _keyStreams = NumberOption.Create("--key-streams", 1, 10_000, $"Streams of 20 messages each at once. [default: {Usual.KeyStreams}]");
+    private readonly Option<IReadOnlyList<int>?> _keyStreams = NumberListOption.Create("--key-streams", 10_000, $"Streams of 20 messages each at once. [default: {Listed(Usual.KeyStreams)}]");
+    private readonly Option<int?> _bulkChanges = NumberOption.Create("--bulk-changes", 1, 10_000_000, $"Changes of one transaction, each of another message. [default: {Usual.BulkChanges}]");
     private readonly Option<IReadOnlyList<int>?> _loadSizes = NumberListOption.Create("--load-sizes", 100_000_000, $"Messages that are loaded at a start. [default: {Listed(Usual.LoadSizes)}]");
     private readonly Option<int?> _seriesWorkers = NumberOption.Create("--series-workers", 1, MostWorkers, $"Workers of the articles' benchmarks, each with a connection. [default: {Usual.SeriesWorkers}]");
     private readonly Option<IReadOnlyList<int>?> _seriesRetweets = NumberListOption.Create("--series-retweets", 100_000, $"Retweets of each of these workers. [default: {Listed(Usual.SeriesRetweets)}]");
@@ -48,7 +49,7 @@ internal sealed class LoadTestCommand : RootCommand
         : base("Measures the cache against direct SQL: reads, writes, freshness, streams, large transactions, start and size.")
     {
         _console = console;
-        foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _streams, _keyStreams, _loadSizes, _seriesWorkers, _seriesRetweets, _output])
+        foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _streams, _keyStreams, _bulkChanges, _loadSizes, _seriesWorkers, _seriesRetweets, _output])
         {
             Add(option);
         }
@@ -96,6 +97,7 @@ internal sealed class LoadTestCommand : RootCommand
             Rates = arguments.GetValue(_rates) ?? preset.Rates,
             Streams = arguments.GetValue(_streams) ?? preset.Streams,
             KeyStreams = arguments.GetValue(_keyStreams) ?? preset.KeyStreams,
+            BulkChanges = arguments.GetValue(_bulkChanges) ?? preset.BulkChanges,
             LoadSizes = arguments.GetValue(_loadSizes) ?? preset.LoadSizes,
             SeriesWorkers = arguments.GetValue(_seriesWorkers) ?? preset.SeriesWorkers,
             SeriesRetweets = arguments.GetValue(_seriesRetweets) ?? preset.SeriesRetweets,

@@ -15,7 +15,7 @@ internal sealed record LoadTestOptions
         Callers = [1, 64],
         Writers = [8, 32],
         Streams = [500],
-        KeyStreams = 1_000,
+        KeyStreams = [1_000],
         BulkChanges = 100_000,
         LoadSizes = [100_000],
         SeriesRetweets = [10],
@@ -58,11 +58,11 @@ internal sealed record LoadTestOptions
 
     public IReadOnlyList<int> Rates { get; init; } = [10, 1_000, 5_000];
 
-    /// <summary>Streams of everything at once; to the first of these numbers changes are delivered.</summary>
+    /// <summary>Streams of everything at once.</summary>
     public IReadOnlyList<int> Streams { get; init; } = [500, 2_048];
 
     /// <summary>Streams of some messages at once.</summary>
-    public int KeyStreams { get; init; } = 5_000;
+    public IReadOnlyList<int> KeyStreams { get; init; } = [5_000, 10_000];
 
     /// <summary>Changes of one transaction, each of another message.</summary>
     public int BulkChanges { get; init; } = 1_000_000;

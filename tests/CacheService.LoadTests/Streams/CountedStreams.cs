@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -19,6 +20,7 @@ internal sealed class CountedStreams : IDisposable
     private readonly CancellationTokenSource _ending = new();
     private readonly List<Task> _reading;
     private readonly TaskCompletionSource _synced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ConcurrentBag<double> _ages = [];
     private long _counts;
     private long _messages;
     private int _unsynced;
@@ -37,6 +39,9 @@ internal sealed class CountedStreams : IDisposable
 
     /// <summary>How many messages have come.</summary>
     public long Messages => Interlocked.Read(ref _messages);
+
+    /// <summary>The ages, in milliseconds, of what has come since this was asked before, as far as there was anything in it.</summary>
+    public IReadOnlyList<double> TakeAges() => [.. Interlocked.Exchange(ref _ages, [])];
 
     /// <summary>Completes when each stream has the initial state; fails when one has failed.</summary>
     public async Task WaitUntilSyncedAsync(CancellationToken cancellationToken)
@@ -66,6 +71,11 @@ internal sealed class CountedStreams : IDisposable
                     var message = call.ResponseStream.Current;
                     Interlocked.Add(ref _counts, message.Counts);
                     Interlocked.Increment(ref _messages);
+                    if (message is { Counts: > 0, AgeMs: { } age })
+                    {
+                        Volatile.Read(ref _ages).Add(age);
+                    }
+
                     if (message.IsSynced && !synced)
                     {
                         synced = true;
@@ -89,19 +99,31 @@ internal sealed class CountedStreams : IDisposable
         var memory = ArrayPool<byte>.Shared.Rent(context.PayloadLength);
         payload.CopyTo(memory);
         using var input = new CodedInputStream(memory, 0, context.PayloadLength);
-        var (counts, synced) = (0, false);
+        var (counts, synced, age) = (0, false, (double?)null);
         while (input.ReadTag() is var tag and not 0)
         {
-            counts += WireFormat.GetTagFieldNumber(tag) == WatchCountsResponse.CountsFieldNumber ? 1 : 0;
-            synced |= WireFormat.GetTagFieldNumber(tag) == WatchCountsResponse.SyncedFieldNumber;
+            switch (WireFormat.GetTagFieldNumber(tag))
+            {
+                case WatchCountsResponse.FreshnessFieldNumber:
+                    age = TweetCounts.V1.Freshness.Parser.ParseFrom(input.ReadBytes()).Age?.ToTimeSpan().TotalMilliseconds;
+                    continue;
+                case WatchCountsResponse.CountsFieldNumber:
+                    counts++;
+                    break;
+                case WatchCountsResponse.SyncedFieldNumber:
+                    synced = true;
+                    break;
+            }
+
             input.SkipLastField();
         }
 
         ArrayPool<byte>.Shared.Return(memory);
-        return new Glance(counts, synced);
+        return new Glance(counts, synced, age);
     }
 
     /// <param name="Counts">How many counts a message has.</param>
     /// <param name="IsSynced">Whether it ends the initial state.</param>
-    private sealed record Glance(int Counts, bool IsSynced);
+    /// <param name="AgeMs">How old its counts are, in milliseconds, as it says itself; null where it says nothing.</param>
+    private sealed record Glance(int Counts, bool IsSynced, double? AgeMs);
 }

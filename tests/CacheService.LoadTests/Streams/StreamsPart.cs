@@ -13,6 +13,7 @@ internal sealed class StreamsPart : ILoadPart
 {
     public const string Service = "the service";
     public const string PerStream = "resident, by stream";
+    public const string AgeP99 = "as the messages tell it: p99";
 
     private const int Rate = 1_000;
     private const int Clients = 8;
@@ -29,6 +30,8 @@ internal sealed class StreamsPart : ILoadPart
     public static string KeyMemoryName(int streams) => string.Create(CultureInfo.InvariantCulture, $"memory of {streams:N0} streams of {KeysEach} messages, right after the initial state");
 
     public static string DeliveriesName(int streams) => string.Create(CultureInfo.InvariantCulture, $"processors used for {streams:N0} streams of everything, {Rate:N0} changes a second");
+
+    public static string AgesName(int streams) => string.Create(CultureInfo.InvariantCulture, $"age of what {streams:N0} streams of everything are told, {Rate:N0} changes a second");
 
     public async Task RunAsync(LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
@@ -47,14 +50,20 @@ internal sealed class StreamsPart : ILoadPart
             AddMemory(MemoryName(streams), bytes, result);
         }
 
-        var keyed = Enumerable.Range(0, options.KeyStreams)
-            .Select(n => new WatchCountsRequest { MessageIds = { Enumerable.Range(0, KeysEach).Select(key => (((n * 131L) + (key * 977)) % options.Messages) + 1) } }).ToList();
-        AddMemory(KeyMemoryName(options.KeyStreams), (await BeginRepeatedlyAsync(KeyMemoryName(options.KeyStreams), keyed, leastCounts: 0, database, context, cancellationToken)).Bytes, result);
+        foreach (var streams in options.KeyStreams)
+        {
+            var requests = Enumerable.Range(0, streams)
+                .Select(n => new WatchCountsRequest { MessageIds = { Enumerable.Range(0, KeysEach).Select(key => (((n * 131L) + (key * 977)) % options.Messages) + 1) } }).ToList();
+            AddMemory(KeyMemoryName(streams), (await BeginRepeatedlyAsync(KeyMemoryName(streams), requests, leastCounts: 0, database, context, cancellationToken)).Bytes, result);
+        }
 
         await using var service = await MeasuredService.StartAsync(database, [], cancellationToken);
         if (context.Programs.Pgbench is { } pgbench)
         {
-            result.Scenarios.Add(await DeliverAsync(options.Streams[0], new Pgbench(pgbench, context.Folder), service, database, context, cancellationToken));
+            foreach (var streams in options.Streams)
+            {
+                await DeliverAsync(streams, new Pgbench(pgbench, context.Folder), service, database, context, result, cancellationToken);
+            }
         }
         else
         {
@@ -99,17 +108,19 @@ internal sealed class StreamsPart : ILoadPart
         return (seconds, bytes);
     }
 
-    private static async Task<Scenario> DeliverAsync(int count, Pgbench pgbench, MeasuredService service, LoadDatabase database, LoadTestContext context, CancellationToken cancellationToken)
+    private static async Task DeliverAsync(
+        int count, Pgbench pgbench, MeasuredService service, LoadDatabase database, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
         var name = DeliveriesName(count);
         var script = pgbench.Script("streams", $"\\set id random(1, {context.Options.Messages})\ninsert into tweet.activity (messageid, action) values (:id, 'rt');");
         using var streams = new CountedStreams(service.Address, Enumerable.Repeat(new WatchCountsRequest { All = true }, count));
         await streams.WaitUntilSyncedAsync(cancellationToken);
-        var rounds = new List<RoundResult>();
+        var (rounds, ages) = (new List<RoundResult>(), new List<double>());
         var duration = context.Options.LongRound * 2;
         for (var round = -1; round < context.Options.Rounds; round++)
         {
             context.Progress.Show(round < 0 ? $"{name}: warm-up" : $"{name}: round {round + 1} of {context.Options.Rounds}");
+            streams.TakeAges();
             var (counts, messages, start) = (streams.Counts, streams.Messages, Stopwatch.GetTimestamp());
             var cpu = service.Processes.CpuSeconds();
             var written = await Pgbench.MeasureAsync(duration, longer => pgbench.TryRunAsync(database, script, Clients, longer, Rate, cancellationToken));
@@ -123,9 +134,15 @@ internal sealed class StreamsPart : ILoadPart
                     ["messages/s"] = (streams.Messages - messages) / seconds,
                 }));
             }
+
+            if (round >= 0 && streams.TakeAges() is [_, ..] told)
+            {
+                ages.Add(Percentile.Of(told, 0.99));
+            }
         }
 
-        return new Scenario(name, "processors", Baseline: null, rounds is [] ? [] : [Series.Of(Service, rounds)]);
+        result.Scenarios.Add(new Scenario(name, "processors", Baseline: null, rounds is [] ? [] : [Series.Of(Service, rounds)]));
+        result.Scenarios.Add(new Scenario(AgesName(count), "ms", Baseline: null, ages is [] ? [] : [new Series(AgeP99, ages, new Dictionary<string, double>())]));
     }
 
     private static void AddMemory(string name, IReadOnlyList<double> bytes, PartResult result)
