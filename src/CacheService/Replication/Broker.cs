@@ -20,6 +20,11 @@ internal sealed class Broker : IAsyncDisposable
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary>What a server that has just gone was asked, is never answered: it is asked again, of the others.</summary>
+    private static readonly TimeSpan RequestPatience = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan AckPatience = TimeSpan.FromSeconds(1);
+
     private readonly NatsOptions _options;
     private readonly NatsConnection _connection;
     private readonly NatsJSContext _jetStream;
@@ -40,7 +45,7 @@ internal sealed class Broker : IAsyncDisposable
             ReconnectJitter = TimeSpan.FromMilliseconds(50),
             PingInterval = TimeSpan.FromSeconds(2),
             MaxPingOut = 2,
-            RequestTimeout = Patience,
+            RequestTimeout = RequestPatience,
             // What is asked or published while there is no connection fails, and is tried again by who knows whether it is still wanted.
             PublishTimeoutOnDisconnected = true,
             CommandTimeout = Patience,
@@ -113,7 +118,7 @@ internal sealed class Broker : IAsyncDisposable
     public async Task<ulong> PublishAsync(Frame part, ulong after, CancellationToken cancellationToken)
     {
         var answer = await _jetStream.PublishAsync(Frames, part.ToByteArray(), opts: new NatsJSPubOpts { ExpectedLastSequence = after }, cancellationToken: cancellationToken)
-            .AsTask().WaitAsync(Patience, cancellationToken);
+            .AsTask().WaitAsync(AckPatience, cancellationToken);
         if (answer.Error is { ErrCode: WrongLastSequence })
         {
             throw new FencedException();

@@ -25,6 +25,11 @@ internal sealed class FollowerFeed(
     /// <summary>And after this the database is followed, where that is wanted.</summary>
     private static readonly TimeSpan LongSilence = TimeSpan.FromSeconds(6);
 
+    /// <summary>Frames that the publisher names come sooner than this; else they are asked for again, as where the server that sent them has gone. Doubled each time, up to the other.</summary>
+    private static readonly TimeSpan ShortPatience = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan LongPatience = TimeSpan.FromSeconds(8);
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Where a load was in vain, the next one will hardly be another matter.</summary>
@@ -37,6 +42,7 @@ internal sealed class FollowerFeed(
     private long _answeredAt = time.GetTimestamp();
     private string _reported = "";
     private string _failure = "";
+    private TimeSpan _patience = ShortPatience;
     private Chain? _chain;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -143,9 +149,14 @@ internal sealed class FollowerFeed(
                 {
                     movedAt = time.GetTimestamp();
                 }
+                else if (waiting.Count > 0 && time.GetElapsedTime(movedAt) > _patience)
+                {
+                    _patience = _patience * 2 < LongPatience ? _patience * 2 : LongPatience;
+                    throw new TimeoutException("the frames that the publisher names do not come.");
+                }
                 else if (time.GetElapsedTime(movedAt) > Silence || time.GetElapsedTime(Math.Max(_answeredAt, followedSince)) > LongSilence)
                 {
-                    throw new TimeoutException(waiting.Count > 0 ? "the frames that the publisher names do not come." : $"the publisher does not answer ({_failure}).");
+                    throw new TimeoutException($"the publisher does not answer ({_failure}).");
                 }
             }
         }
@@ -183,7 +194,7 @@ internal sealed class FollowerFeed(
                 chain.MoveTo(store);
             }
 
-            _reported = "";
+            (_reported, _patience) = ("", ShortPatience);
             // Before the reads that wait are answered: with LIVE.
             progress.BecomeLive();
             isProven = true;

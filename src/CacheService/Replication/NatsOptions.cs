@@ -57,7 +57,7 @@ internal sealed class NatsOptions : IValidatableObject
     public string CredsFile { get; set; } = "";
 
     /// <summary>A file with a seed.</summary>
-    [Description("A file with the user's NKey seed.")]
+    [Description("A file with the user's NKey: the seed in one line, the public key in another.")]
     [StringLength(4096)]
     public string NKeyFile { get; set; } = "";
 

@@ -15,7 +15,7 @@ internal sealed class PublisherQuestions(Broker broker) : ITransactionIds, IText
 
     /// <inheritdoc/>
     public async Task<MessageText?> ReadAsync(long messageId, CancellationToken cancellationToken) =>
-        (await AskAsync(new Question { TextOf = messageId }, cancellationToken)).Text is { } text ? new MessageText(text.Author, text.Text, text.HasPostedAt ? text.PostedAt : null) : null;
+        (await AskAsync(new Question { TextOf = messageId }, cancellationToken)).Text is { } text ? new MessageText(text.Author, text.Text, text.PostedAt) : null;
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<CacheEntry>> ListAsync(CancellationToken cancellationToken) =>

@@ -211,21 +211,7 @@ internal sealed class QuestionDesk(
         },
     };
 
-    private static AuthorAndText? Text(MessageText? text)
-    {
-        if (text is null)
-        {
-            return null;
-        }
-
-        var found = new AuthorAndText { Author = text.Author, Text = text.Text };
-        if (text.PostedAt is { } postedAt)
-        {
-            found.PostedAt = postedAt;
-        }
-
-        return found;
-    }
+    private static AuthorAndText? Text(MessageText? text) => text is null ? null : new AuthorAndText { Author = text.Author, Text = text.Text, PostedAt = text.PostedAt };
 
     private sealed record Waiting(AskedQuestion Question, long ArrivedAt);
 

@@ -202,6 +202,8 @@ internal sealed class JobsPageTests
             window.wanted = () => [...document.querySelectorAll('button, input, select, a, [tabindex]')]
               .filter((element) => element.tabIndex >= 0 && element.checkVisibility() && !element.closest('dialog')).map(nameOf);
             """);
+        // A run that is still ending has no items that can be tried again.
+        await Wait.UntilAsync(async () => (await page.AskAsync<string[]>("wanted()")).Contains("items again"), RunningService.Patience, "items can be tried again");
         var wanted = await page.AskAsync<string[]>("wanted()");
         Assert.That(wanted, Does.Contain("jobs row").And.Contain("runs row").And.Contain("job-pause").And.Contain("items again").And.Contain("log-scroll").And.Contain("jobs").And.Contain("runs-state"));
         await page.AskAsync<object>("document.activeElement.blur()");

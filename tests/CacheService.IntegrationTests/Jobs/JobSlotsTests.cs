@@ -37,8 +37,11 @@ internal sealed class JobSlotsTests
 
         Assert.That(await SlotLedger.FaultsAsync(_database, "tick"), Is.Empty);
         Assert.That(
-            await _database.QueryAsync<long>("select count(*) from public.tick") - await _database.QueryAsync<long>("select count(*) from twjobs.run where state = 'succeeded'"), Is.Zero, "what was done is what was entered");
+            await _database.QueryAsync<long>("select count(*) from public.tick") - await SucceededAsync(), Is.Zero, "what was done is what was entered");
     }
+
+    /// <summary>Runs of the tests' own jobs: the service has one of its own, every five minutes.</summary>
+    private Task<long> SucceededAsync() => _database.QueryAsync<long>("select count(*) from twjobs.run join twjobs.job using (jobid) where state = 'succeeded' and name <> 'refresh-mat-views'");
 
     [Test]
     public async Task Slots_ThatComeWhileTheJobRuns_AreSkippedAndSaySo()
@@ -66,9 +69,9 @@ internal sealed class JobSlotsTests
         await service.Jobs().ScheduleJobAsync(new ScheduleJobRequest { Job = "hourly", Schedule = $"{minute} * * * *", Misfire = rule });
         await _database.ExecuteAsync("update twjobs.job set slots_until = slots_until - interval '5 hours' where name = 'hourly'");
         await Wait.UntilAsync(
-            async () => await _database.QueryAsync<long>("select coalesce(sum(slots), 0)::bigint from twjobs.run where state <> 'running'") == 5, JobsHost.Patience, "five slots are dealt with");
-        Assert.That(await _database.QueryAsync<long>("select count(*) from twjobs.run where state = 'succeeded'"), Is.EqualTo(run));
-        Assert.That(await _database.QueryAsync<long>("select coalesce(sum(slots), 0)::bigint from twjobs.run where state = 'skipped'"), Is.EqualTo(skipped));
+            async () => await _database.QueryAsync<long>("select coalesce(sum(slots), 0)::bigint from twjobs.run join twjobs.job using (jobid) where state <> 'running' and name = 'hourly'") == 5, JobsHost.Patience, "five slots are dealt with");
+        Assert.That(await SucceededAsync(), Is.EqualTo(run));
+        Assert.That(await _database.QueryAsync<long>("select coalesce(sum(slots), 0)::bigint from twjobs.run join twjobs.job using (jobid) where state = 'skipped' and name = 'hourly'"), Is.EqualTo(skipped));
         Assert.That(await SlotLedger.FaultsAsync(_database, "hourly", TimeSpan.FromHours(1)), Is.Empty);
     }
 

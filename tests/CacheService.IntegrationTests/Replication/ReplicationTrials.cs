@@ -5,6 +5,7 @@ using CacheService.Client;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
 using TweetCounts.V1;
+using FeedState = TweetCounts.V1.FeedState;
 
 namespace CacheService.IntegrationTests.Replication;
 
@@ -184,8 +185,7 @@ internal sealed class ReplicationTrials
         var writing = PacedWriter.WriteAsync(database, PerSecond, TimeSpan.FromSeconds(Kills * 6), 8, Insert);
         for (var n = 0; n < Kills; n++)
         {
-            var (killed, other) = (services[n % 2], services[(n + 1) % 2]);
-            await Wait.UntilAsync(async () => (await killed.GetStatusAsync()).Ringer, RunningService.Patience, "it publishes");
+            var (killed, other) = (await services[0].GetStatusAsync()).Ringer ? (services[0], services[1]) : (services[1], services[0]);
             var before = oldest;
             oldest = TimeSpan.Zero;
             await killed.KillAsync();
@@ -236,7 +236,7 @@ internal sealed class ReplicationTrials
 
             // Moves between the two followers, and resumes.
             var client = new TweetCountsClient(new TweetCountsClientOptions { Addresses = { services[2].Address, services[3].Address } });
-            await using var mirror = client.StartMirror(WatchOptions.All());
+            await using var mirror = client.StartMirror(WatchOptions.All);
             for (var fault = 0; fault < FaultsPerRun; fault++)
             {
                 var which = random.Next(6);
@@ -280,7 +280,7 @@ internal sealed class ReplicationTrials
             await run.FinishAsync();
             var expected = await database.ReadViewAsync();
             await Wait.UntilAsync(
-                () => mirror.Count() == expected.Count && mirror.All(counts => expected.TryGetValue(counts.MessageId, out var truth) && truth == (counts.Retweets, counts.Likes)),
+                () => mirror.Count == expected.Count && mirror.All(counts => expected.TryGetValue(counts.MessageId, out var truth) && truth == (counts.Retweets, counts.Likes)),
                 RunningService.Patience,
                 "the mirror has what the view says");
             client.Dispose();
