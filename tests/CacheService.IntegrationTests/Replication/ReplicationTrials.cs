@@ -287,9 +287,9 @@ internal sealed class ReplicationTrials
         }
     }
 
-    /// <summary>Each of three NATS servers is killed once, beside 1,000 transactions a second.</summary>
+    /// <summary>Each of three NATS servers goes once, beside 1,000 transactions a second. Where the leader is killed, the others take their time to elect another.</summary>
     [Test]
-    public async Task Broker_OfThree_OneKilledAt1000ASecond_HoldsUpNoFollower()
+    public async Task Broker_OfThree_OneGoneAt1000ASecond_HoldsUpNoFollowerForLong([Values] bool saysGoodBye)
     {
         await using var cluster = await NatsCluster.RequireAsync();
         await using var database = await TestDatabase.CreateAsync();
@@ -310,14 +310,14 @@ internal sealed class ReplicationTrials
                 oldest = age > oldest ? age : oldest;
             }
         });
-        var writing = PacedWriter.WriteAsync(database, PerSecond, TimeSpan.FromSeconds(45), 8, Insert);
+        var writing = PacedWriter.WriteAsync(database, PerSecond, TimeSpan.FromSeconds(60), 8, Insert);
         foreach (var node in cluster.Nodes)
         {
             await Task.Delay(TimeSpan.FromSeconds(3));
             oldest = TimeSpan.Zero;
-            await node.KillAsync();
-            await Task.Delay(TimeSpan.FromSeconds(7));
-            await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"server {cluster.Nodes.ToList().IndexOf(node)} killed: oldest age at the follower {oldest.TotalMilliseconds:F0} ms"));
+            await (saysGoodBye ? node.StopAsync() : node.KillAsync());
+            await Task.Delay(TimeSpan.FromSeconds(10));
+            await TestContext.Progress.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"server {cluster.Nodes.ToList().IndexOf(node)} {(saysGoodBye ? "stopped" : "killed")}: oldest age at the follower {oldest.TotalMilliseconds:F0} ms"));
             await node.StartAgainAsync();
         }
 
