@@ -21,10 +21,7 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
     /// <summary>Begins a chain at the latest checkpoint from which the stream goes on.</summary>
     /// <returns>Null: there is none.</returns>
     /// <exception cref="ChainEndedException">This service cannot follow it.</exception>
-    public async Task<Chain?> LoadAsync(CancellationToken cancellationToken)
-    {
-        return await FindAsync(cancellationToken) is { } entry ? await ReadAsync(entry, cancellationToken) : null;
-    }
+    public async Task<Chain?> LoadAsync(CancellationToken cancellationToken) => await FindAsync(cancellationToken) is { } entry ? await ReadAsync(entry, cancellationToken) : null;
 
     /// <summary>Whether there is one.</summary>
     public async Task<bool> ExistsAsync(CancellationToken cancellationToken) => await FindAsync(cancellationToken) is not null;
