@@ -15,6 +15,13 @@ internal static class FaultStatements
 
     public const string CreateHonestMessage = $"insert into tweet.message (userid, message) select {Honest}, 'mine' returning messageid";
 
+    /// <summary>Messages of both users, where those are there.</summary>
+    public static readonly string CreateMessages =
+        $"""
+        insert into tweet.message (userid, message) select {Random}, 'message ' || n from generate_series(1, {Messages}) n;
+        insert into tweet.message (userid, message) select {Honest}, 'calm' from generate_series(1, 20)
+        """;
+
     private static readonly string[] Actions = ["rt", "fav", "rt", "fav", "de-rt", "de-fav"];
 
     /// <summary>The application's tables with something in them, no cache running yet. Twenty messages are 'calm': no writer touches them.</summary>
@@ -33,11 +40,10 @@ internal static class FaultStatements
     /// <summary>As above, where the tables are there.</summary>
     public static async Task FillAsync(ITestDatabase database)
     {
-        await database.AddMessagesAsync(Messages);
         await database.ExecuteAsync(
             $"""
-            insert into tweet.users (uname) values ('Cordelia');
-            insert into tweet.message (userid, message) select {Honest}, 'calm' from generate_series(1, 20);
+            insert into tweet.users (uname) values ('Puck'), ('Cordelia') on conflict do nothing;
+            {CreateMessages};
             insert into tweet.activity (messageid, action) select 1 + n % {Messages}, (array['rt', 'fav', 'de-fav'])[1 + n % 3]::tweet.action_t from generate_series(1, {Activities}) n;
             analyze
             """);

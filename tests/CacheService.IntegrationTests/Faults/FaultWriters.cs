@@ -48,6 +48,18 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
         return Wait.UntilAsync(() => Committed >= enough || _running.IsCompleted, RunningService.Patience, $"{transactions} more transactions have committed ({Failures})");
     }
 
+    /// <summary>
+    /// Somebody is about to commit that what was written so far has gone: nobody is held to it any more, and each writer goes on with a message that is new. What
+    /// they write meanwhile waits for that commit.
+    /// </summary>
+    public void ForgetAll()
+    {
+        foreach (var message in _honest.Values)
+        {
+            message.End();
+        }
+    }
+
     /// <summary>All of them end their transactions and close their connections.</summary>
     public async Task StopAsync()
     {
@@ -72,7 +84,7 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
                 await connection.OpenAsync(CancellationToken.None);
                 // A new one with each connection: what became of a commit that did not return is not known.
                 _honest[writer] = await CreateMessageAsync(connection);
-                await WriteAsync(connection, _honest[writer], random, stopping);
+                await WriteAsync(writer, connection, random, stopping);
             }
             catch (Exception e) when (e is NpgsqlException or TimeoutException)
             {
@@ -82,7 +94,7 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
         }
     }
 
-    private async Task WriteAsync(NpgsqlConnection connection, HonestMessage honest, Random random, CancellationToken stopping)
+    private async Task WriteAsync(int writer, NpgsqlConnection connection, Random random, CancellationToken stopping)
     {
         using var tick = new PeriodicTimer(pace);
         while (!stopping.IsCancellationRequested)
@@ -90,7 +102,12 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
             await tick.WaitForNextTickAsync(CancellationToken.None);
             try
             {
-                await WriteOneAsync(connection, honest, random);
+                if (_honest[writer].IsOver)
+                {
+                    _honest[writer] = await CreateMessageAsync(connection);
+                }
+
+                await WriteOneAsync(connection, _honest[writer], random);
             }
             catch (PostgresException e) when (e.SqlState[..2] is "23" or "40" or "55" && connection.State == ConnectionState.Open)
             {

@@ -9,6 +9,7 @@ internal sealed class HonestMessage(long id, long createdAt)
     private readonly Lock _lock = new();
     private readonly List<long> _commits = [];
     private int _begun;
+    private volatile bool _isOver;
 
     public long Id => id;
 
@@ -17,6 +18,12 @@ internal sealed class HonestMessage(long id, long createdAt)
 
     /// <summary>Commits that were sent, whatever became of them: the count can never be higher.</summary>
     public int Begun => Volatile.Read(ref _begun);
+
+    /// <summary>Whether its count may be lower than what its writer wrote.</summary>
+    public bool IsOver => _isOver;
+
+    /// <summary>Somebody else takes its activity away, from here on.</summary>
+    public void End() => _isOver = true;
 
     public void BeginCommit() => Interlocked.Increment(ref _begun);
 

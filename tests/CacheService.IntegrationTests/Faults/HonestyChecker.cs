@@ -152,6 +152,12 @@ internal sealed class HonestyChecker : IAsyncDisposable
 
     private void Check(HonestMessage message, long? retweets, Freshness freshness, long sentAt, TimeSpan promised)
     {
+        if (message.IsOver)
+        {
+            // Before it was, the reply may have come; after it, it may be of what was left.
+            return;
+        }
+
         Interlocked.Increment(ref _checked);
         var age = freshness.Age.ToTimeSpan();
         if (freshness.State == FeedState.Live && age > _staleAfter)

@@ -13,19 +13,21 @@ internal sealed class SoakFaults
     private readonly SwallowingProxy _proxy;
     private readonly FaultService _service;
     private readonly FaultService _other;
+    private readonly FaultWriters _writers;
     private readonly Random _random;
     private readonly (string Name, Func<Task> CauseAsync)[] _all;
     private readonly Dictionary<string, int> _caused = [];
 
-    public SoakFaults(PrivateServer server, SwallowingProxy proxy, FaultService service, FaultService other, Random random)
+    public SoakFaults(PrivateServer server, SwallowingProxy proxy, FaultService service, FaultService other, FaultWriters writers, Random random)
     {
-        (_server, _proxy, _service, _other, _random) = (server, proxy, service, other, random);
+        (_server, _proxy, _service, _other, _writers, _random) = (server, proxy, service, other, writers, random);
         _all =
         [
             ("sessions ended", async () => await _server.TerminateServiceAsync(Purposes[_random.Next(Purposes.Length)])),
             ("sessions ended", async () => await _server.TerminateServiceAsync()),
             ("server restarted", () => RestartAsync(immediate: false)),
             ("server crashed", () => RestartAsync(immediate: true)),
+            ("server promoted", PromoteAsync),
             ("server frozen", async () =>
             {
                 await _server.FreezeAsync();
@@ -48,6 +50,10 @@ internal sealed class SoakFaults
             ("rollups killed", KillRollupsAsync),
             ("log switched", SwitchLogAsync),
             ("consumers forgotten", () => _server.ExecuteAsync("delete from twcache.consumer")),
+            ("activity truncated", () => TakeAwayAsync("truncate tweet.activity")),
+            ("everything truncated", () => TakeAwayAsync($"truncate tweet.message cascade; {FaultStatements.CreateMessages}")),
+            ("activity deleted", () => TakeAwayAsync("delete from tweet.activity")),
+            ("everything deleted", () => TakeAwayAsync($"delete from tweet.activity; delete from tweet.message; {FaultStatements.CreateMessages}")),
             ("a large transaction", () => _server.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message, generate_series(1, 50) where message = 'calm'")),
         ];
     }
@@ -73,6 +79,36 @@ internal sealed class SoakFaults
         await PauseAsync(0, 2);
         await _server.StartAgainAsync();
     }
+
+    /// <summary>Crashed, and then a standby that becomes a primary on a timeline of its own.</summary>
+    private async Task PromoteAsync()
+    {
+        await _server.StopAsync(immediate: true);
+        await _server.StartAgainAsStandbyAsync();
+        await PauseAsync(0, 2);
+        await _server.PromoteAsync();
+    }
+
+    /// <summary>Removes what was written, while writers write; again where they and it lock each other out.</summary>
+    private Task TakeAwayAsync(string statements) => Wait.UntilAsync(
+        async () =>
+        {
+            await using var connection = await _server.OpenAsync();
+            try
+            {
+                await connection.ExecuteAsync($"begin; lock table tweet.message, tweet.activity in exclusive mode; {statements}");
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected)
+            {
+                return false;
+            }
+
+            _writers.ForgetAll();
+            await connection.ExecuteAsync("commit");
+            return true;
+        },
+        RunningService.Patience,
+        "what was written is removed");
 
     private async Task BreakNetworkAsync(NetworkFault fault)
     {

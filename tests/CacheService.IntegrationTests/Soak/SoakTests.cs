@@ -44,7 +44,7 @@ internal sealed class SoakTests
         var mirrors = Enumerable.Range(0, Mirrors).Select(_ => client.StartMirror(WatchOptions.All)).ToArray();
 
         var log = new SoakLog(service.Process!.Id, server, writers, [checker, otherChecker]);
-        var faults = new SoakFaults(server, proxy, service, other, new Random(seed));
+        var faults = new SoakFaults(server, proxy, service, other, writers, new Random(seed));
         var started = Stopwatch.GetTimestamp();
         try
         {
