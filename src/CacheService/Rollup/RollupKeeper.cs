@@ -15,6 +15,14 @@ internal sealed partial class RollupKeeper(
     /// <summary>So many changes are rolled up before it is time, because whoever reads current counts by SQL looks at all of them.</summary>
     private const int ManyPending = 100_000;
 
+    /// <summary>
+    /// After a rollup that took long nothing is rolled up for so many times as long: a twentieth of a processor at most. While an open transaction keeps vacuum from the counters' old
+    /// rows, each rollup walks those of all before it.
+    /// </summary>
+    private const int Rest = 20;
+
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(0.5);
+
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestLookInterval = TimeSpan.FromMilliseconds(100);
 
@@ -28,6 +36,9 @@ internal sealed partial class RollupKeeper(
 
     private readonly RollupOptions _options = options.Value;
     private string _detail = "";
+    private bool _isCounted;
+    private TimeSpan _rest;
+    private long _endedAt;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -58,7 +69,7 @@ internal sealed partial class RollupKeeper(
     {
         try
         {
-            if (await IsDueAsync(cancellationToken))
+            if (await IsDueAsync(cancellationToken) && time.GetElapsedTime(_endedAt) >= _rest)
             {
                 await RollUpAsync(cancellationToken);
             }
@@ -74,8 +85,10 @@ internal sealed partial class RollupKeeper(
     {
         await using var command = connections.Pool.CreateCommand(StateSql);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken) || !reader.GetBoolean(0))
+        _isCounted = await reader.ReadAsync(cancellationToken) && reader.GetBoolean(0);
+        if (!_isCounted)
         {
+            _rest = TimeSpan.Zero;
             status.Note(null, _detail);
             return true;
         }
@@ -93,8 +106,12 @@ internal sealed partial class RollupKeeper(
             connection => RollUpCall.RunAsync(connection, _options.EffectiveKeepFor, feedOptions.Value.LoadTimeout, cancellationToken), cancellationToken);
         if (counted)
         {
-            var seconds = time.GetElapsedTime(started).TotalSeconds;
-            LogRolledUp(logger, changed, seconds);
+            var elapsed = time.GetElapsedTime(started);
+            // A count of all activity comes once. And the log is kept for the rollup meanwhile, which has an end.
+            var longest = _options.EffectiveKeepFor / 3;
+            _rest = !_isCounted || elapsed < Long ? TimeSpan.Zero : Rest * elapsed < longest ? Rest * elapsed : longest;
+            _endedAt = time.GetTimestamp();
+            LogRolledUp(logger, changed, elapsed.TotalSeconds);
             status.Note(started, "");
             _detail = "";
         }

@@ -41,6 +41,34 @@ internal sealed class RollupStartTests
     }
 
     [Test]
+    public async Task Rollup_ThatTakesLong_IsFollowedByARest()
+    {
+        const double Slow = 0.6;
+        const double Rest = 20;
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await StartAsync(database);
+        await database.AddMessagesAsync(5);
+        await WaitForRollupAsync(service);
+        await database.ExecuteAsync(FormattableString.Invariant(
+            $"""
+            create table public.rolled (at timestamptz);
+            create function public.be_slow() returns trigger language plpgsql as $$ begin perform pg_sleep({Slow}); insert into public.rolled values (clock_timestamp()); return null; end $$;
+            create trigger slow after insert or update on twcache.counters for each statement when (pg_trigger_depth() = 0) execute function public.be_slow()
+            """));
+        await Wait.UntilAsync(
+            async () =>
+            {
+                await database.ExecuteAsync(Retweet);
+                return await database.QueryAsync<long>("select count(distinct xmin::text) from public.rolled") > 1;
+            },
+            RunningService.Patience,
+            "two slow rollups");
+
+        var times = await database.QueryAsync<double>("select extract(epoch from max(at) - min(at))::float8 from (select min(at) as at from public.rolled group by xmin::text) as rollups");
+        Assert.That(times, Is.GreaterThan(Rest * Slow));
+    }
+
+    [Test]
     public async Task Server_CrashedWithCommitsLost_IsLoadedFromTheRollup()
     {
         const int FewestCrashes = 3;
