@@ -20,7 +20,8 @@ internal sealed class ImportTrials
 
     private static readonly TimeSpan LongPatience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LateAge = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan Calm = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(1);
 
     private TestDatabase _database = null!;
     private RunningService _service = null!;
@@ -59,24 +60,43 @@ internal sealed class ImportTrials
     {
         await FillAsync();
         WriteFile();
+        await _database.ExecuteAsync("checkpoint");
         using var ending = new CancellationTokenSource();
         var others = new OtherWork(_database, ending.Token);
+        var ages = new Times();
+        var sampling = SampleAgesAsync(ages, ending.Token);
         await Pause.ForAsync(TimeSpan.FromSeconds(5));
-        others.Begin();
-        var agesBefore = await SampleAgesAsync(Pause.ForAsync(Calm));
-        others.Begin();
-        var started = Stopwatch.GetTimestamp();
-        using var tool = new ToolProcess(Args);
-        var ended = tool.WaitAsync(LongPatience);
-        var ages = await SampleAgesAsync(ended);
-        var (exitCode, output, error) = await ended;
-        var took = Stopwatch.GetElapsedTime(started);
-        others.Begin();
+        // One slice without the import and two beside it take turns, because the others' times change from minute to minute as well.
+        var (without, beside) = (new List<Measured>(), new List<Measured>());
+        ToolProcess? tool = null;
+        while (tool is not { HasEnded: true })
+        {
+            without.Add(await MeasureAsync(others, ages, "without it", until: null));
+            if (tool is null)
+            {
+                tool = new ToolProcess(Args);
+            }
+            else
+            {
+                await ProcessSignals.ThawAsync(tool.Id);
+            }
+
+            for (var slice = 1; slice <= 2 && !tool.HasEnded; slice++)
+            {
+                beside.Add(await MeasureAsync(others, ages, "beside it", until: tool));
+            }
+
+            await FreezeIdleAsync(tool);
+        }
+
+        without.Add(await MeasureAsync(others, ages, "without it", until: null));
         await ending.CancelAsync();
-        var (before, during) = await others.EndAsync();
+        await Task.WhenAll(others.EndAsync(), sampling);
+        var (exitCode, output, error) = await tool.WaitAsync(LongPatience);
+        tool.Dispose();
         await TestContext.Progress.WriteLineAsync(
-            $"exit code {exitCode} after {took.TotalSeconds:F1} s\n{output}{string.Join('\n', error.Split('\n')[^14..])}\n"
-            + $"others without it: {before}\nothers beside it:  {during}\nage without it: {agesBefore}\nage beside it:  {ages}");
+            $"exit code {exitCode} after {beside.Sum(slice => slice.Took.TotalSeconds):F0} s of its own\n{output}{string.Join('\n', error.Split('\n')[^14..])}\n"
+            + $"medians of slices: without it {Medians(without)}\n                   beside it  {Medians(beside)}");
         Assert.That(output, Does.Contain(Summary));
         await AssertTableIsRightAsync();
         await _service.AssertEqualsViewAsync(_database);
@@ -119,15 +139,16 @@ internal sealed class ImportTrials
             await FillAsync();
             using var ending = new CancellationTokenSource();
             var others = new OtherWork(_database, ending.Token, artistsOnly: true);
-            others.Begin();
+            var begun = Stopwatch.GetTimestamp();
             await Pause.ForAsync(TimeSpan.FromSeconds(3));
-            others.Begin();
             var started = Stopwatch.GetTimestamp();
             await run();
-            var took = Stopwatch.GetElapsedTime(started);
+            var ended = Stopwatch.GetTimestamp();
             await ending.CancelAsync();
-            var (before, during) = await others.EndAsync();
-            await TestContext.Progress.WriteLineAsync($"{name}: {took.TotalSeconds:F1} s; writers of the same rows without it: {before}; beside it: {during}");
+            await others.EndAsync();
+            await TestContext.Progress.WriteLineAsync(
+                $"{name}: {Stopwatch.GetElapsedTime(started, ended).TotalSeconds:F1} s; writers of the same rows without it: {others.Times.Between(begun, started)}; "
+                + $"beside it: {others.Times.Between(started, ended)}");
             Assert.That(await _database.QueryAsync<long>("select count(*) from moma.artist where bio like 'changed %'"), Is.EqualTo(Changed + (New / 10)));
         }
 
@@ -173,9 +194,14 @@ internal sealed class ImportTrials
 
         var started = Stopwatch.GetTimestamp();
         using var last = new ToolProcess(args);
-        var ended = last.WaitAsync(LongPatience);
-        var ages = await SampleAgesAsync(ended);
-        await TestContext.Progress.WriteLineAsync($"{(await ended).Output}the rest after {Stopwatch.GetElapsedTime(started).TotalSeconds:F1} s; age beside it: {ages}");
+        using var ending = new CancellationTokenSource();
+        var ages = new Times();
+        var sampling = SampleAgesAsync(ages, ending.Token);
+        var (_, rest, _) = await last.WaitAsync(LongPatience);
+        var took = Stopwatch.GetElapsedTime(started);
+        await ending.CancelAsync();
+        await sampling;
+        await TestContext.Progress.WriteLineAsync($"{rest}the rest after {took.TotalSeconds:F1} s; age beside it: {ages.Between(started, Stopwatch.GetTimestamp())}");
         using var again = new ToolProcess(args);
         var (exitCode, output, error) = await again.WaitAsync(LongPatience);
         await TestContext.Progress.WriteLineAsync(output);
@@ -184,14 +210,18 @@ internal sealed class ImportTrials
         await _service.AssertEqualsViewAsync(_database);
     }
 
-    private Task FillAsync() => _database.ExecuteAsync(
-        $"""
-        create schema if not exists moma;
-        create table if not exists moma.artist (
-            constituentid int primary key, name text not null, bio text, nationality text, gender text, begin int, "end" int, wiki_qid text, ulan text, visits int not null default 0);
-        insert into moma.artist select n, 'Artist ' || n, 'bio ' || n, case when n % 7 <> 0 then 'American' end, 'Female', 1800 + n % 200 from generate_series(1, {Rows}) n;
-        analyze moma.artist
-        """);
+    private async Task FillAsync()
+    {
+        await _database.ExecuteAsync(
+            $"""
+            create schema if not exists moma;
+            create table if not exists moma.artist (
+                constituentid int primary key, name text not null, bio text, nationality text, gender text, begin int, "end" int, wiki_qid text, ulan text, visits int not null default 0);
+            insert into moma.artist select n, 'Artist ' || n, 'bio ' || n, case when n % 7 <> 0 then 'American' end, 'Female', 1800 + n % 200 from generate_series(1, {Rows}) n
+            """);
+        // The server would do it by itself, in the middle of what is measured.
+        await _database.ExecuteAsync("vacuum analyze moma.artist");
+    }
 
     private void WriteFile(bool bad = true)
     {
@@ -219,62 +249,95 @@ internal sealed class ImportTrials
         Is.Zero,
         "rows that are not as the file and the table before say");
 
-    private async Task<string> SampleAgesAsync(Task until)
+    /// <summary>Measures for the time of a slice, or until the import has ended.</summary>
+    private static async Task<Measured> MeasureAsync(OtherWork others, Times ages, string what, ToolProcess? until)
     {
-        var ages = new List<double>();
-        var late = new List<string>();
         var started = Stopwatch.GetTimestamp();
-        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-        while (!until.IsCompleted)
+        await Pause.ForAsync(Settling);
+        var from = Stopwatch.GetTimestamp();
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (Stopwatch.GetElapsedTime(from) < Slice && until is not { HasEnded: true })
         {
             await tick.WaitForNextTickAsync();
-            var age = (await _service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1 })).Freshness.Age.ToTimeSpan();
-            ages.Add(age.TotalMilliseconds);
-            if (age > LateAge)
-            {
-                late.Add(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F2}"));
-            }
         }
 
-        return $"{OtherWork.Words([.. ages.Order()])}; above {LateAge.TotalMilliseconds} ms at these seconds: {string.Join(' ', late.Take(200))}";
+        var to = Stopwatch.GetTimestamp();
+        var measured = new Measured(Stopwatch.GetElapsedTime(started), others.Times.Between(from, to), ages.Between(from, to));
+        await TestContext.Progress.WriteLineAsync($"{what} for {measured.Took.TotalSeconds:F0} s: others {measured.Others}; age {measured.Ages}");
+        return measured;
+    }
+
+    // The last one beside it may be too short to tell anything.
+    private static string Medians(IReadOnlyList<Measured> slices)
+    {
+        string Of(Func<Measured, double> value)
+        {
+            var values = slices.Where(slice => slice.Took > Slice / 2).Select(value).Order().ToList();
+            return string.Create(CultureInfo.InvariantCulture, $"{(values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2:F2} ms");
+        }
+
+        return $"p50 {Of(slice => slice.Others.Of(0.5))}, p99 {Of(slice => slice.Others.Of(0.99))}, p99.9 {Of(slice => slice.Others.Of(0.999))}, the age's p99 {Of(slice => slice.Ages.Of(0.99))}";
+    }
+
+    /// <summary>Freezes an import between two of its transactions, because one that is under way would hold up the others.</summary>
+    private async Task FreezeIdleAsync(ToolProcess tool)
+    {
+        while (!tool.HasEnded)
+        {
+            await ProcessSignals.FreezeAsync(tool.Id);
+            if (await _database.QueryAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and application_name like 'tweetcounts%' and state <> 'idle'") == 0)
+            {
+                return;
+            }
+
+            await ProcessSignals.ThawAsync(tool.Id);
+        }
+    }
+
+    private async Task SampleAgesAsync(Times ages, CancellationToken ending)
+    {
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!ending.IsCancellationRequested)
+        {
+            await tick.WaitForNextTickAsync(CancellationToken.None);
+            ages.Add((await _service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1 }, cancellationToken: CancellationToken.None)).Freshness.Age.ToTimeSpan());
+        }
+    }
+
+    /// <summary>What a slice of time was like.</summary>
+    private sealed record Measured(TimeSpan Took, Spread Others, Spread Ages);
+
+    /// <summary>Milliseconds, in order.</summary>
+    private sealed record Spread(IReadOnlyList<double> Ascending)
+    {
+        public double Of(double share) => Ascending[(int)(Ascending.Count * share)];
+
+        public override string ToString() => string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Ascending.Count} times, p50 {Of(0.5):F2} ms, p99 {Of(0.99):F2} ms, p99.9 {Of(0.999):F2} ms, longest {Ascending[^1]:F1} ms, {Ascending.Count(time => time > LateAge.TotalMilliseconds)} above 50 ms");
+    }
+
+    /// <summary>How long something took, again and again.</summary>
+    private sealed class Times
+    {
+        private readonly ConcurrentQueue<(long At, double Milliseconds)> _all = new();
+
+        public void Add(TimeSpan took) => _all.Enqueue((Stopwatch.GetTimestamp(), took.TotalMilliseconds));
+
+        public Spread Between(long from, long to) => new([.. _all.Where(each => each.At >= from && each.At < to).Select(each => each.Milliseconds).Order()]);
     }
 
     /// <summary>A thousand transactions a second over ten connections: retweets, and one in ten changes a row of the table that is imported into.</summary>
     private sealed class OtherWork
     {
-        private readonly ConcurrentQueue<(double Milliseconds, int Phase)> _waits = new();
         private readonly List<Task> _writers;
-        private readonly Stopwatch _phase = new();
-        private readonly List<double> _seconds = [];
-        private volatile int _number;
 
         public OtherWork(TestDatabase database, CancellationToken ending, bool artistsOnly = false) =>
             _writers = [.. Enumerable.Range(0, 10).Select(seed => Task.Run(() => WriteAsync(database, seed, artistsOnly, ending)))];
 
-        public void Begin()
-        {
-            _seconds.Add(_phase.Elapsed.TotalSeconds);
-            _phase.Restart();
-            _number++;
-        }
+        public Times Times { get; } = new();
 
-        /// <summary>How long they took in the first phase, and in the second.</summary>
-        public async Task<(string First, string Second)> EndAsync()
-        {
-            _seconds.Add(_phase.Elapsed.TotalSeconds);
-            await Task.WhenAll(_writers);
-            return (Of(1), Of(2));
-        }
-
-        public static string Words(List<double> ascending) =>
-            $"{ascending.Count} times, p50 {ascending[ascending.Count / 2]:F1} ms, p99 {ascending[(int)(ascending.Count * 0.99)]:F1} ms, "
-            + $"p99.9 {ascending[(int)(ascending.Count * 0.999)]:F1} ms, longest {ascending[^1]:F1} ms";
-
-        private string Of(int phase)
-        {
-            var waits = _waits.Where(wait => wait.Phase == phase).Select(wait => wait.Milliseconds).Order().ToList();
-            return $"{waits.Count / _seconds[phase]:F0} a second, {Words(waits)}";
-        }
+        public Task EndAsync() => Task.WhenAll(_writers);
 
         private async Task WriteAsync(TestDatabase database, int seed, bool artistsOnly, CancellationToken ending)
         {
@@ -284,17 +347,21 @@ internal sealed class ImportTrials
             await using var visit = new NpgsqlCommand("update moma.artist set visits = visits + 1 where constituentid = $1", connection) { Parameters = { new NpgsqlParameter<long>() } };
             await retweet.PrepareAsync(CancellationToken.None);
             await visit.PrepareAsync(CancellationToken.None);
-            using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
-            while (!ending.IsCancellationRequested)
+            var clock = Stopwatch.StartNew();
+            // At times of its own, because ten in step would wait for each other.
+            for (var due = TimeSpan.Zero; !ending.IsCancellationRequested; due += TimeSpan.FromMilliseconds(20 * random.NextDouble()))
             {
-                await tick.WaitForNextTickAsync(CancellationToken.None);
+                if (due - clock.Elapsed is var early && early >= TimeSpan.FromMilliseconds(1))
+                {
+                    await Pause.ForAsync(early);
+                }
+
                 var isVisit = artistsOnly || random.Next(10) == 0;
                 var command = isVisit ? visit : retweet;
                 ((NpgsqlParameter<long>)command.Parameters[0]).TypedValue = isVisit ? random.Next(1, Rows + 1) : random.Next(1, 1_001);
-                var phase = _number;
                 var started = Stopwatch.GetTimestamp();
                 await command.ExecuteNonQueryAsync(CancellationToken.None);
-                _waits.Enqueue((Stopwatch.GetElapsedTime(started).TotalMilliseconds, phase));
+                Times.Add(Stopwatch.GetElapsedTime(started));
             }
         }
     }

@@ -18,6 +18,8 @@ internal sealed class ToolProcess : IDisposable
         _error = _process.StandardError.ReadToEndAsync();
     }
 
+    public int Id => _process.Id;
+
     public bool HasEnded => _process.HasExited;
 
     /// <summary>Ends it by SIGKILL.</summary>
