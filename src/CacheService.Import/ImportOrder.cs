@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace CacheService.Import;
 
 /// <summary>Which file goes into which table, and how.</summary>
@@ -7,6 +9,7 @@ internal sealed record ImportOrder
     public static readonly string[] DateOrders = ["ymd", "dmy", "mdy"];
 
     private const string DatesWord = "dates";
+    private const string DateForm = "yyyy-MM-dd";
 
     /// <summary>Where the file is.</summary>
     public required string Path { get; init; }
@@ -81,6 +84,11 @@ internal sealed record ImportOrder
     /// <exception cref="ImportException">Somebody has written something else there.</exception>
     public static string DateOrderOf(string readingOptions) => readingOptions.Split('\n')[^1].Split(' ') is [DatesWord, var order] && DateOrders.Contains(order) ? order
         : throw new ImportException("how the dates of the file are meant is not known any more: twimport.load has options that no import has written");
+
+    /// <summary>A time as people write it, its date first; null: it is none. Of two numbers, or of a time alone, nobody can say which day is meant.</summary>
+    public static DateTimeOffset? TimeOf(string text) =>
+        text.Length >= DateForm.Length && DateOnly.TryParseExact(text.AsSpan(0, DateForm.Length), DateForm, CultureInfo.InvariantCulture, DateTimeStyles.None, out _)
+        && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 
     /// <summary>A separator as people write it; null: it is none.</summary>
     public static char? SeparatorOf(string text) => text switch

@@ -271,7 +271,7 @@ internal sealed class ImportCommand : ToolCommand
     private static DateTimeOffset? ParseTime(ArgumentResult result)
     {
         var text = result.Tokens[0].Value;
-        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
+        if (ImportOrder.TimeOf(text) is { } time)
             return time;
 
         result.AddError($"--as-of {text}: write a time as in 2017-06-01 or 2017-06-01T12:00:00Z");

@@ -18,7 +18,7 @@ internal sealed class ImportFolder(IOptions<ImportOptions> options, TimeProvider
 
     /// <summary>Where it is.</summary>
     /// <exception cref="JobRefusedException">There is none.</exception>
-    public string Root => options.Value.Directory is { Length: > 0 } directory ? Path.GetFullPath(directory)
+    public string Root => options.Value.Directory is { Length: > 0 } directory ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))
         : throw JobRefusedException.NotNow("this service imports no files: name a folder for them in Import:Directory");
 
     /// <summary>The path of a file in it.</summary>
@@ -26,10 +26,12 @@ internal sealed class ImportFolder(IOptions<ImportOptions> options, TimeProvider
     public string Find(string name)
     {
         var path = Path.GetFullPath(Path.Combine(Root, name));
-        // A link may lead elsewhere.
-        return path.StartsWith(Root + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path) && new FileInfo(path).LinkTarget is null ? path
+        return path.StartsWith(Root + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(path) && !HasLink(path) ? path
             : throw new JobFailedException($"there is no file '{name}' in Import:Directory of this service");
     }
+
+    // A link may lead elsewhere, of a folder on the way as well.
+    private bool HasLink(string path) => path != Root && (new FileInfo(path).LinkTarget is not null || HasLink(Path.GetDirectoryName(path)!));
 
     /// <summary>Keeps an upload; one that breaks off leaves nothing.</summary>
     /// <returns>Its name in the folder.</returns>
@@ -94,6 +96,7 @@ internal sealed class ImportFolder(IOptions<ImportOptions> options, TimeProvider
         return
         [
             .. new DirectoryInfo(Root).EnumerateDirectories()
+                .Where(folder => folder.LinkTarget is null)
                 .Where(folder => folder.Name == Activity || folder.Name.Contains('@', StringComparison.Ordinal))
                 .SelectMany(folder => folder.EnumerateFiles())
                 .Where(file => !file.Name.StartsWith('.') && file.LinkTarget is null && now - file.LastWriteTimeUtc > Settled)

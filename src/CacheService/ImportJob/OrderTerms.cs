@@ -74,8 +74,7 @@ internal static class OrderTerms
             NullText = term("null") is { Length: > 0 } text ? text : null,
             DateOrder = ImportOrder.DateOrders.Contains(term("dates")) ? term("dates") : throw new JobFailedException($"dates is '{term("dates")}'; write ymd, dmy or mdy"),
             AsOf = term("as_of") is not { Length: > 0 } asOf ? null
-                : DateTimeOffset.TryParse(asOf, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) ? date
-                : throw new JobFailedException($"as_of is '{asOf}'; write a time as in 2017-06-01"),
+                : ImportOrder.TimeOf(asOf) ?? throw new JobFailedException($"as_of is '{asOf}'; write a time as in 2017-06-01"),
             DeleteMissing = IsTrue(term, "delete_missing"),
             MaxDeletePercent = NumberOf(term, "max_delete", 0, 100),
             MaxRejects = (int)NumberOf(term, "max_rejects", 0, 10_000_000),

@@ -23,7 +23,7 @@ internal sealed class ImportJobTests
             {ArtistTable.Create}; create table moma.country (name text primary key); insert into moma.country values ('American');
             alter table moma.artist add foreign key (nationality) references moma.country
             """);
-        _service = await JobsHost.StartAsync(_database.ConnectionString, [], $"--Import:Directory={_folder.FullName}", "--Import:MaxFileBytes=400000");
+        _service = await JobsHost.StartAsync(_database.ConnectionString, [], $"--Import:Directory={_folder.FullName}/", "--Import:MaxFileBytes=400000");
     }
 
     [OneTimeTearDown]
@@ -89,6 +89,18 @@ internal sealed class ImportJobTests
         File.CreateSymbolicLink(Path.Combine(_folder.FullName, "link.csv"), "/etc/passwd");
         var linked = await _service.WaitForEndAsync(await _service.StartJobAsync("import", ("file", "link.csv"), ("into", "moma.artist"), ("key", "constituentid")));
         Assert.That(linked.Run.Detail, Does.Contain("there is no file 'link.csv'"));
+
+        // Nor are links of folders followed.
+        var elsewhere = Directory.CreateTempSubdirectory("elsewhere-");
+        await WriteSettledAsync(Path.Combine(elsewhere.FullName, "a.csv"), days: 1, ArtistTable.Header, ArtistTable.Line(2));
+        Directory.CreateSymbolicLink(Path.Combine(_folder.FullName, "moma.artist@constituentid"), elsewhere.FullName);
+        linked = await _service.WaitForEndAsync(
+            await _service.StartJobAsync("import", ("file", "moma.artist@constituentid/a.csv"), ("into", "moma.artist"), ("key", "constituentid")));
+        Assert.That(linked.Run.Detail, Does.Contain("there is no file 'moma.artist@constituentid/a.csv'"));
+        var watched = await _service.WaitForEndAsync(await _service.StartJobAsync("import"));
+        Assert.That((watched.Run.State, watched.Items.Count), Is.EqualTo((JobRunState.Succeeded, 0)), watched.Run.Detail);
+        Directory.Delete(Path.Combine(_folder.FullName, "moma.artist@constituentid"));
+        elsewhere.Delete(recursive: true);
     }
 
     [Test]
@@ -269,6 +281,7 @@ internal sealed class ImportJobTests
     public async Task Upload_ThatIsRefused_IsRefusedBeforeItHasCome()
     {
         await AssertRefusedAsync("into=moma.artist", HttpStatusCode.BadRequest, "say into which table, and by which key");
+        await AssertRefusedAsync("into=moma.artist&key=constituentid&as_of=1/2/2017", HttpStatusCode.BadRequest, "as_of is '1/2/2017'");
         await AssertRefusedAsync("into=moma.artist&key=constituentid&max_load=2", HttpStatusCode.BadRequest, "max_load is '2'");
         await AssertRefusedAsync("into=moma.artist&key=constituentid&separator=%C2%A7", HttpStatusCode.BadRequest, "write one character of ASCII");
         await _service.Jobs().PauseJobAsync(new PauseJobRequest { Job = "import", Reason = "holidays" });
