@@ -37,7 +37,7 @@ internal sealed class CsvFile
                 throw new ImportException($"{order.Name} is empty: it has not even a header; if it is a pipe or a device, save what comes out of it to a file first");
             }
 
-            await using var stream = Open(order.Path);
+            await using var stream = Open(order);
             var file = new CsvFile(order, FindEncoding(order, stream))
             {
                 Sha256 = await SHA256.HashDataAsync(stream, cancellationToken),
@@ -55,20 +55,20 @@ internal sealed class CsvFile
 
     /// <summary>Reads all rows, and the header.</summary>
     /// <param name="separator">What stands between values.</param>
-    /// <param name="take">Is given some rows at a time.</param>
+    /// <param name="atATime">How many rows are given at a time.</param>
+    /// <param name="take">Is given them.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="ImportException">It cannot be read, or is not what it was when it was opened.</exception>
-    public async Task ReadAsync(char separator, Func<IReadOnlyList<CsvRow>, Task> take, CancellationToken cancellationToken)
+    public async Task ReadAsync(char separator, Func<int> atATime, Func<IReadOnlyList<CsvRow>, Task> take, CancellationToken cancellationToken)
     {
-        const int AtATime = 2_000;
         // Rows may be as large as files: so many are in memory at a time, and one row more.
         const int MostCharacters = 4 << 20;
         using var hash = SHA256.Create();
-        await using var stream = Open(_order.Path);
+        await using var stream = Open(_order);
         await using var hashed = new CryptoStream(stream, hash, CryptoStreamMode.Read, leaveOpen: true);
         using (var reader = new CsvReader(new StreamReader(hashed, _encoding, detectEncodingFromByteOrderMarks: false, 1 << 16, leaveOpen: true), separator))
         {
-            var rows = new List<CsvRow>(AtATime);
+            var rows = new List<CsvRow>();
             var characters = 0L;
             while (reader.Read() is { } row)
             {
@@ -79,7 +79,7 @@ internal sealed class CsvFile
 
                 rows.Add(row);
                 characters += row.Values.Sum(value => (long)(value?.Length ?? 0));
-                if (rows.Count == AtATime || characters > MostCharacters)
+                if (rows.Count >= atATime() || characters > MostCharacters)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     await take(rows);
@@ -100,7 +100,17 @@ internal sealed class CsvFile
         }
     }
 
-    private static FileStream Open(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, useAsync: false);
+    private static FileStream Open(ImportOrder order)
+    {
+        try
+        {
+            return new(order.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, useAsync: false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ImportException($"{order.Name} cannot be read: {e.Message}", e);
+        }
+    }
 
     // The database knows microseconds.
     private static DateTimeOffset Whole(DateTime time) => new(time.Ticks - (time.Ticks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
@@ -143,7 +153,7 @@ internal sealed class CsvFile
         {
             try
             {
-                using var reader = new CsvReader(new StreamReader(Open(_order.Path), _encoding, detectEncodingFromByteOrderMarks: false), separator);
+                using var reader = new CsvReader(new StreamReader(Open(_order), _encoding, detectEncodingFromByteOrderMarks: false), separator);
                 headers.Add((separator, reader.Read() ?? throw new ImportException($"{_order.Name} is empty: it has not even a header")));
             }
             catch (ImportException e)

@@ -56,7 +56,7 @@ internal sealed class Importer(
             newer = await _loads.FindNewerAsync(target, load, order, columns, cancellationToken);
             if (load.State == Load.Staging)
             {
-                await new StageChecks(session, order, columns, target).RequireNeededAsync(load, newer, cancellationToken);
+                await new StageChecks(session, order, columns, target, time).RequireNeededAsync(load, newer, cancellationToken);
             }
 
             note = await CheckDeletionAsync(target, columns, load, newer, cancellationToken);
@@ -102,7 +102,7 @@ internal sealed class Importer(
         pace.Start();
         var stager = new Stager(session, order, file, columns, target, pace, time, tell);
         var load = await stager.StageAsync(begun, cancellationToken);
-        load = await new StageChecks(session, order, columns, target).RunAsync(load, begun, stager.HasDuplicates, cancellationToken);
+        load = await new StageChecks(session, order, columns, target, time).RunAsync(load, begun, stager.HasDuplicates, cancellationToken);
         return await _loads.SetStagedAsync(load, cancellationToken);
     }
 
@@ -128,7 +128,7 @@ internal sealed class Importer(
             return rejects;
         }
 
-        var missing = await new StageChecks(session, order, columns, target).CountMissingAsync(load, newer, cancellationToken);
+        var missing = await new StageChecks(session, order, columns, target, time).CountMissingAsync(load, newer, cancellationToken);
         var all = await session.AskAsync(c => c.ValueAsync<long>($"select count(*) from {target.Name}", cancellationToken), cancellationToken);
         return missing <= all * order.MaxDeletePercent / 100 ? ""
             : throw new ImportException(string.Create(
@@ -148,7 +148,7 @@ internal sealed class Importer(
         TargetTable target, FileColumns columns, Load load, NewerLoads newer, string note, CancellationToken cancellationToken)
     {
         var deletes = order.DeleteMissing && note.Length == 0 && !newer.SupersedesAll;
-        var deleted = deletes ? await new StageChecks(session, order, columns, target).CountMissingAsync(load, newer, cancellationToken) : 0;
+        var deleted = deletes ? await new StageChecks(session, order, columns, target, time).CountMissingAsync(load, newer, cancellationToken) : 0;
         load = await _loads.SetStateAsync(load, "dry run", cancellationToken);
         var summary = await ReportAsync(
             async c => await new Merger(order, columns, target).PredictAsync(

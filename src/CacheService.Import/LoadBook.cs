@@ -179,17 +179,23 @@ internal sealed class LoadBook(IImportSession session)
     }
 
     /// <summary>Enters a file, and takes away what was left of those that came to nothing.</summary>
-    public Task<Load> BeginAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken) => session.AskAsync(
-        async c =>
+    public async Task<Load> BeginAsync(TargetTable target, ImportOrder order, FileColumns columns, CsvFile file, CancellationToken cancellationToken)
+    {
+        const string LeftSql =
+            $"""
+            select {Columns} from twimport.load
+             where relid = $1::bigint::oid and (state = 'staging' or state in ('refused', 'dry run') and to_regclass('twimport.stage_' || loadid) is not null)
+            """;
+        foreach (var left in await session.AskAsync(c => c.QueryAsync(LeftSql, Read, cancellationToken, target.Id), cancellationToken))
         {
-            const string LeftSql = $"select {Columns} from twimport.load where relid = $1::bigint::oid and state in ('staging', 'refused', 'dry run')";
-            foreach (var left in await c.QueryAsync(LeftSql, Read, cancellationToken, target.Id))
+            if (await DropAsync(left, cancellationToken))
             {
-                await c.ExecuteAsync($"drop table if exists {left.Stage}", cancellationToken);
-                await c.ExecuteAsync("delete from twimport.load where loadid = $1 and state = 'staging'", cancellationToken, left.Id);
+                await session.RunAsync(c => c.ExecuteAsync("delete from twimport.load where loadid = $1 and state = 'staging'", cancellationToken, left.Id), cancellationToken);
             }
+        }
 
-            return (await c.QueryAsync(
+        return (await session.AskAsync(
+            c => c.QueryAsync(
                 $"""
                 insert into twimport.load (relid, table_name, key, columns, file, sha256, options, as_of, delete_missing)
                 values ($1::bigint::oid, $2, $3, $4, $5, $6, $7, $8, $9) returning {Columns}
@@ -204,9 +210,9 @@ internal sealed class LoadBook(IImportSession session)
                 file.Sha256,
                 order.ReadingOptions,
                 (order.AsOf ?? file.WrittenAt).ToUniversalTime(),
-                order.DeleteMissing))[0];
-        },
-        cancellationToken);
+                order.DeleteMissing),
+            cancellationToken))[0];
+    }
 
     /// <summary>Enters that all of a load's rows are staged, and looked at. Those that the table has refused are not among them.</summary>
     public Task<Load> SetStagedAsync(Load load, CancellationToken cancellationToken) => session.AskAsync(
@@ -298,11 +304,12 @@ internal sealed class LoadBook(IImportSession session)
             load.Id),
         cancellationToken);
 
-    /// <summary>Drops what is staged of a load that came to nothing.</summary>
-    public Task DropAsync(Load load, CancellationToken cancellationToken) => session.RunAsync(
+    /// <summary>Drops what is staged of a load, unless somebody reads it, such as a dump of the database, which may take for hours: then a later import does.</summary>
+    /// <returns>Whether it is dropped.</returns>
+    public Task<bool> DropAsync(Load load, CancellationToken cancellationToken) => session.TryRunAsync(
         async c =>
         {
-            await c.ExecuteAsync($"drop table if exists {load.Stage}", cancellationToken);
+            await c.ExecuteAsync($"{TransactionSettings.Sql}; drop table if exists {load.Stage}, {load.Stage}_missing", cancellationToken);
             await c.ExecuteAsync("update twimport.load set is_staged = false where loadid = $1", cancellationToken, load.Id);
         },
         cancellationToken);
@@ -311,10 +318,10 @@ internal sealed class LoadBook(IImportSession session)
         session.AskAsync(c => c.ValueAsync<long>("select count(*) from twimport.reject where loadid = $1 and line is not null", cancellationToken, load.Id), cancellationToken);
 
     /// <summary>Drops the rows of files that nobody needs any more.</summary>
-    public Task ForgetAsync(TargetTable target, CancellationToken cancellationToken) => session.RunAsync(
-        async c =>
-        {
-            var old = await c.QueryAsync(
+    public async Task ForgetAsync(TargetTable target, CancellationToken cancellationToken)
+    {
+        var old = await session.AskAsync(
+            c => c.QueryAsync(
                 $"""
                 select {Columns} from twimport.load
                  where relid = $1::bigint::oid and (is_staged or state in ('merging', 'deleting'))
@@ -325,14 +332,13 @@ internal sealed class LoadBook(IImportSession session)
                 """,
                 Read,
                 cancellationToken,
-                target.Id);
-            foreach (var load in old)
-            {
-                await c.ExecuteAsync($"drop table if exists {load.Stage}, {load.Stage}_missing", cancellationToken);
-                await c.ExecuteAsync("update twimport.load set is_staged = false where loadid = $1", cancellationToken, load.Id);
-            }
-        },
-        cancellationToken);
+                target.Id),
+            cancellationToken);
+        foreach (var load in old)
+        {
+            await DropAsync(load, cancellationToken);
+        }
+    }
 
     /// <summary>What a load has done.</summary>
     public static async Task<ImportSummary> SummarizeAsync(NpgsqlConnection c, Load load, CancellationToken cancellationToken)

@@ -26,7 +26,8 @@ internal sealed class MissingRowsDeleter(IImportSession session, ImportOrder ord
             rejected = await DeleteAsync(load, list, listed, cancellationToken);
         }
 
-        await session.RunAsync(c => c.ExecuteAsync($"drop table {list}", cancellationToken), cancellationToken);
+        // Where somebody reads it, it goes with the stage.
+        await session.TryRunAsync(c => c.ExecuteAsync($"{TransactionSettings.Sql}; drop table {list}", cancellationToken), cancellationToken);
     }
 
     // Anew, because an import that was in between may have brought some.

@@ -30,6 +30,21 @@ internal static class OthersLocks
         }
     }
 
+    /// <summary>Does one transaction, unless another one is in its way.</summary>
+    /// <returns>Whether it is done.</returns>
+    public static async Task<bool> TryRunAsync(this IImportSession session, Func<NpgsqlConnection, Task> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await session.RunAsync(work, cancellationToken);
+            return true;
+        }
+        catch (PostgresException e) when (AreHeld(e))
+        {
+            return false;
+        }
+    }
+
     /// <summary>Waits a little.</summary>
     /// <param name="error">What the transaction has failed with.</param>
     /// <param name="waited">How long it has been waited for already.</param>

@@ -92,7 +92,7 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
                     await askService!(cancellationToken);
                     NoteAnswer(time.GetElapsedTime(asked));
                 }
-                catch (Exception e) when (e is not OperationCanceledException)
+                catch (Exception) when (!cancellationToken.IsCancellationRequested)
                 {
                     // One that is away says so at once, and that an import goes slowly helps nobody then. One that does not answer in time is later than late.
                     _isServiceLate = time.GetElapsedTime(asked) > LateService;

@@ -4,7 +4,7 @@ using Npgsql;
 namespace CacheService.Import;
 
 /// <summary>What is looked at once a file is staged, and before its table is touched.</summary>
-internal sealed class StageChecks(IImportSession session, ImportOrder order, FileColumns columns, TargetTable target)
+internal sealed class StageChecks(IImportSession session, ImportOrder order, FileColumns columns, TargetTable target, TimeProvider time)
 {
     private const int Told = 10;
 
@@ -23,7 +23,7 @@ internal sealed class StageChecks(IImportSession session, ImportOrder order, Fil
             await CheckKeysAsync(load, hasDuplicates, cancellationToken);
         }
 
-        load = await new StageOrder(session, columns, target).RunAsync(load, begun, cancellationToken);
+        load = await new StageOrder(session, columns, target, time).RunAsync(load, begun, cancellationToken);
         // Fresh figures, by which the batches are planned.
         await session.RunAsync(c => c.ExecuteAsync($"analyze {load.Stage}", cancellationToken), cancellationToken);
         await session.RunAsync(c => TakeAwayStraysAsync(c, load, cancellationToken), cancellationToken);

@@ -3,7 +3,7 @@ using Npgsql;
 namespace CacheService.Import;
 
 /// <summary>Orders the rows of a file that refer to each other, as an employee does to a chief: each comes after those that it refers to, wherever in the file they stand.</summary>
-internal sealed class StageOrder(IImportSession session, FileColumns columns, TargetTable target)
+internal sealed class StageOrder(IImportSession session, FileColumns columns, TargetTable target, TimeProvider time)
 {
     /// <summary>The column with a row's place in the order.</summary>
     public const string Column = "import_order";
@@ -23,14 +23,23 @@ internal sealed class StageOrder(IImportSession session, FileColumns columns, Ta
             return begun is { Place: > 0, IsOrdered: true } ? throw IsOtherwise() : await ForgetOrderAsync(load, cancellationToken);
         }
 
-        await session.RunAsync(
+        // Most files are in order as they are, and a chain of a million rows would be looked through as often as that.
+        if (begun.Place == 0 && !await session.AskAsync(c => RefersBehindAsync(c, load, own, cancellationToken), cancellationToken))
+        {
+            return await ForgetOrderAsync(load, cancellationToken);
+        }
+
+        await session.RunPatientlyAsync(
             c => c.ExecuteAsync(
                 $"""
+                {TransactionSettings.Sql};
                 alter table {load.Stage} add {Depth} int, add {Column} bigint;
                 {string.Concat(own.Select(reference => $"create index on {load.Stage} ({string.Join(", ", reference.To)}); "))}
                 analyze {load.Stage}
                 """,
                 cancellationToken),
+            load.Stage,
+            time,
             cancellationToken);
         // A row that waits for none of the file comes first, then those that wait for such rows only, and so on. What is left refers to itself over others.
         for (var depth = 0; await session.AskAsync(c => DescendAsync(c, load, own, depth, cancellationToken), cancellationToken) > 0; depth++)
@@ -71,6 +80,11 @@ internal sealed class StageOrder(IImportSession session, FileColumns columns, Ta
 
     private ImportException IsOtherwise() =>
         new($"{target.Name} takes other rows of the file than it did when the file was begun, or in another order, so that nobody can say where to go on: give it a later date, and it begins anew");
+
+    private static Task<bool> RefersBehindAsync(NpgsqlConnection c, Load load, IReadOnlyList<Reference> own, CancellationToken cancellationToken) => c.ValueAsync<bool>(
+        "select " + string.Join(" or ", own.Select(reference =>
+            $"exists (select from {load.Stage} s join {load.Stage} p on {reference.Same("p", "s")} where p.{Stager.Line} > s.{Stager.Line})")),
+        cancellationToken);
 
     private static async Task<long> DescendAsync(NpgsqlConnection c, Load load, IReadOnlyList<Reference> own, int depth, CancellationToken cancellationToken) => await c.ExecuteAsync(
         $"""

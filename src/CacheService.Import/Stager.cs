@@ -32,60 +32,18 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
     /// <exception cref="ImportException">It cannot be read, or too much of it is rejected.</exception>
     public async Task<Load> StageAsync(Load load, CancellationToken cancellationToken)
     {
-        await session.RunAsync(
-            async c =>
-            {
-                await c.ExecuteAsync($"drop table if exists {load.Stage}", cancellationToken);
-                var names = string.Join(", ", columns.Columns.Select(column => column.Quoted));
-                await c.ExecuteAsync($"create unlogged table {load.Stage} as select 0::bigint as {Line}, {names} from {target.Name} with no data", cancellationToken);
-                foreach (var column in columns.Columns.Where(column => column.IsNotNull && !order.Key.Contains(column.Name)))
-                {
-                    await c.ExecuteAsync($"alter table {load.Stage} alter {column.Quoted} set not null", cancellationToken);
-                }
-
-                foreach (var check in await target.ReadChecksAsync(c, columns.Names, cancellationToken))
-                {
-                    await c.ExecuteAsync($"alter table {load.Stage} add {check}", cancellationToken);
-                }
-
-                // Before there are rows, because an index of all of them at once would keep a processor busy for seconds.
-                await c.ExecuteAsync($"create index on {load.Stage} ({Line})", cancellationToken);
-                if (order.Key.Count > 0)
-                {
-                    var key = string.Join(", ", target.Key.Select(column => column.Quoted));
-                    await c.ExecuteAsync($"create unique index {KeyIndexOf(load)} on {load.Stage} ({key})", cancellationToken);
-                }
-
-                // Until it is whole, whoever goes on begins with this anew.
-                await c.ExecuteAsync("update twimport.load set is_staged = false where loadid = $1", cancellationToken, load.Id);
-            },
-            cancellationToken);
+        await session.RunPatientlyAsync(c => CreateAsync(c, load, cancellationToken), load.Stage, time, cancellationToken);
         var isFirst = columns.Header is not null;
         var since = time.GetTimestamp();
         await file.ReadAsync(
             columns.Separator,
+            () => pace.Size,
             async rows =>
             {
-                var whole = new List<CsvRow>(rows.Count);
-                foreach (var row in rows.Skip(isFirst ? 1 : 0).Where(row => !row.IsBlank || columns.All.Count == 1))
-                {
-                    _read++;
-                    _lastLine = row.Line;
-                    var values = order.NullText is null ? row.Values : [.. row.Values.Select(value => value == order.NullText ? null : value)];
-                    if (ProblemOf(row) is { } problem)
-                    {
-                        await RejectAsync(load, row, problem, cancellationToken);
-                    }
-                    else
-                    {
-                        whole.Add(row with { Values = values });
-                    }
-                }
-
+                await TakeAsync(load, isFirst ? rows.Skip(1) : rows, cancellationToken);
                 isFirst = false;
-                await CopyAsync(load, whole, cancellationToken);
                 tell(string.Create(CultureInfo.InvariantCulture, $"{_read:N0} rows read, {_rejected:N0} rejected"));
-                await Task.Delay(pace.PauseAfter(time.GetElapsedTime(since), _roundTrips), time, cancellationToken);
+                await Task.Delay(pace.PauseAfter(time.GetElapsedTime(since), _roundTrips, rows.Count), time, cancellationToken);
                 _roundTrips = 0;
                 since = time.GetTimestamp();
             },
@@ -97,6 +55,55 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
                 return load with { LastLine = _lastLine };
             },
             cancellationToken);
+    }
+
+    private async Task CreateAsync(NpgsqlConnection c, Load load, CancellationToken cancellationToken)
+    {
+        await c.ExecuteAsync($"{TransactionSettings.Sql}; drop table if exists {load.Stage}", cancellationToken);
+        var names = string.Join(", ", columns.Columns.Select(column => column.Quoted));
+        // Its figures are taken when it is whole, and nothing in it changes after that: the server need not look after it.
+        await c.ExecuteAsync(
+            $"create unlogged table {load.Stage} with (autovacuum_enabled = off) as select 0::bigint as {Line}, {names} from {target.Name} with no data", cancellationToken);
+        foreach (var column in columns.Columns.Where(column => column.IsNotNull && !order.Key.Contains(column.Name)))
+        {
+            await c.ExecuteAsync($"alter table {load.Stage} alter {column.Quoted} set not null", cancellationToken);
+        }
+
+        foreach (var check in await target.ReadChecksAsync(c, columns.Names, cancellationToken))
+        {
+            await c.ExecuteAsync($"alter table {load.Stage} add {check}", cancellationToken);
+        }
+
+        // Before there are rows, because an index of all of them at once would keep a processor busy for seconds.
+        await c.ExecuteAsync($"create index on {load.Stage} ({Line})", cancellationToken);
+        if (order.Key.Count > 0)
+        {
+            var key = string.Join(", ", target.Key.Select(column => column.Quoted));
+            await c.ExecuteAsync($"create unique index {KeyIndexOf(load)} on {load.Stage} ({key})", cancellationToken);
+        }
+
+        // Until it is whole, whoever goes on begins with this anew.
+        await c.ExecuteAsync("update twimport.load set is_staged = false where loadid = $1", cancellationToken, load.Id);
+    }
+
+    private async Task TakeAsync(Load load, IEnumerable<CsvRow> rows, CancellationToken cancellationToken)
+    {
+        var whole = new List<CsvRow>();
+        foreach (var row in rows.Where(row => !row.IsBlank || columns.All.Count == 1))
+        {
+            _read++;
+            _lastLine = row.Line;
+            if (ProblemOf(row) is { } problem)
+            {
+                await RejectAsync(load, row, problem, cancellationToken);
+            }
+            else
+            {
+                whole.Add(order.NullText is null ? row : row with { Values = [.. row.Values.Select(value => value == order.NullText ? null : value)] });
+            }
+        }
+
+        await CopyAsync(load, whole, cancellationToken);
     }
 
     private string? ProblemOf(CsvRow row) =>
@@ -118,7 +125,8 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
             {
                 // The file is refused, once all that are there twice are known.
                 HasDuplicates = true;
-                await session.RunAsync(c => c.ExecuteAsync($"drop index twimport.{KeyIndexOf(load)}", cancellationToken), cancellationToken);
+                await session.RunPatientlyAsync(
+                    c => c.ExecuteAsync($"{TransactionSettings.Sql}; drop index twimport.{KeyIndexOf(load)}", cancellationToken), load.Stage, time, cancellationToken);
             }
             catch (PostgresException e) when (IsAboutRow(e))
             {
@@ -220,11 +228,26 @@ internal sealed class Stager(IImportSession session, ImportOrder order, CsvFile 
             : JsonSerializer.Serialize(new Dictionary<string, string?> { [""] = string.Join(columns.Separator, row.Values) }, Json);
         // Which the database cannot hold.
         json = json.Replace("\\u0000", "\\uFFFD", StringComparison.Ordinal);
-        await session.RunAsync(c => c.ExecuteAsync(RejectSql, cancellationToken, load.Id, row.Line, json, error), cancellationToken);
+        await session.RunPatientlyAsync(
+            async c =>
+            {
+                await c.ExecuteAsync(TransactionSettings.Sql, cancellationToken);
+                await c.ExecuteAsync(RejectSql, cancellationToken, load.Id, row.Line, json, error);
+            },
+            "twimport.reject",
+            time,
+            cancellationToken);
+        _roundTrips += 2 + session.EndRoundTrips;
     }
 
-    /// <summary>Whether an error is of one row: a bad value, a broken constraint, what a trigger or a function of a check says.</summary>
-    public static bool IsAboutRow(PostgresException error) => error.SqlState[..2] is "22" or "23" or "P0" or "54";
+    /// <summary>Whether an error is of one row: a bad value, a broken constraint, what a trigger or a function of a check says, with a code of its own too.</summary>
+    public static bool IsAboutRow(PostgresException error) => error.SqlState[..2] switch
+    {
+        "22" or "23" or "38" or "45" or "54" or "P0" => true,
+        "53" or "55" or "57" or "58" or "72" or "XX" => false,
+        // The standard leaves codes that begin so to others, and PostgreSQL has taken no more of them.
+        var code => code[0] is >= '5' and <= '9' or >= 'I' and <= 'Z',
+    };
 
     // "COPY stage_7, line 3, column …", in the server's language.
     private static int? NumberOf(PostgresException error, Load load)

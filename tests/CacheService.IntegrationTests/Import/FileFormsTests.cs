@@ -88,7 +88,8 @@ internal sealed class FileFormsTests
         var path = Path.Combine(_folder.FullName, $"{Guid.NewGuid():N}.csv");
         await System.IO.File.WriteAllBytesAsync(path, bytes);
         var run = await ToolRun.RunAsync(["import", path, "--into", "public.form", "--key", "id", "--connection", _database.ConnectionString, "--max-load", "1", "--max-rejects", "1", .. options]);
-        Assert.That(run.Error, error.Length == 0 ? Is.Empty : Does.Contain(error));
+        // On a slow machine it tells how far it has got.
+        Assert.That(run.Error, error.Length == 0 ? Does.Not.Contain("tweetcounts: ") : Does.Contain(error));
         Assert.That(run.ExitCode, Is.EqualTo(error.Length == 0 ? 0 : 1));
         if (error.Length == 0)
         {
@@ -125,6 +126,30 @@ internal sealed class FileFormsTests
         var refused = await Assert.ThrowsAsync<ImportException>(() => importer.RunAsync(CancellationToken.None));
         Assert.That(refused!.Message, Does.Contain("was written to while it was read"));
         Assert.That(await _database.QueryAsync<long>("select count(*) from public.form"), Is.Zero);
+    }
+
+    [Test]
+    public async Task File_ThatIsTakenAway_IsRefusedInWords()
+    {
+        var path = Path.Combine(_folder.FullName, "taken.csv");
+        await System.IO.File.WriteAllTextAsync(path, "id,name\n1,A\n");
+        var file = await CsvFile.OpenAsync(new ImportOrder { Path = path, Name = "taken.csv", Table = "public.form", Key = ["id"] }, CancellationToken.None);
+        System.IO.File.Delete(path);
+        var refused = await Assert.ThrowsAsync<ImportException>(() => file.ReadAsync(',', () => 100, _ => Task.CompletedTask, CancellationToken.None));
+        Assert.That(refused!.Message, Does.StartWith("taken.csv cannot be read"));
+    }
+
+    /// <summary>As much is copied in one transaction as is merged in one, and the server has no other work with the copy.</summary>
+    [Test]
+    public async Task File_IsCopiedAtThePaceAtWhichItIsMerged()
+    {
+        await _database.ExecuteAsync("create table public.paced (id int primary key, name text)");
+        var path = Path.Combine(_folder.FullName, "paced.csv");
+        await System.IO.File.WriteAllLinesAsync(path, Enumerable.Range(1, 5_000).Select(id => $"{id},a").Prepend("id,name"));
+        await ToolRun.RunAsync("import", path, "--into", "public.paced", "--key", "id", "--connection", _database.ConnectionString, "--max-load", "1");
+        var stage = await _database.QueryAsync<string>("select format('twimport.stage_%s', max(loadid)) from twimport.load where table_name = 'public.paced'");
+        Assert.That(await _database.QueryAsync<long>($"select count(*) from {stage} where xmin = (select xmin from {stage} where id = 1)"), Is.LessThanOrEqualTo(200), "where nothing is known of its speed");
+        Assert.That(await _database.QueryAsync<string>($"select array_to_string(reloptions, ' ') from pg_class where oid = '{stage}'::regclass"), Is.EqualTo("autovacuum_enabled=off"));
     }
 
     /// <summary>So many are sent at a time as fit into some megabytes, whatever their number.</summary>

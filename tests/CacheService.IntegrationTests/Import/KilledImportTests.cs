@@ -186,10 +186,10 @@ internal sealed class KilledImportTests
         var file = _artists.Write("all.csv", Enumerable.Range(1, 5_000).Select(id => ArtistTable.Line(id)));
         await using var connection = await _artists.Database.OpenAsync();
         await using var other = await _artists.Database.OpenAsync();
-        var release = Task.CompletedTask;
+        Task? release = null;
         void Tell(string progress)
         {
-            if (progress.StartsWith("2,000 rows read", StringComparison.Ordinal))
+            if (release is null && progress.Contains("rows read", StringComparison.Ordinal))
             {
                 using var take = new NpgsqlCommand("begin; lock table twimport.stage_1 in access exclusive mode", other);
                 take.ExecuteNonQuery();
@@ -206,8 +206,32 @@ internal sealed class KilledImportTests
 
         var summary = await new Importer(
             new ConnectionSession(connection), ArtistTable.OrderOf(file), askService: null, TimeProvider.System, Tell, _ => Task.CompletedTask).RunAsync(CancellationToken.None);
-        await release;
+        await release!;
         Assert.That(summary.Inserted, Is.EqualTo(5_000));
+    }
+
+    /// <summary>A dump reads all tables for as long as it takes, those of earlier imports too: nobody waits for it, and what it reads is dropped by a later import.</summary>
+    [Test]
+    public async Task Import_BesideADump_LeavesWhatThatReadsToALaterOne()
+    {
+        Task<Tool.ToolRun> ImportAsync(int day) =>
+            _artists.ImportAsync(_artists.Write($"{day}.csv", ArtistTable.Line(1, $"day {day}")), "--as-of", $"2017-06-0{day}").WaitAsync(RunningService.Patience);
+
+        Task<string> StagesAsync() => _artists.Database.QueryAsync<string>("select string_agg(relname, ' ' order by relname) from pg_class where relname like 'stage__'");
+        for (var day = 1; day <= 3; day++)
+        {
+            await ImportAsync(day);
+        }
+
+        await _artists.Database.ExecuteAsync("update twimport.load set state = 'refused' where loadid = 1");
+        await using var dump = await _artists.Database.OpenAsync();
+        await dump.ExecuteAsync("begin; lock table twimport.stage_1, twimport.stage_2 in access share mode");
+        Assert.That(((await ImportAsync(4)).ExitCode, (await ImportAsync(5)).ExitCode), Is.EqualTo((0, 0)));
+        Assert.That(await StagesAsync(), Is.EqualTo("stage_1 stage_2 stage_3 stage_4 stage_5"));
+
+        await dump.ExecuteAsync("commit");
+        await ImportAsync(6);
+        Assert.That(await StagesAsync(), Is.EqualTo("stage_4 stage_5 stage_6"));
     }
 
     /// <summary>How many may go is looked at once more when the file is merged: rows that have come meanwhile are missing, too.</summary>

@@ -43,6 +43,18 @@ internal sealed class RejectedRowsTests
         Assert.That(time.Pauses, Is.GreaterThan(100), "one after each row, and more");
     }
 
+    /// <summary>Triggers may say no with a code of their own.</summary>
+    [TestCase("U0001")]
+    [TestCase("45000")]
+    [TestCase("P0001")]
+    public async Task RowsThatATriggerRefuses_WithAnyCode_AreRejected(string code)
+    {
+        await RefuseAsync("new.constituentid = 2", code);
+        var run = await _artists.ImportAsync(_artists.Write("all.csv", Enumerable.Range(1, 20).Select(id => ArtistTable.Line(id))));
+        Assert.That(run.OutputLines.ElementAtOrDefault(1), Does.Contain("inserted 19,").And.EndsWith("rejected 1"), run.Error);
+        Assert.That(run.Error, Does.StartWith("line 3: no more"));
+    }
+
     /// <summary>Whatever a value's type: what a row is kept as is what it is tried again with.</summary>
     [Test]
     public async Task Retry_OfAnyTypes_MergesWhatTheFileSaid()
@@ -106,9 +118,9 @@ internal sealed class RejectedRowsTests
         Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from moma.artist"), Is.EqualTo(1));
     }
 
-    private Task RefuseAsync(string what) => _artists.Database.ExecuteAsync(
+    private Task RefuseAsync(string what, string code = "P0001") => _artists.Database.ExecuteAsync(
         $"""
-        create function moma.refuse() returns trigger language plpgsql as $$ begin raise exception 'no more'; end $$;
+        create function moma.refuse() returns trigger language plpgsql as $$ begin raise exception 'no more' using errcode = '{code}'; end $$;
         create trigger refuse before insert on moma.artist for each row when ({what}) execute function moma.refuse()
         """);
 

@@ -68,6 +68,20 @@ internal sealed class TableFormsTests
         Assert.That(run.OutputLines[1], Is.EqualTo($"read 3, same 2, updated 1, inserted 0, deleted {All - 1}, superseded 0, rejected 0"), run.Error);
     }
 
+    /// <summary>A chain of rows that stand in order needs no other one, however long it is.</summary>
+    [TestCase(-1)]
+    [TestCase(1)]
+    public async Task Chain_OfManyRows_IsMergedAsItStands(int chief)
+    {
+        const int All = 600;
+        await _artists.Database.ExecuteAsync("create table moma.employee (id int primary key, chief int references moma.employee)");
+        var ids = Enumerable.Range(1, All).Select(n => chief < 0 ? n : All + 1 - n).ToList();
+        var run = await _artists.ImportIntoAsync(
+            "moma.employee", "id", _artists.WriteText("chain.csv", "id,chief\n" + string.Join('\n', ids.Select(id => $"{id},{(id == ids[0] ? "" : id + chief)}"))));
+        Assert.That(run.OutputLines[1], Does.Contain($"inserted {All},"), run.Error);
+        Assert.That(await _artists.Database.QueryAsync<bool>("select is_ordered from twimport.load"), Is.False, "the file's order will do");
+    }
+
     [Test]
     public async Task RowsThatReferToAPartitionedTable_AreMergedWhicheverPartitionTheyReferTo()
     {

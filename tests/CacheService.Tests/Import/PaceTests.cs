@@ -64,6 +64,19 @@ internal sealed class PaceTests
         Assert.That(pace.Reason, Does.Contain("the service answers late"));
     }
 
+    /// <summary>Whoever asks it may be cancelled by a limit of its own: that is no end of the import.</summary>
+    [Test]
+    public async Task Service_OfWhichAQuestionIsCancelled_IsAskedAgain()
+    {
+        var asked = 0;
+        await using (var pace = new Pace(maxLoad: 1, _ => ++asked > 0 ? throw new OperationCanceledException() : Task.CompletedTask, _time))
+        {
+            pace.Start();
+            _time.Advance(TimeSpan.FromSeconds(1));
+            Assert.That(asked, Is.GreaterThan(1));
+        }
+    }
+
     [Test]
     public async Task FarAway_WhatIsOnItsWay_CountsForNothing()
     {
