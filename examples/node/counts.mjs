@@ -7,8 +7,9 @@ import loader from '@grpc/proto-loader';
 
 /**
  * @typedef {{ messageId: string, retweets: string, likes: string }} Counts
- * @typedef {{ epoch: string, revision: string, state: string }} Freshness
- * @typedef {{ counts: Counts[], removedMessageIds: string[], reset: boolean, synced: boolean, freshness: Freshness }} Told
+ * @typedef {{ epoch: string, revision: string }} Point
+ * @typedef {Point & { state: string }} Freshness
+ * @typedef {{ counts: Counts[], removedMessageIds: string[], reset: boolean, synced: boolean, freshness: Freshness, seen: Point | null }} Told
  */
 
 const PROTOS = fileURLToPath(new URL('../../protos', import.meta.url));
@@ -49,6 +50,8 @@ class Watch {
   counts = new Map();
   state = '';
   resume = { resumeEpoch: '', resumeRevision: '0' };
+  /** @type {Point | null} */
+  seen = null;
 
   /** @param {string[]} messageIds */
   constructor(messageIds) {
@@ -62,11 +65,12 @@ class Watch {
   async follow(service) {
     let isAnew = false;
     let isComplete = false;
-    for await (const message of service.watchCounts({ messageIds: this.messageIds, ...this.resume })) {
+    for await (const message of service.watchCounts({ messageIds: this.messageIds, ...this.resume, seen: this.seen })) {
       const told = /** @type {Told} */ (message);
       if (told.reset) {
         // It cannot go on where the last stream ended: everything comes once more.
         this.counts.clear();
+        this.resume = { resumeEpoch: '', resumeRevision: '0' };
         isAnew = true;
         console.log('reset');
       }
@@ -90,6 +94,10 @@ class Watch {
       if (isComplete) {
         // Before that, a part of what this point promises is still to come.
         this.resume = { resumeEpoch: told.freshness.epoch, resumeRevision: told.freshness.revision };
+      }
+      if (told.seen || told.freshness.epoch) {
+        // Some may be ahead of that point. A service that is behind it would tell older counts, and refuses to.
+        this.seen = told.seen ?? { epoch: told.freshness.epoch, revision: told.freshness.revision };
       }
     }
   }

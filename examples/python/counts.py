@@ -47,15 +47,17 @@ class Watch:
         self.counts = {}
         self.state = None
         self.epoch, self.revision = "", 0
+        self.seen = None
 
     def follow(self, service):
         """Follows one stream to its end."""
-        request = api.WatchCountsRequest(message_ids=self.message_ids, resume_epoch=self.epoch, resume_revision=self.revision)
+        request = api.WatchCountsRequest(message_ids=self.message_ids, resume_epoch=self.epoch, resume_revision=self.revision, seen=self.seen)
         is_anew = is_complete = False
         for message in service.WatchCounts(request):
             if message.reset:
                 # It cannot go on where the last stream ended: everything comes once more.
                 self.counts.clear()
+                self.epoch, self.revision = "", 0
                 is_anew = True
                 say("reset")
             for counts in message.counts:
@@ -74,6 +76,11 @@ class Watch:
             if is_complete:
                 # Before that, a part of what this point promises is still to come.
                 self.epoch, self.revision = message.freshness.epoch, message.freshness.revision
+            if message.HasField("seen"):
+                # Some of this is ahead of that point. A service that is behind it would tell older counts, and refuses to.
+                self.seen = message.seen
+            elif message.freshness.epoch:
+                self.seen = api.WatchPoint(epoch=message.freshness.epoch, revision=message.freshness.revision)
 
 
 def main():

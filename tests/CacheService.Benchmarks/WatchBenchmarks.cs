@@ -73,7 +73,7 @@ public class WatchBenchmarks
             {
                 foreach (var batch in subscription.Collect())
                 {
-                    WatchCall.Marshaller.ContextualSerializer(new WatchReply(batch, batch.Version, TimeSpan.Zero, FeedState.Live), _answer);
+                    WatchCall.Marshaller.ContextualSerializer(new WatchReply(batch, batch.Version, batch.AheadTo, TimeSpan.Zero, FeedState.Live), _answer);
                 }
             }
         }

@@ -19,7 +19,7 @@ internal sealed class WatchConnection : IDisposable
     private readonly CancellationToken _cancelled;
 
     public WatchConnection(
-        WatchServers servers, ServerAddress server, WatchOptions options, TimeSpan heartbeat, ResumePoint? resume, TimeProvider time, CancellationToken cancelled)
+        WatchServers servers, ServerAddress server, WatchOptions options, TimeSpan heartbeat, WatchProgress progress, TimeProvider time, CancellationToken cancelled)
     {
         (_servers, _server) = (servers, server);
         var request = new WatchCountsRequest
@@ -27,10 +27,9 @@ internal sealed class WatchConnection : IDisposable
             All = options.MessageIds is null,
             MinInterval = options.MinInterval?.ToDuration(),
             Heartbeat = heartbeat.ToDuration(),
-            ResumeEpoch = resume?.Epoch ?? "",
-            ResumeRevision = resume?.Revision ?? 0,
         };
         request.MessageIds.AddRange(options.MessageIds ?? []);
+        progress.Continue(request);
 
         // A server that paces may keep its heartbeats back too.
         _patience = (heartbeat * MissedHeartbeats) + (options.MinInterval ?? TimeSpan.Zero);

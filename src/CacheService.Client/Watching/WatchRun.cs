@@ -25,7 +25,7 @@ internal sealed class WatchRun(WatchServers servers, WatchOptions options, Tweet
             var broken = new WatchBreak(StatusCode.Unavailable, servers.Failure);
             if (_server is not null)
             {
-                using var connection = new WatchConnection(servers, _server, options, _heartbeat, _progress.Resume, time, cancellationToken);
+                using var connection = new WatchConnection(servers, _server, options, _heartbeat, _progress, time, cancellationToken);
                 var connected = false;
                 while (await connection.ReadAsync().ConfigureAwait(false) is { } message)
                 {

@@ -24,6 +24,9 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
 
     /// <summary>Up to this revision the subscriber may have been told more by an earlier stream than the version that it resumes from says.</summary>
     private ulong _mayKnowTo;
+
+    /// <summary>The subscriber has been told of this revision by an earlier stream: it is told nothing that is older.</summary>
+    private ulong _notBefore;
     private bool _isSynced;
 
     public override IEnumerable<WatchBatch> Collect()
@@ -51,7 +54,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
             _toldTo = Math.Min(published.Revision, _known!.Lowest);
             if (++passes == MaxPasses)
             {
-                yield return TakeLast(published);
+                yield return TakeLast(published, aheadTo: store.Version);
                 yield break;
             }
         }
@@ -59,8 +62,12 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
 
     internal override void Begin(ResumePoint? resume)
     {
-        _toldTo = resume?.Revision;
-        _mayKnowTo = resume is null ? 0 : store.Version!.Revision;
+        _notBefore = resume?.SeenRevision ?? 0;
+        if (resume is { Revision: > 0 })
+        {
+            (_toldTo, _mayKnowTo) = (resume.Revision, store.Version!.Revision);
+        }
+
         Signal.Set();
     }
 
@@ -73,7 +80,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
         if (_known is null && aheadTo <= published.Revision && _draft.IsEmpty)
         {
             // Mostly: what all subscribers share, as it is.
-            foreach (var batch in WatchBatch.Of(news.Contents, published, news.Coalesced, isReset: false, isSynced: !_isSynced))
+            foreach (var batch in WatchBatch.Of(news.Contents, published, published, news.Coalesced, isReset: false, isSynced: !_isSynced))
             {
                 yield return batch;
             }
@@ -85,14 +92,14 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
         if (news.Count > 0 && !_draft.IsEmpty)
         {
             // A message is in a part once.
-            yield return _draft.TakePart();
+            yield return _draft.TakePart(store.Version!);
         }
 
         foreach (var message in news.Changed)
         {
             if (_draft.IsFull)
             {
-                yield return _draft.TakePart();
+                yield return _draft.TakePart(store.Version!);
             }
 
             _draft.Add(message);
@@ -102,7 +109,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
         {
             if (_draft.IsFull)
             {
-                yield return _draft.TakePart();
+                yield return _draft.TakePart(store.Version!);
             }
 
             _draft.AddRemoved(message.MessageId);
@@ -112,14 +119,14 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
         if (aheadTo <= published.Revision)
         {
             _known = null;
-            yield return TakeLast(published);
+            yield return TakeLast(published, aheadTo: null);
         }
         else
         {
             _hub.WakeAfter(published, this);
             if (!_draft.IsEmpty)
             {
-                yield return _draft.TakePart();
+                yield return _draft.TakePart(store.Version!);
             }
         }
     }
@@ -129,8 +136,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
         _draft.Reset();
         _isSynced = false;
         var reading = new SegmentRevisions();
-        // Who was told something is told nothing that is older.
-        foreach (var part in initialState.Read(notBefore: _toldTo is null ? 0 : store.Version!.Revision))
+        foreach (var part in initialState.Read(notBefore: _toldTo is null ? _notBefore : store.Version!.Revision))
         {
             reading.Add(part.FirstSegment, part.Revision);
             foreach (var content in part.Contents.Where(content => content.Count > 0))
@@ -138,7 +144,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
                 // The last one goes with what comes after it.
                 if (_draft.HasContent)
                 {
-                    yield return _draft.TakePart();
+                    yield return _draft.TakePart(store.Version!);
                 }
 
                 _draft.AddWhole(content);
@@ -156,7 +162,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
         {
             if (_draft.IsFull)
             {
-                yield return _draft.TakePart();
+                yield return _draft.TakePart(store.Version!);
             }
 
             _draft.Add(message);
@@ -186,7 +192,7 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
         {
             if (_draft.IsFull)
             {
-                yield return _draft.TakePart();
+                yield return _draft.TakePart(store.Version!);
             }
 
             _draft.AddRemoved(messageId);
@@ -208,9 +214,9 @@ internal sealed class AllSubscription(WatchHub hub, CountsStore store, InitialSt
         }
     }
 
-    private WatchBatch TakeLast(CountsVersion published)
+    private WatchBatch TakeLast(CountsVersion published, CountsVersion? aheadTo)
     {
-        var batch = _draft.TakeLast(published, isSynced: !_isSynced);
+        var batch = _draft.TakeLast(published, aheadTo, isSynced: !_isSynced);
         _isSynced = true;
         return batch;
     }

@@ -37,21 +37,23 @@ internal sealed class BatchDraft
     public void AddCoalesced(long changes) => _coalesced += changes;
 
     /// <summary>A part, after which there is more to tell.</summary>
-    public WatchBatch TakePart() => Take(null, coalesced: 0, isSynced: false);
+    /// <param name="asOf">What its content is as of, at most.</param>
+    public WatchBatch TakePart(CountsVersion asOf) => Take(null, asOf, coalesced: 0, isSynced: false);
 
     /// <summary>The last part.</summary>
     /// <param name="version">What the subscriber then knows.</param>
+    /// <param name="aheadTo">What some of that may be ahead to; null: nothing is.</param>
     /// <param name="isSynced">Whether it ends the initial state.</param>
-    public WatchBatch TakeLast(CountsVersion version, bool isSynced)
+    public WatchBatch TakeLast(CountsVersion version, CountsVersion? aheadTo, bool isSynced)
     {
         var coalesced = _coalesced;
         _coalesced = 0;
-        return Take(version, coalesced, isSynced);
+        return Take(version, aheadTo, coalesced, isSynced);
     }
 
-    private WatchBatch Take(CountsVersion? version, long coalesced, bool isSynced)
+    private WatchBatch Take(CountsVersion? version, CountsVersion? aheadTo, long coalesced, bool isSynced)
     {
-        var batch = new WatchBatch(version, _whole ?? (HasContent ? new WatchContent(_counts, _removed) : WatchContent.Empty), coalesced, _isReset, isSynced);
+        var batch = new WatchBatch(version, _whole ?? (HasContent ? new WatchContent(_counts, _removed) : WatchContent.Empty), aheadTo, coalesced, _isReset, isSynced);
         if (_whole is null && HasContent)
         {
             (_counts, _removed) = ([], []);

@@ -72,7 +72,7 @@ internal sealed class KeySubscription : Subscription
         var (isReset, endsInitialState) = (_isReset, told is not null && !_isSynced);
         _isReset = false;
         _isSynced |= endsInitialState;
-        return WatchBatch.Of(WatchContent.Split(changed, removed), told, coalesced, isReset, endsInitialState);
+        return WatchBatch.Of(WatchContent.Split(changed, removed), told, version, coalesced, isReset, endsInitialState);
     }
 
     /// <summary>The counts of a message changed.</summary>
@@ -94,7 +94,7 @@ internal sealed class KeySubscription : Subscription
 
     internal override void Begin(ResumePoint? resume)
     {
-        _isReset = resume is null || !TryResume(resume.Revision);
+        _isReset = resume is null or { Revision: 0 } || !TryResume(resume.Revision);
         for (var index = 0; index < _messageIds.Length; index++)
         {
             Mark(index);

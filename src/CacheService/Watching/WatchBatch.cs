@@ -8,21 +8,23 @@ namespace CacheService.Watching;
 /// initial state.
 /// </param>
 /// <param name="Content">The counts and removals.</param>
+/// <param name="AheadTo">A version that the content is not ahead of, where it may be ahead of <paramref name="Version"/>, or there is none. Else null.</param>
 /// <param name="Coalesced">How many changes were passed over, because a later one replaced them.</param>
 /// <param name="IsReset">The subscriber must forget what it holds.</param>
 /// <param name="IsSynced">The initial state ends here.</param>
-internal sealed record WatchBatch(CountsVersion? Version, WatchContent Content, long Coalesced = 0, bool IsReset = false, bool IsSynced = false)
+internal sealed record WatchBatch(CountsVersion? Version, WatchContent Content, CountsVersion? AheadTo = null, long Coalesced = 0, bool IsReset = false, bool IsSynced = false)
 {
     /// <summary>Whether it tells nothing but the version.</summary>
     public bool IsEmpty => Content.Count == 0 && !IsReset && !IsSynced;
 
-    /// <summary>Parts, the last of which has the version, if there is one.</summary>
-    public static IEnumerable<WatchBatch> Of(IReadOnlyList<WatchContent> contents, CountsVersion? version, long coalesced, bool isReset, bool isSynced)
+    /// <summary>Parts, the last of which has the version, if there is one. Of those without one the content is as of <paramref name="asOf"/> at most.</summary>
+    public static IEnumerable<WatchBatch> Of(IReadOnlyList<WatchContent> contents, CountsVersion? version, CountsVersion asOf, long coalesced, bool isReset, bool isSynced)
     {
         for (var i = 0; i < contents.Count; i++)
         {
             var isLast = i == contents.Count - 1;
-            yield return new WatchBatch(isLast ? version : null, contents[i], isLast ? coalesced : 0, isReset && i == 0, isSynced && isLast);
+            var told = isLast ? version : null;
+            yield return new WatchBatch(told, contents[i], told is null ? asOf : null, isLast ? coalesced : 0, isReset && i == 0, isSynced && isLast);
         }
     }
 }

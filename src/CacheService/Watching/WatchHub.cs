@@ -79,21 +79,37 @@ internal sealed class WatchHub : IDisposable
     /// <param name="resume">Where an earlier one got to; null: from the beginning.</param>
     /// <exception cref="TooManySubscriptionsException">There is no room.</exception>
     /// <exception cref="HistoryReplacedException">That is just happening.</exception>
+    /// <exception cref="BehindException">The earlier one was told of more than has been published here.</exception>
     public Subscription Subscribe(IReadOnlyCollection<long>? messageIds, ResumePoint? resume)
     {
         var subscription = messageIds is null
             ? (Subscription)new AllSubscription(this, _store, _initialState, _delta)
             : new KeySubscription(this, _store, messageIds);
         Register(subscription);
-        if (_isClosed)
+        try
+        {
+            if (_isClosed)
+            {
+                throw new HistoryReplacedException();
+            }
+
+            if (IsBehind(resume))
+            {
+                throw new BehindException();
+            }
+
+            subscription.Begin(resume?.Epoch == Published?.Epoch ? resume : null);
+            return subscription;
+        }
+        catch
         {
             Unregister(subscription);
-            throw new HistoryReplacedException();
+            throw;
         }
-
-        subscription.Begin(FindResumable(resume));
-        return subscription;
     }
+
+    /// <summary>Whether less is published than an earlier subscription was told of. Not in another history, with which nothing compares.</summary>
+    public bool IsBehind(ResumePoint? resume) => resume is not null && Published is { } now && now.Epoch == resume.Epoch && now.Revision < resume.SeenRevision;
 
     /// <inheritdoc/>
     public void Dispose() => _all.Dispose();
@@ -199,9 +215,6 @@ internal sealed class WatchHub : IDisposable
         }
     }
 
-    private ResumePoint? FindResumable(ResumePoint? resume) =>
-        resume is not null && Published is { } now && now.Epoch == resume.Epoch && resume.Revision <= now.Revision ? resume : null;
-
     /// <summary>The store is about to be given another history: ends all subscriptions, and lets none begin until its next version is published.</summary>
     private void EndAll()
     {
@@ -227,6 +240,12 @@ internal sealed class WatchHub : IDisposable
         }
         else if (hasChanged)
         {
+            if (version.Epoch != _published.Epoch)
+            {
+                // Who has been told of the epoch before, and now begins anew, is told nothing from before the load.
+                _initialState.Forget();
+            }
+
             AddToHistory(version, changed);
             MarkWatchers(changed);
         }

@@ -47,12 +47,14 @@ def one_watch():
     check("a watch that goes on is told what was deleted meanwhile", watcher.counts(), {3: (3, 100)})
     stream.cancel()
 
-    for epoch, revision in ("none", watcher.resume[1]), (watcher.resume[0], 2**64 - 1):
-        watcher.resume = epoch, revision
-        stream = watcher.start(service, PATIENCE)
-        follow(watcher, stream, lambda: watcher.is_synced)
-        check("a watch that cannot go on resets", (watcher.first.reset, watcher.counts()), (True, {3: (3, 100)}))
-        stream.cancel()
+    epoch, revision = watcher.resume
+    watcher.resume = epoch, 2**64 - 1
+    check_error("a watch that was told of more than there is", lambda: next(watcher.start(service, PATIENCE)), grpc.StatusCode.UNAVAILABLE, "behind")
+    watcher.resume = "none", revision
+    stream = watcher.start(service, PATIENCE)
+    follow(watcher, stream, lambda: watcher.is_synced)
+    check("a watch that cannot go on resets", (watcher.first.reset, watcher.counts()), (True, {3: (3, 100)}))
+    stream.cancel()
 
     watcher = Watcher(all=True, heartbeat=Duration(nanos=20_000_000))
     stream = watcher.start(service, PATIENCE)

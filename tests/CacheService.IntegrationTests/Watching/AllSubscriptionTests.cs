@@ -50,7 +50,7 @@ internal sealed class AllSubscriptionTests
         foreach (var part in overtaken.Collect())
         {
             Hold(held, [part]);
-            resume = part.Version is { } version ? new ResumePoint(version.Epoch, version.Revision) : resume;
+            resume = part.Version is { } version ? new ResumePoint(version.Epoch, version.Revision, version.Revision) : resume;
 
             // It is overtaken in its first two passes; in the midst of the third and last one there is news that this pass tells.
             if (++parts is 1 or 4)

@@ -147,7 +147,7 @@ internal sealed class SubscriptionHistoryTests
     public async Task Resume_WithTombstonesGone_Resets()
     {
         await using var writer = new RandomWriter(runs: false, maxTombstones: 1);
-        var before = new ResumePoint(writer.Store.Version!.Epoch, writer.Store.Version.Revision);
+        var before = new ResumePoint(writer.Store.Version!.Epoch, writer.Store.Version.Revision, writer.Store.Version.Revision);
         foreach (var all in new[] { true, false })
         {
             using var resumed = writer.Hub.Subscribe(all ? null : [1, 2], before);
@@ -190,7 +190,7 @@ internal sealed class SubscriptionHistoryTests
         var random = new Random(7);
         for (var stream = 0; stream < streams; stream++)
         {
-            var resume = history.Progress is { } progress ? new ResumePoint(progress.Epoch, progress.Revision) : null;
+            var resume = history.Progress is { } progress ? new ResumePoint(progress.Epoch, progress.Revision, progress.Revision) : null;
             history.BeginStream(resumes: resume is not null);
             using var subscription = writer.Hub.Subscribe(watched, resume);
             for (var n = streams == 1 ? 2000 : random.Next(1, 6); n > 0; n--)
@@ -229,7 +229,7 @@ internal sealed class SubscriptionHistoryTests
             if (_subscription is null || beginsAgain)
             {
                 _subscription?.Dispose();
-                var resume = History.Progress is { } progress ? new ResumePoint(progress.Epoch, progress.Revision) : null;
+                var resume = History.Progress is { } progress ? new ResumePoint(progress.Epoch, progress.Revision, progress.Revision) : null;
                 History.BeginStream(resumes: resume is not null);
                 _subscription = hub.Subscribe(watched, resume);
             }

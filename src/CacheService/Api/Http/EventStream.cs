@@ -9,7 +9,8 @@ namespace CacheService.Api.Http;
 
 /// <summary>
 /// A watch as server-sent events, which a browser's EventSource reads and resumes by itself: the id of an event says what has been told, and comes back as
-/// <c>Last-Event-ID</c>.
+/// <c>Last-Event-ID</c>. It is <c>EPOCH:REVISION</c>, and <c>EPOCH:REVISION:SEEN</c> where some of what has been told may be ahead of that revision, which is 0 where everything is to be told
+/// anew.
 /// </summary>
 /// <param name="context">The request.</param>
 /// <param name="isSilent">Whether what tells only the freshness is a comment, which no EventSource shows, and not an event.</param>
@@ -25,12 +26,22 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
 
     public CancellationToken Gone => context.RequestAborted;
 
-    /// <summary>Where an earlier stream got to; empty: there was none. A point that is none of ours is that of another epoch, so that the client is told to begin anew.</summary>
-    public static (string Epoch, ulong Revision) ResumePointOf(HttpCall call)
+    /// <summary>Notes where an earlier stream got to, if there was one. An id that is none of ours is that of another epoch, so that the client is told to begin anew.</summary>
+    public static void Resume(WatchCountsRequest request, HttpCall call)
     {
         var id = call.Context.Request.Headers[LastEventIdHeader].FirstOrDefault() is { Length: > 0 } sent ? sent : call.Text(LastEventId) ?? "";
-        var colon = id.LastIndexOf(':');
-        return colon > 0 && ulong.TryParse(id.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var revision) ? (id[..colon], revision) : (id, 0);
+        var parts = id.Split(':');
+        if (parts.Length is 2 or 3 && TryParse(parts[1], out var revision) && TryParse(parts[^1], out var seen))
+        {
+            (request.ResumeEpoch, request.ResumeRevision) = (parts[0], revision);
+            request.Seen = new WatchPoint { Epoch = parts[0], Revision = seen };
+        }
+        else
+        {
+            request.ResumeEpoch = id;
+        }
+
+        static bool TryParse(string text, out ulong number) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
     public async Task WriteAsync(WatchReply reply, CancellationToken cancellationToken)
@@ -45,6 +56,13 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
     }
 
     public void Abort() => context.Abort();
+
+    /// <summary>Ends a stream that has told nothing. After an error an EventSource would not come again; so it does, and says where it was.</summary>
+    public async Task EndAsync(string reason, CancellationToken cancellationToken)
+    {
+        await StartAsync(cancellationToken);
+        await context.Response.WriteAsync($": {reason}\n\n", cancellationToken);
+    }
 
     private async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -71,8 +89,14 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
         var tellsState = freshness.State != _toldState;
         _toldState = freshness.State;
 
-        // A client that has forgotten everything, and is cut off before it has been told everything, must not resume.
-        var id = freshness.Epoch.Length > 0 ? $"id: {freshness.Epoch}:{freshness.Revision}\n" : response.Reset ? "id\n" : "";
+        var id = (response.Seen, freshness.Epoch) switch
+        {
+            ({ } seen, _) when seen.Epoch == freshness.Epoch => $"id: {seen.Epoch}:{freshness.Revision}:{seen.Revision}\n",
+            // A client that has forgotten everything, and is cut off before it has been told everything, must not resume.
+            ({ } seen, _) => $"id: {seen.Epoch}:0:{seen.Revision}\n",
+            (null, { Length: > 0 } epoch) => $"id: {epoch}:{freshness.Revision}\n",
+            _ => "",
+        };
         return isSilent && !tellsCounts && !tellsState
             ? $": nothing new\n{id}\n"
             : $"event: counts\n{id}data: {HttpCall.ToJson(response)}\n\n";

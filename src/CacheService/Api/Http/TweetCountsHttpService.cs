@@ -6,6 +6,7 @@ using CacheService.History;
 using CacheService.Reading;
 using CacheService.Reloading;
 using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
 using TweetCounts.V1;
 
 namespace CacheService.Api.Http;
@@ -67,7 +68,7 @@ internal sealed class TweetCountsHttpService(
 
     public async Task ReloadNow(HttpCall call) => await call.AnswerAsync(replies.Reload(await reloader.ReloadNowAsync(call.Caller, call.Deadline, call.Cancelled)));
 
-    public Task WatchCounts(HttpCall call)
+    public async Task WatchCounts(HttpCall call)
     {
         var request = new WatchCountsRequest
         {
@@ -78,8 +79,16 @@ internal sealed class TweetCountsHttpService(
         };
         var isSilent = request.Heartbeat is null;
         request.Heartbeat ??= Duration.FromTimeSpan(EventStream.CommentInterval);
-        (request.ResumeEpoch, request.ResumeRevision) = EventStream.ResumePointOf(call);
-        return watches.RunAsync(request, new EventStream(call.Context, isSilent));
+        EventStream.Resume(request, call);
+        var stream = new EventStream(call.Context, isSilent);
+        try
+        {
+            await watches.RunAsync(request, stream);
+        }
+        catch (StreamEndedException e) when (e.Code == StatusCode.Unavailable && !call.Context.Response.HasStarted)
+        {
+            await stream.EndAsync(e.Message, call.Context.RequestAborted);
+        }
     }
 
     private async Task GetManyAsync(HttpCall call, IList<long> messageIds, ReadTerms terms)

@@ -30,6 +30,11 @@ internal sealed class Replies(FeedStatus status)
 
         var (batch, content) = (reply.Batch, reply.Batch.Content);
         var response = new WatchCountsResponse { Reset = batch.IsReset, Synced = batch.IsSynced, Coalesced = (ulong)batch.Coalesced, Freshness = freshness };
+        if (reply.AheadTo is { } ahead)
+        {
+            response.Seen = new WatchPoint { Epoch = ahead.Epoch, Revision = ahead.Revision };
+        }
+
         response.Counts.Capacity = content.Counts.Count;
         response.Counts.AddRange(content.Counts.Select(Counts));
         response.RemovedMessageIds.AddRange(content.Removed);

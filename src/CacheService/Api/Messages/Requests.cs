@@ -47,9 +47,14 @@ internal static class Requests
     /// <summary>How long a caller waits at most; null: it does not say.</summary>
     public static TimeSpan? Timeout(Duration? duration, TimeSpan most) => duration is null ? null : Within(duration, "timeout", TimeSpan.FromMilliseconds(1), most);
 
-    /// <summary>Where a subscription resumes; null: at the beginning.</summary>
-    public static ResumePoint? Resume(WatchCountsRequest request) =>
-        request.ResumeEpoch.Length == 0 ? null : new ResumePoint(request.ResumeEpoch, request.ResumeRevision);
+    /// <summary>Where a subscription resumes, and what it must not go back behind; null: at the beginning. Of two epochs the one that was seen is the later one.</summary>
+    public static ResumePoint? Resume(WatchCountsRequest request)
+    {
+        var (epoch, revision) = (request.ResumeEpoch, request.ResumeRevision);
+        return request.Seen is { Epoch.Length: > 0 } seen
+            ? seen.Epoch == epoch ? new ResumePoint(epoch, revision, Math.Max(revision, seen.Revision)) : new ResumePoint(seen.Epoch, 0, seen.Revision)
+            : epoch.Length == 0 ? null : new ResumePoint(epoch, revision, revision);
+    }
 
     private static ReadRequirement? Requirement(ReadOptions? options) => options?.RequirementCase switch
     {

@@ -55,7 +55,7 @@ internal sealed class WatchStreams
             using var subscription = _hub.Subscribe(messageIds, resume);
             await SendAsync(subscription, minInterval, heartbeat, client, ending.Token);
         }
-        catch (HistoryReplacedException e)
+        catch (Exception e) when (e is HistoryReplacedException or BehindException)
         {
             throw new StreamEndedException(StatusCode.Unavailable, e.Message);
         }
@@ -72,11 +72,14 @@ internal sealed class WatchStreams
         }
     }
 
-    /// <summary>A client that comes from a follower which is a little ahead need not be told everything anew: this one is there in a moment.</summary>
+    /// <summary>
+    /// A client may come from a follower that is ahead: this one tells it nothing before it is there as well. Mostly that is in a moment. A client that would have to wait for longer is better off
+    /// elsewhere.
+    /// </summary>
     private async Task ReachAsync(ResumePoint? resume, CancellationToken ending)
     {
         var started = _time.GetTimestamp();
-        while (resume is not null && _hub.Published is { } now && now.Epoch == resume.Epoch && now.Revision < resume.Revision && resume.Revision - now.Revision <= MostBehind && _time.GetElapsedTime(started) < LongestLag)
+        while (_hub.IsBehind(resume) && resume!.SeenRevision - _hub.Published!.Revision <= MostBehind && _time.GetElapsedTime(started) < LongestLag)
         {
             await Task.Delay(LagPause, _time, ending);
         }
@@ -85,7 +88,7 @@ internal sealed class WatchStreams
     private async Task SendAsync(
         Subscription subscription, TimeSpan minInterval, TimeSpan? heartbeat, IWatchClient client, CancellationToken ending)
     {
-        CountsVersion? told = null;
+        CountsVersion? told = null, aheadTo = null;
         FeedState? toldState = null;
         var (lastCollected, lastSent) = (0L, _time.GetTimestamp());
         var hasNews = true;
@@ -101,6 +104,12 @@ internal sealed class WatchStreams
                 {
                     // Who has to forget everything knows nothing, and must not resume from what it knew.
                     told = batch.IsReset ? batch.Version : batch.Version ?? told;
+                    aheadTo = batch.AheadTo ?? aheadTo;
+                    if (aheadTo?.Revision <= told?.Revision)
+                    {
+                        aheadTo = null;
+                    }
+
                     if (!batch.IsEmpty)
                     {
                         lastCollected = _time.GetTimestamp();
@@ -126,7 +135,7 @@ internal sealed class WatchStreams
             // After it was collected: what was read of another history is not told.
             subscription.ThrowIfEnded();
             toldState = StateOf(told);
-            await WriteAsync(client, Reply(batch, told, toldState.Value), ending);
+            await WriteAsync(client, Reply(batch, told, aheadTo, toldState.Value), ending);
             _hub.CountDelivery(batch);
             lastSent = _time.GetTimestamp();
         }
@@ -177,9 +186,9 @@ internal sealed class WatchStreams
         return state == FeedState.Live && told is not null && told.Epoch != published?.Epoch ? FeedState.Stale : state;
     }
 
-    private WatchReply Reply(WatchBatch batch, CountsVersion? told, FeedState state) => told is null
-        ? new WatchReply(batch, told, TimeSpan.Zero, state)
-        : new WatchReply(batch, told, _status.AgeOf(told), state == FeedState.Live ? _status.ConditionOf(told).State : state);
+    private WatchReply Reply(WatchBatch batch, CountsVersion? told, CountsVersion? aheadTo, FeedState state) => told is null
+        ? new WatchReply(batch, told, aheadTo, TimeSpan.Zero, state)
+        : new WatchReply(batch, told, aheadTo, _status.AgeOf(told), state == FeedState.Live ? _status.ConditionOf(told).State : state);
 
     private static TimeSpan NotNegative(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
 

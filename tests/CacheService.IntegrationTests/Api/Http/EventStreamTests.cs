@@ -59,7 +59,7 @@ internal sealed class EventStreamTests
                 Assert.That(first.Counts.Select(counts => counts.MessageId), Is.EqualTo(new[] { 2L }));
             }
 
-            foreach (var strange in (string[])["another:1", "nonsense", ":", "a:b", $"{reached}0000"])
+            foreach (var strange in (string[])["another:1", "nonsense", ":", "a:b", "another:1:1", "1:2:3:4", reached.Replace(":", ":0:", StringComparison.Ordinal)])
             {
                 await using var anew = await EventReader.OpenAsync(service, query, strange);
                 Assert.That((await anew.NextAsync()).Reset, Is.True, strange);
@@ -67,8 +67,31 @@ internal sealed class EventStreamTests
         }
     }
 
+    /// <summary>After an error an EventSource would not come again.</summary>
     [Test]
-    public async Task Stream_OfManyMessages_HasNoIdUntilAllIsTold()
+    public async Task Stream_OfAServiceThatIsBehindWhatWasSeen_EndsInOrderWithoutAnEvent()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await database.AddMessagesAsync(1);
+        await service.AssertEqualsViewAsync(database);
+        string reached;
+        await using (var events = await EventReader.OpenAsync(service, "ids=1"))
+        {
+            await events.NextAsync();
+            reached = events.LastEventId;
+        }
+
+        foreach (var ahead in (string[])[$"{reached}0000", $"{reached}:1000000"])
+        {
+            await using var events = await EventReader.OpenAsync(service, "ids=1", ahead);
+            Assert.That(await events.TryNextAsync(), Is.Null);
+            Assert.That(events.ReconnectionInterval, Is.EqualTo(TimeSpan.FromSeconds(1)));
+        }
+    }
+
+    [Test]
+    public async Task Stream_OfManyMessages_HasNothingToResumeFromUntilAllIsTold()
     {
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
@@ -80,7 +103,7 @@ internal sealed class EventStreamTests
         {
             var part = await events.NextAsync();
             (total, synced) = (total + part.Counts.Count, part.Synced);
-            Assert.That(events.LastEventId.Length > 0, Is.EqualTo(synced), "else whoever is cut off in between resumes behind what it was never told");
+            Assert.That(events.LastEventId, Does.Match(synced ? "^[0-9a-f]+:[1-9][0-9]*$" : "^[0-9a-f]+:0:[1-9][0-9]*$"), "else whoever is cut off in between resumes behind what it was never told");
         }
 
         Assert.That(total, Is.EqualTo(100_000));

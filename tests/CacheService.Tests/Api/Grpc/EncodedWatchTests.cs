@@ -14,13 +14,13 @@ internal sealed class EncodedWatchTests
     private static readonly CountsVersion Version = new("0123456789abcdef0123456789abcdef", ulong.MaxValue, 5, PgSnapshot.Parse("10:10:"), 0);
 
     [Test]
-    public void Reply_OfAnything_IsReadAsTheGeneratedMessage([Values] bool isShared, [Values] bool isReset, [Values] bool isSynced, [Values] bool isTold, [Values(0, 1, 2_000)] int size)
+    public void Reply_OfAnything_IsReadAsTheGeneratedMessage([Values] bool isShared, [Values] bool isReset, [Values] bool isSynced, [Values] bool isTold, [Values] bool isAhead, [Values(0, 1, 2_000)] int size)
     {
         var random = new Random(size);
         var counts = Enumerable.Range(0, size / 2).Select(_ => new CountedMessage(Any(random), new MessageCounts(Any(random), Any(random), (ulong)Any(random)))).ToList();
         var content = new WatchContent(counts, [.. Enumerable.Range(0, size - counts.Count).Select(_ => Any(random))]) { IsShared = isShared };
         var reply = new WatchReply(
-            new WatchBatch(null, content, Coalesced: size * 1000L, isReset, isSynced), isTold ? Version : null, TimeSpan.FromSeconds(3) + TimeSpan.FromTicks(7), FeedState.Stale);
+            new WatchBatch(null, content, null, Coalesced: size * 1000L, isReset, isSynced), isTold ? Version : null, isAhead ? Version : null, TimeSpan.FromSeconds(3) + TimeSpan.FromTicks(7), FeedState.Stale);
 
         // Twice: what is shared is kept.
         foreach (var _ in (int[])[1, 2])

@@ -12,8 +12,8 @@ namespace CacheService.Api.Grpc.Serialization;
 /// </summary>
 internal static class EncodedWatch
 {
-    // Two flags, a number, and the freshness.
-    private const int MaxOwnSize = 2 + 2 + 11 + WireFields.MaxFreshnessSize;
+    // Two flags, a number, the freshness, and how far it may be ahead of that.
+    private const int MaxOwnSize = 2 + 2 + 11 + WireFields.MaxFreshnessSize + WireFields.MaxPointSize;
 
     /// <summary>Writes a reply where gRPC sends it from.</summary>
     public static void Send(WatchReply reply, SerializationContext context)
@@ -23,6 +23,10 @@ internal static class EncodedWatch
         own.Field(WatchCountsResponse.SyncedFieldNumber, reply.Batch.IsSynced ? 1UL : 0);
         own.Field(WatchCountsResponse.CoalescedFieldNumber, (ulong)reply.Batch.Coalesced);
         WireFields.Write(ref own, WatchCountsResponse.FreshnessFieldNumber, reply.Told, reply.Age, reply.State);
+        if (reply.AheadTo is not null)
+        {
+            WireFields.Write(ref own, WatchCountsResponse.SeenFieldNumber, reply.AheadTo);
+        }
 
         var content = reply.Batch.Content;
         if (content.IsShared)

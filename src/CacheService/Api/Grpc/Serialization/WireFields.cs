@@ -16,6 +16,9 @@ internal static class WireFields
     /// <summary>The most bytes of a field of freshness: tag and length, and four fields, the longest of which is the epoch, 32 characters.</summary>
     public const int MaxFreshnessSize = 128;
 
+    /// <summary>The most bytes of a point of a watch: tag and length, an epoch with its own, and a number.</summary>
+    public const int MaxPointSize = 2 + 34 + 11;
+
     /// <summary>The most bytes before the numbers of a list.</summary>
     public const int MaxListHeaderSize = 6;
 
@@ -50,6 +53,15 @@ internal static class WireFields
         }
 
         writer.Field(Freshness.StateFieldNumber, (long)FeedStates.Of(state));
+        writer.EndShort(start);
+    }
+
+    /// <summary>A field of the type <see cref="WatchPoint"/>.</summary>
+    public static void Write(ref WireWriter writer, int number, CountsVersion version)
+    {
+        var start = writer.BeginShort(number);
+        writer.Field(WatchPoint.EpochFieldNumber, version.Epoch);
+        writer.Field(WatchPoint.RevisionFieldNumber, version.Revision);
         writer.EndShort(start);
     }
 }

@@ -45,8 +45,9 @@ export class Watch {
     const isCovered = [...this.#wanted].every((id) => this.#ids.has(id));
     if (isCovered && this.#ids.size <= this.#wanted.size + LEFT_OVER) return;
     this.#ids = new Set(this.#wanted);
-    // What an earlier stream has told is not all of what this one is about.
-    this.#lastId = '';
+    // What an earlier stream has told is not all of what this one is about. But nothing is to be older than that: see docs/http.md.
+    const [epoch, revision, seen = revision] = this.#lastId.split(':');
+    this.#lastId = epoch && `${epoch}:0:${seen}`;
     this.#isSynced = false;
     this.#stream?.abort();
   }
