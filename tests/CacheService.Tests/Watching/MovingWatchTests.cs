@@ -63,6 +63,6 @@ internal sealed class MovingWatchTests
     {
         private long _now;
 
-        public override long GetTimestamp() => Interlocked.Add(ref _now, TimestampFrequency / 4);
+        public override long GetTimestamp() => Interlocked.Add(ref _now, TimestampFrequency);
     }
 }

@@ -14,7 +14,10 @@ namespace CacheService.Api.Watches;
 internal sealed class WatchStreams
 {
     private static readonly TimeSpan LongestLag = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LagPause = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan ShortestLagPause = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>Thousands may come together, to a service that has to catch up.</summary>
+    private static readonly TimeSpan LongestLagPause = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Some seconds of drains at their fastest; who is further behind, does not get there in time.</summary>
     private const ulong MostBehind = 1000;
@@ -78,10 +81,11 @@ internal sealed class WatchStreams
     /// </summary>
     private async Task ReachAsync(ResumePoint? resume, CancellationToken ending)
     {
-        var started = _time.GetTimestamp();
+        var (started, pause) = (_time.GetTimestamp(), ShortestLagPause);
         while (_hub.IsBehind(resume) && resume!.SeenRevision - _hub.Published!.Revision <= MostBehind && _time.GetElapsedTime(started) < LongestLag)
         {
-            await Task.Delay(LagPause, _time, ending);
+            await Task.Delay(pause, _time, ending);
+            pause = pause * 2 < LongestLagPause ? pause * 2 : LongestLagPause;
         }
     }
 
