@@ -2,7 +2,7 @@ using CacheService.Counts;
 
 namespace CacheService.Tests.Watching;
 
-/// <summary>One history of the counts, as all its followers get it: random revisions, every fourth so large that it is told in several parts, with messages that come and go.</summary>
+/// <summary>One history of the counts, as all its followers get it: random revisions, every other one so large that it is told in several parts, with messages that come and go.</summary>
 internal sealed class RandomChain
 {
     public static readonly PgSnapshot Snapshot = PgSnapshot.Parse("10:10:");
@@ -26,7 +26,7 @@ internal sealed class RandomChain
         while (_changes.Count + 1 < revisions)
         {
             // Those that come and go often are the first ones.
-            var share = random.Next(4) == 0 ? 2 : 100;
+            var share = random.Next(2) == 0 ? 2 : 100;
             _changes.Add([.. Enumerable.Range(1, messages).Where(id => random.Next(id <= messages / 10 ? 3 : share) == 0).Select(id => Change(id, (ulong)_changes.Count + 2, random))]);
         }
     }
