@@ -25,12 +25,16 @@ internal sealed class KeySubscription : Subscription
     private bool _isReset;
     private bool _isSynced;
 
-    internal KeySubscription(WatchHub hub, CountsStore store, IReadOnlyCollection<long> messageIds)
+    /// <param name="hub">Wakes it.</param>
+    /// <param name="store">Has the counts.</param>
+    /// <param name="messageIds">The messages; taken over.</param>
+    internal KeySubscription(WatchHub hub, CountsStore store, long[] messageIds)
         : base(hub)
     {
         _hub = hub;
         _store = store;
-        _messageIds = [.. messageIds.Distinct()];
+        long[] distinct = [.. messageIds.Distinct()];
+        _messageIds = distinct.Length == messageIds.Length ? messageIds : distinct;
         _isHeld = new bool[_messageIds.Length];
         _heldRevisions = new ulong[_messageIds.Length];
         _isMarked = new bool[_messageIds.Length];

@@ -11,7 +11,7 @@ internal abstract class Subscription(WatchHub hub) : IDisposable
     private volatile bool _hasEnded;
 
     /// <summary>Set when there is something to collect.</summary>
-    public Signal Signal { get; } = new();
+    public AsyncSignal Signal { get; } = new();
 
     /// <summary>
     /// What changed since the last call, and first of all the initial state; nothing but the version if nothing did. To be enumerated to its end: a batch that
@@ -32,8 +32,8 @@ internal abstract class Subscription(WatchHub hub) : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        // The signal is left to the garbage collector: the hub may be about to set it.
         hub.Unregister(this);
+        Signal.Dispose();
     }
 
     internal void End()

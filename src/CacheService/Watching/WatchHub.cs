@@ -75,12 +75,12 @@ internal sealed class WatchHub : IDisposable
     }
 
     /// <summary>Begins a subscription: from here on it is told of every change.</summary>
-    /// <param name="messageIds">What it watches; null: everything.</param>
+    /// <param name="messageIds">What it watches, and takes over; null: everything.</param>
     /// <param name="resume">Where an earlier one got to; null: from the beginning.</param>
     /// <exception cref="TooManySubscriptionsException">There is no room.</exception>
     /// <exception cref="HistoryReplacedException">That is just happening.</exception>
     /// <exception cref="BehindException">The earlier one was told of more than has been published here.</exception>
-    public Subscription Subscribe(IReadOnlyCollection<long>? messageIds, ResumePoint? resume)
+    public Subscription Subscribe(long[]? messageIds, ResumePoint? resume)
     {
         var subscription = messageIds is null
             ? (Subscription)new AllSubscription(this, _store, _initialState, _delta)

@@ -184,7 +184,7 @@ internal sealed class SubscriptionHistoryTests
         Assert.That(history.Knows(writer.Truth.Revision));
     }
 
-    private static WatchHistory Follow(RandomWriter writer, IReadOnlyCollection<long>? watched, int streams = 1)
+    private static WatchHistory Follow(RandomWriter writer, long[]? watched, int streams = 1)
     {
         var history = new WatchHistory(writer.Truth, watched);
         var random = new Random(7);
@@ -218,7 +218,7 @@ internal sealed class SubscriptionHistoryTests
     }
 
     /// <summary>A subscriber that collects when it is told to, and resumes where it was.</summary>
-    private sealed class Follower(WatchHub hub, TruthLog truth, IReadOnlyCollection<long>? watched) : IDisposable
+    private sealed class Follower(WatchHub hub, TruthLog truth, long[]? watched) : IDisposable
     {
         private Subscription? _subscription;
 
@@ -238,7 +238,7 @@ internal sealed class SubscriptionHistoryTests
         }
 
         /// <summary>Whether there is nothing to collect, or it is said that there is.</summary>
-        public bool IsWoken() => History.Knows(truth.Revision) || _subscription is null || _subscription.Signal.Wait(TimeSpan.Zero, CancellationToken.None);
+        public bool IsWoken() => History.Knows(truth.Revision) || _subscription is null || _subscription.Signal.TryTake();
 
         public void Dispose() => _subscription?.Dispose();
     }

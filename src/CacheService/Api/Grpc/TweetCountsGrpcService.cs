@@ -42,8 +42,14 @@ internal sealed class TweetCountsGrpcService(
     public Task ReadCounts(IAsyncStreamReader<ReadCountsRequest> requestStream, IServerStreamWriter<EncodedReply> responseStream, ServerCallContext context) =>
         new ReadStream(reader, databaseReader, replies, encodedReplies, errors, rate, subscriptions.Value, time, responseStream, context, lifetime.ApplicationStopping).RunAsync(requestStream);
 
-    public Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchReply> responseStream, ServerCallContext context) =>
-        watches.RunAsync(request, new WatchCall(responseStream, context));
+    public Task WatchCounts(WatchCountsRequest request, IServerStreamWriter<WatchReply> responseStream, ServerCallContext context)
+    {
+        // The call would hold its headers and its ids to its end. Nobody asks for the one any more, and for the others once the watch has begun.
+        context.GetHttpContext().Request.Headers.Clear();
+        var watching = watches.RunAsync(request, new WatchCall(responseStream, context));
+        request.MessageIds.Clear();
+        return watching;
+    }
 
     public async Task<ListTopCountsResponse> ListTopCounts(ListTopCountsRequest request, ServerCallContext context) =>
         replies.Top(await reader.ReadTopAsync(Requests.TopOrder(request.OrderBy), request.Limit, context.CancellationToken));

@@ -1,4 +1,5 @@
 using CacheService.Api.Messages;
+using CacheService.Concurrency;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;
@@ -36,150 +37,22 @@ internal sealed class WatchStreams
         _time = time;
         _stopping = lifetime.ApplicationStopping;
         status.StateChanged += hub.WakeAll;
+        _stopping.Register(hub.WakeAll);
     }
 
-    /// <summary>Serves one client until it ends its watch, does not read, or the service stops.</summary>
+    /// <summary>Serves one client until it ends its watch, does not read, or the service stops. Of the request nothing is needed when it has returned.</summary>
     /// <exception cref="StreamEndedException">The service has ended it.</exception>
-    public async Task RunAsync(WatchCountsRequest request, IWatchClient client)
+    public Task RunAsync(WatchCountsRequest request, IWatchClient client)
     {
         var messageIds = Requests.WatchedIds(request, _options.MaxIdsPerSubscription);
-        var minInterval = Requests.MinInterval(request.MinInterval);
-        var heartbeat = Requests.Heartbeat(request.Heartbeat);
+        var watch = new Watch(this, client, Requests.MinInterval(request.MinInterval), Requests.Heartbeat(request.Heartbeat));
         var resume = Requests.Resume(request);
         if (_hub.Published is null)
         {
             throw ReadRefusedException.NotLoaded(_status.Condition.Detail);
         }
 
-        using var ending = CancellationTokenSource.CreateLinkedTokenSource(client.Gone, _stopping);
-        try
-        {
-            await ReachAsync(resume, ending.Token);
-            using var subscription = _hub.Subscribe(messageIds, resume);
-            await SendAsync(subscription, minInterval, heartbeat, client, ending.Token);
-        }
-        catch (Exception e) when (e is HistoryReplacedException or BehindException)
-        {
-            throw new StreamEndedException(StatusCode.Unavailable, e.Message);
-        }
-        catch (StuckClientException stuck)
-        {
-            _hub.CountStuckClient();
-            await EndAsync(stuck.Write, client, ending.Token);
-            throw new StreamEndedException(
-                StatusCode.Aborted, $"the client has not read for {_options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume");
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            throw new StreamEndedException(StatusCode.Unavailable, "the service is stopping; connect again and resume");
-        }
-    }
-
-    /// <summary>
-    /// A client may come from a follower that is ahead: this one tells it nothing before it is there as well. Mostly that is in a moment. A client that would have to wait for longer is better off
-    /// elsewhere.
-    /// </summary>
-    private async Task ReachAsync(ResumePoint? resume, CancellationToken ending)
-    {
-        var (started, pause) = (_time.GetTimestamp(), ShortestLagPause);
-        while (_hub.IsBehind(resume) && resume!.SeenRevision - _hub.Published!.Revision <= MostBehind && _time.GetElapsedTime(started) < LongestLag)
-        {
-            await Task.Delay(pause, _time, ending);
-            pause = pause * 2 < LongestLagPause ? pause * 2 : LongestLagPause;
-        }
-    }
-
-    private async Task SendAsync(
-        Subscription subscription, TimeSpan minInterval, TimeSpan? heartbeat, IWatchClient client, CancellationToken ending)
-    {
-        CountsVersion? told = null, aheadTo = null;
-        FeedState? toldState = null;
-        var (lastCollected, lastSent) = (0L, _time.GetTimestamp());
-        var hasNews = true;
-        while (true)
-        {
-            subscription.ThrowIfEnded();
-            // The age and the state need not wait for the pace of the counts.
-            var isDue = StateOf(told) != toldState || UntilHeartbeat() == TimeSpan.Zero;
-            if (hasNews ? UntilCollect() == TimeSpan.Zero : isDue)
-            {
-                hasNews = false;
-                foreach (var batch in subscription.Collect())
-                {
-                    // Who has to forget everything knows nothing, and must not resume from what it knew.
-                    told = batch.IsReset ? batch.Version : batch.Version ?? told;
-                    aheadTo = batch.AheadTo ?? aheadTo;
-                    if (aheadTo?.Revision <= told?.Revision)
-                    {
-                        aheadTo = null;
-                    }
-
-                    if (!batch.IsEmpty)
-                    {
-                        lastCollected = _time.GetTimestamp();
-                    }
-
-                    if (!batch.IsEmpty || isDue)
-                    {
-                        await SendBatchAsync(batch);
-                    }
-                }
-            }
-            else if (isDue)
-            {
-                await SendBatchAsync(new WatchBatch(told, WatchContent.Empty));
-            }
-
-            var (untilCollect, untilHeartbeat) = (UntilCollect(), UntilHeartbeat());
-            hasNews |= await subscription.Signal.WaitAsync(hasNews && (heartbeat is null || untilCollect < untilHeartbeat) ? untilCollect : untilHeartbeat, ending);
-        }
-
-        async Task SendBatchAsync(WatchBatch batch)
-        {
-            // After it was collected: what was read of another history is not told.
-            subscription.ThrowIfEnded();
-            toldState = StateOf(told);
-            await WriteAsync(client, Reply(batch, told, aheadTo, toldState.Value), ending);
-            _hub.CountDelivery(batch);
-            lastSent = _time.GetTimestamp();
-        }
-
-        TimeSpan UntilCollect() => lastCollected == 0 ? TimeSpan.Zero : NotNegative(minInterval - _time.GetElapsedTime(lastCollected));
-
-        TimeSpan UntilHeartbeat() => heartbeat is null ? Timeout.InfiniteTimeSpan : NotNegative(heartbeat.Value - _time.GetElapsedTime(lastSent));
-    }
-
-    private async Task WriteAsync(IWatchClient client, WatchReply reply, CancellationToken ending)
-    {
-        var write = client.WriteAsync(reply, ending);
-        try
-        {
-            await write.WaitAsync(_options.StuckClientTimeout, _time, ending);
-        }
-        catch (TimeoutException)
-        {
-            throw new StuckClientException(write);
-        }
-    }
-
-    /// <summary>
-    /// Gives a client that has not read the time to take what is under way, behind which the status waits. Then the stream is reset: else the server would
-    /// keep both for as long as the client leaves its window closed.
-    /// </summary>
-    private async Task EndAsync(Task write, IWatchClient client, CancellationToken ending)
-    {
-        try
-        {
-            await write.WaitAsync(_options.StuckClientTimeout, _time, ending);
-        }
-        catch (TimeoutException)
-        {
-            client.Abort();
-        }
-        catch (OperationCanceledException)
-        {
-            // The client has gone, or the service stops: both end the call as well.
-        }
+        return watch.RunAsync(messageIds, resume);
     }
 
     /// <summary>The state to tell. What was told of before a load is not LIVE, whatever the feed is by now: something was wrong with it.</summary>
@@ -194,7 +67,156 @@ internal sealed class WatchStreams
         ? new WatchReply(batch, told, aheadTo, TimeSpan.Zero, state)
         : new WatchReply(batch, told, aheadTo, _status.AgeOf(told), state == FeedState.Live ? _status.ConditionOf(told).State : state);
 
-    private static TimeSpan NotNegative(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
+    /// <summary>The watch of one client. There may be many thousands: what it needs while it waits is in here, and little.</summary>
+    private sealed class Watch(WatchStreams streams, IWatchClient client, TimeSpan minInterval, TimeSpan? heartbeat)
+    {
+        private CountsVersion? _told;
+        private CountsVersion? _aheadTo;
+        private FeedState? _toldState;
+        private long _lastCollected;
+        private long _lastSent = streams._time.GetTimestamp();
+
+        public async Task RunAsync(long[]? messageIds, ResumePoint? resume)
+        {
+            try
+            {
+                await ReachAsync(resume);
+                using var subscription = streams._hub.Subscribe(messageIds, resume);
+                // The service's stop wakes all of them.
+                await using var leaving = client.Gone.UnsafeRegister(static signal => ((AsyncSignal)signal!).Set(), subscription.Signal);
+                await SendAsync(subscription);
+            }
+            catch (Exception e) when (e is HistoryReplacedException or BehindException)
+            {
+                throw new StreamEndedException(StatusCode.Unavailable, e.Message);
+            }
+            catch (StuckClientException stuck)
+            {
+                streams._hub.CountStuckClient();
+                await EndAsync(stuck.Write);
+                throw new StreamEndedException(
+                    StatusCode.Aborted, $"the client has not read for {streams._options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume");
+            }
+            catch (OperationCanceledException) when (streams._stopping.IsCancellationRequested)
+            {
+                throw new StreamEndedException(StatusCode.Unavailable, "the service is stopping; connect again and resume");
+            }
+        }
+
+        /// <summary>
+        /// A client may come from a follower that is ahead: this one tells it nothing before it is there as well. Mostly that is in a moment. A client that would have to wait for longer is better off
+        /// elsewhere.
+        /// </summary>
+        private async Task ReachAsync(ResumePoint? resume)
+        {
+            var (hub, started, pause) = (streams._hub, streams._time.GetTimestamp(), ShortestLagPause);
+            while (hub.IsBehind(resume) && resume!.SeenRevision - hub.Published!.Revision <= MostBehind && streams._time.GetElapsedTime(started) < LongestLag)
+            {
+                streams._stopping.ThrowIfCancellationRequested();
+                await Task.Delay(pause, streams._time, client.Gone);
+                pause = pause * 2 < LongestLagPause ? pause * 2 : LongestLagPause;
+            }
+        }
+
+        private async Task SendAsync(Subscription subscription)
+        {
+            var hasNews = true;
+            while (true)
+            {
+                streams._stopping.ThrowIfCancellationRequested();
+                client.Gone.ThrowIfCancellationRequested();
+                subscription.ThrowIfEnded();
+                // The age and the state need not wait for the pace of the counts.
+                var isDue = streams.StateOf(_told) != _toldState || UntilHeartbeat() == TimeSpan.Zero;
+                if (hasNews ? UntilCollect() == TimeSpan.Zero : isDue)
+                {
+                    hasNews = false;
+                    foreach (var batch in subscription.Collect())
+                    {
+                        // Who has to forget everything knows nothing, and must not resume from what it knew.
+                        _told = batch.IsReset ? batch.Version : batch.Version ?? _told;
+                        _aheadTo = batch.AheadTo ?? _aheadTo;
+                        if (_aheadTo?.Revision <= _told?.Revision)
+                        {
+                            _aheadTo = null;
+                        }
+
+                        if (!batch.IsEmpty)
+                        {
+                            _lastCollected = streams._time.GetTimestamp();
+                        }
+
+                        if (!batch.IsEmpty || isDue)
+                        {
+                            await SendAsync(subscription, batch);
+                        }
+                    }
+                }
+                else if (isDue)
+                {
+                    await SendAsync(subscription, new WatchBatch(_told, WatchContent.Empty));
+                }
+
+                var (untilCollect, untilHeartbeat) = (UntilCollect(), UntilHeartbeat());
+                hasNews |= await subscription.Signal.WaitAsync(hasNews && (heartbeat is null || untilCollect < untilHeartbeat) ? untilCollect : untilHeartbeat, streams._time);
+            }
+        }
+
+        private async ValueTask SendAsync(Subscription subscription, WatchBatch batch)
+        {
+            // After it was collected: what was read of another history is not told.
+            subscription.ThrowIfEnded();
+            _toldState = streams.StateOf(_told);
+            // With the stop alone: where the client has gone, the write ends by itself.
+            var write = client.WriteAsync(streams.Reply(batch, _told, _aheadTo, _toldState.Value), streams._stopping);
+            if (!write.IsCompletedSuccessfully)
+            {
+                await WaitForRoomAsync(write);
+            }
+
+            streams._hub.CountDelivery(batch);
+            _lastSent = streams._time.GetTimestamp();
+        }
+
+        private async Task WaitForRoomAsync(Task write)
+        {
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(client.Gone, streams._stopping);
+            try
+            {
+                await write.WaitAsync(streams._options.StuckClientTimeout, streams._time, ending.Token);
+            }
+            catch (TimeoutException)
+            {
+                throw new StuckClientException(write);
+            }
+        }
+
+        /// <summary>
+        /// Gives a client that has not read the time to take what is under way, behind which the status waits. Then the stream is reset: else the server would
+        /// keep both for as long as the client leaves its window closed.
+        /// </summary>
+        private async Task EndAsync(Task write)
+        {
+            try
+            {
+                await WaitForRoomAsync(write);
+            }
+            catch (StuckClientException)
+            {
+                client.Abort();
+            }
+            catch (OperationCanceledException)
+            {
+                // The client has gone, or the service stops: both end the call as well.
+            }
+        }
+
+        private TimeSpan UntilCollect() => _lastCollected == 0 ? TimeSpan.Zero : NotNegative(minInterval - streams._time.GetElapsedTime(_lastCollected));
+
+        private TimeSpan UntilHeartbeat() => heartbeat is null ? Timeout.InfiniteTimeSpan : NotNegative(heartbeat.Value - streams._time.GetElapsedTime(_lastSent));
+
+        private static TimeSpan NotNegative(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
+    }
 
     /// <summary>The client has not read for too long.</summary>
     private sealed class StuckClientException(Task write) : Exception
