@@ -1,5 +1,7 @@
+using System.Buffers;
 using BenchmarkDotNet.Attributes;
 using CacheService.Api.Grpc;
+using CacheService.Api.Http;
 using CacheService.Api.Messages;
 using CacheService.Counts;
 using CacheService.Feed;
@@ -40,6 +42,14 @@ public class WatchBenchmarks
     [AllocationBudget(1_150)]
     public void TellAStreamOf20Messages() => _keyed.Tell();
 
+    [Benchmark]
+    [AllocationBudget(50_000)]
+    public void Tell100EventStreamsOfEverything() => _many.TellEvents();
+
+    [Benchmark]
+    [AllocationBudget(1_150)]
+    public void TellAnEventStreamOf20Messages() => _keyed.TellEvents();
+
     /// <summary>A store with subscriptions, whose messages go nowhere.</summary>
     private sealed class Watchers : IDisposable
     {
@@ -52,6 +62,7 @@ public class WatchBenchmarks
         private readonly List<Subscription> _subscriptions = [];
         private readonly List<CountChange> _change = [new CountChange(1, 1, 0, 0)];
         private readonly Answer _answer = new(100_000);
+        private readonly ArrayBufferWriter<byte> _events = new(100_000);
 
         public Watchers(int streams, long[]? messageIds)
         {
@@ -66,14 +77,22 @@ public class WatchBenchmarks
             Tell();
         }
 
-        public void Tell()
+        public void Tell() => Tell(static (watchers, reply) => WatchCall.Marshaller.ContextualSerializer(reply, watchers._answer));
+
+        public void TellEvents()
+        {
+            _events.ResetWrittenCount();
+            Tell(static (watchers, reply) => EncodedEvent.Write(watchers._events, reply));
+        }
+
+        private void Tell(Action<Watchers, WatchReply> send)
         {
             _store.Apply(_change, Snapshot, 0);
             foreach (var subscription in _subscriptions)
             {
                 foreach (var batch in subscription.Collect())
                 {
-                    WatchCall.Marshaller.ContextualSerializer(new WatchReply(batch, batch.Version, batch.AheadTo, TimeSpan.Zero, FeedState.Live), _answer);
+                    send(this, new WatchReply(batch, batch.Version, batch.AheadTo, TimeSpan.Zero, FeedState.Live));
                 }
             }
         }

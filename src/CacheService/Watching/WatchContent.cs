@@ -13,7 +13,8 @@ internal sealed class WatchContent(IReadOnlyList<CountedMessage> counts, IReadOn
     /// </summary>
     public const int MaxEntries = 2_000;
 
-    private byte[]? _encoded;
+    private byte[]? _protobuf;
+    private byte[]? _json;
 
     /// <summary>Nothing.</summary>
     public static WatchContent Empty { get; } = new([], []);
@@ -30,12 +31,14 @@ internal sealed class WatchContent(IReadOnlyList<CountedMessage> counts, IReadOn
     /// <summary>Whether several subscribers are told this very object: then it is worth while to keep what it is encoded to.</summary>
     public bool IsShared { get; init; }
 
-    /// <summary>What it is on the wire, made by the first who asks.</summary>
-    public byte[] EncodeOnce(Func<WatchContent, byte[]> encode)
+    /// <summary>What it is on the wire, made by the first who asks for that encoding.</summary>
+    public byte[] EncodeOnce(WatchEncoding encoding, Func<WatchContent, byte[]> encode)
     {
-        if (Volatile.Read(ref _encoded) is not { } encoded)
+        ref var kept = ref (encoding == WatchEncoding.Json ? ref _json : ref _protobuf);
+        if (Volatile.Read(ref kept) is not { } encoded)
         {
-            encoded = Interlocked.CompareExchange(ref _encoded, encode(this), null) ?? _encoded;
+            encoded = encode(this);
+            encoded = Interlocked.CompareExchange(ref kept, encoded, null) ?? encoded;
         }
 
         return encoded;

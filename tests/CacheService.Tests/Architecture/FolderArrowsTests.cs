@@ -12,7 +12,7 @@ internal sealed class FolderArrowsTests
         ["Api"] = "Api.Messages Api.Watches Auditing Jobs Metrics Postgres Reading Reloading Watching",
         ["Api.Grpc"] = "Api Api.Grpc.Serialization Api.Messages Api.Watches Auditing Counts Feed Health Health.Protocol History Reading Reloading Security Watching",
         ["Api.Grpc.Serialization"] = "Api.Messages Counts Feed Reading Watching",
-        ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed History ImportJob Jobs Reading Reloading Security",
+        ["Api.Http"] = "Api Api.Messages Api.Problems Api.Watches Auditing Counts Feed History ImportJob Jobs Reading Reloading Security Watching",
         ["Api.Messages"] = "Auditing Counts Feed History Jobs Reading Reloading Rollup Watching",
         ["Api.Page"] = "Jobs Security",
         ["Api.Watches"] = "Api.Messages Concurrency Counts Feed Reading Watching",

@@ -2,6 +2,7 @@ using CacheService.Api.Messages;
 using CacheService.Api.Watches;
 using CacheService.Client;
 using CacheService.Client.Watching;
+using CacheService.Tests.Api;
 using TweetCounts.V1;
 using MessageCounts = CacheService.Client.MessageCounts;
 
@@ -74,7 +75,7 @@ internal sealed class MovingClient(IReadOnlyCollection<long>? watched, IReadOnly
 
     public Task WriteAsync(WatchReply reply, CancellationToken cancellationToken)
     {
-        var message = Replies.Watch(reply);
+        var message = WatchMessage.Of(reply);
         NoteEpoch(message.Seen?.Epoch ?? message.Freshness.Epoch);
         foreach (var update in _progress.Apply(message))
         {

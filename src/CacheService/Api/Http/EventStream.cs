@@ -1,9 +1,9 @@
 using System.Globalization;
-using System.Text;
 using CacheService.Api.Messages;
 using CacheService.Api.Watches;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using TweetCounts.V1;
+using FeedState = CacheService.Feed.FeedState;
 
 namespace CacheService.Api.Http;
 
@@ -51,8 +51,19 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
             await StartAsync(cancellationToken);
         }
 
-        await context.Response.WriteAsync(Format(Replies.Watch(reply)), Encoding.UTF8, cancellationToken);
-        await context.Response.Body.FlushAsync(cancellationToken);
+        var output = context.Response.BodyWriter;
+        var tellsState = reply.State != _toldState;
+        _toldState = reply.State;
+        if (isSilent && reply.Batch.IsEmpty && !tellsState)
+        {
+            EncodedEvent.WriteComment(output, reply);
+        }
+        else
+        {
+            EncodedEvent.Write(output, reply);
+        }
+
+        await output.FlushAsync(cancellationToken);
     }
 
     public void Abort() => context.Abort();
@@ -80,25 +91,5 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
         await response.StartAsync(cancellationToken);
         // A client that is cut off comes again after a second, and not only after some.
         await response.WriteAsync("retry: 1000\n\n", cancellationToken);
-    }
-
-    private string Format(WatchCountsResponse response)
-    {
-        var freshness = response.Freshness;
-        var tellsCounts = response.Counts.Count > 0 || response.RemovedMessageIds.Count > 0 || response.Reset || response.Synced;
-        var tellsState = freshness.State != _toldState;
-        _toldState = freshness.State;
-
-        var id = (response.Seen, freshness.Epoch) switch
-        {
-            ({ } seen, _) when seen.Epoch == freshness.Epoch => $"id: {seen.Epoch}:{freshness.Revision}:{seen.Revision}\n",
-            // A client that has forgotten everything, and is cut off before it has been told everything, must not resume.
-            ({ } seen, _) => $"id: {seen.Epoch}:0:{seen.Revision}\n",
-            (null, { Length: > 0 } epoch) => $"id: {epoch}:{freshness.Revision}\n",
-            _ => "",
-        };
-        return isSilent && !tellsCounts && !tellsState
-            ? $": nothing new\n{id}\n"
-            : $"event: counts\n{id}data: {HttpCall.ToJson(response)}\n\n";
     }
 }

@@ -20,27 +20,6 @@ internal sealed class Replies(FeedStatus status)
         State = FeedStates.Of(status.ConditionOf(version).State),
     };
 
-    public static WatchCountsResponse Watch(WatchReply reply)
-    {
-        var freshness = new Freshness { State = FeedStates.Of(reply.State) };
-        if (reply.Told is { } told)
-        {
-            (freshness.Epoch, freshness.Revision, freshness.Age) = (told.Epoch, told.Revision, Duration.FromTimeSpan(reply.Age));
-        }
-
-        var (batch, content) = (reply.Batch, reply.Batch.Content);
-        var response = new WatchCountsResponse { Reset = batch.IsReset, Synced = batch.IsSynced, Coalesced = (ulong)batch.Coalesced, Freshness = freshness };
-        if (reply.AheadTo is { } ahead)
-        {
-            response.Seen = new WatchPoint { Epoch = ahead.Epoch, Revision = ahead.Revision };
-        }
-
-        response.Counts.Capacity = content.Counts.Count;
-        response.Counts.AddRange(content.Counts.Select(Counts));
-        response.RemovedMessageIds.AddRange(content.Removed);
-        return response;
-    }
-
     public static TweetCounts.V1.Counts Counts(CountedMessage message) => Counts(message.MessageId, message.Counts);
 
     public static TweetCounts.V1.Counts Counts(long messageId, MessageCounts counts) => new()

@@ -25,7 +25,7 @@ internal sealed class EncodedWatchTests
         // Twice: what is shared is kept.
         foreach (var _ in (int[])[1, 2])
         {
-            Assert.That(WatchCountsResponse.Parser.ParseFrom(Send(reply)), Is.EqualTo(Replies.Watch(reply)));
+            Assert.That(WatchCountsResponse.Parser.ParseFrom(Send(reply)), Is.EqualTo(WatchMessage.Of(reply)));
         }
     }
 

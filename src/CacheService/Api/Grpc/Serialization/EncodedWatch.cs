@@ -31,7 +31,7 @@ internal static class EncodedWatch
         var content = reply.Batch.Content;
         if (content.IsShared)
         {
-            Send(content.EncodeOnce(static content => Encode(content, new byte[MaxSize(content)]).ToArray()), own.Written, context);
+            Send(content.EncodeOnce(WatchEncoding.Protobuf, static content => Encode(content, new byte[MaxSize(content)]).ToArray()), own.Written, context);
             return;
         }
 
