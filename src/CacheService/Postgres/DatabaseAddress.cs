@@ -28,10 +28,10 @@ internal sealed class DatabaseAddress(string? configured, IReadOnlyList<string>?
     }
 
     /// <summary>The connection string.</summary>
-    /// <exception cref="InvalidOperationException">The embedded server does not run yet.</exception>
+    /// <exception cref="InvalidOperationException">The embedded server does not run yet; or there is no database.</exception>
     public string ConnectionString
     {
-        get => _connectionString ?? throw new InvalidOperationException("The embedded server does not run yet.");
+        get => _connectionString ?? throw new InvalidOperationException(IsNone ? "This service has no database." : "The embedded server does not run yet.");
         set => _connectionString = value;
     }
 

@@ -4,7 +4,7 @@ using CacheService.Postgres;
 namespace CacheService.Telemetry;
 
 /// <summary>How large the change log is, as the database was last asked, which it is every few seconds while the counts are LIVE. Thread-safe.</summary>
-internal sealed partial class ChangeLogSize(PostgresConnections connections, FeedStatus status, TimeProvider time, ILogger<ChangeLogSize> logger) : BackgroundService
+internal sealed partial class ChangeLogSize(PostgresConnections connections, DatabaseAddress address, FeedStatus status, TimeProvider time, ILogger<ChangeLogSize> logger) : BackgroundService
 {
     // As the statistics have it: to count the rows would cost the more, the more there are.
     private const string Sql =
@@ -25,6 +25,11 @@ internal sealed partial class ChangeLogSize(PostgresConnections connections, Fee
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (address.IsNone)
+        {
+            return;
+        }
+
         using var timer = new PeriodicTimer(Interval, time);
         await using var stopping = stoppingToken.Register(timer.Dispose);
         while (await timer.WaitForNextTickAsync(CancellationToken.None))

@@ -1,9 +1,12 @@
 using CacheService.IntegrationTests.Days;
 using CacheService.IntegrationTests.Feed.RandomTransactions;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Postgres;
+using CacheService.Telemetry;
 using FsCheck;
 using FsCheck.Fluent;
 using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.FSharp.Core;
 using TweetCounts.V1;
 
@@ -68,6 +71,8 @@ internal sealed class FollowerTests
         Assert.That(audit!.Status.Detail, Does.Contain("ask one that follows the database"));
         var reload = await Assert.ThrowsAsync<RpcException>(async () => await follower.Client.ReloadNowAsync(new ReloadNowRequest()));
         Assert.That(reload!.Status.Detail, Does.Contain("ask one that follows the database"));
+        Assert.That(follower.Services.GetRequiredService<ChangeLogSize>().ExecuteTask!.IsCompletedSuccessfully, "nobody asks for the size of a log that is not there");
+        Assert.That(() => follower.Services.GetRequiredService<DatabaseAddress>().ConnectionString, Throws.InvalidOperationException.With.Message.EqualTo("This service has no database."));
     }
 
     [Test]
