@@ -38,6 +38,7 @@ internal sealed class Broker : IAsyncDisposable
         {
             Url = _options.Url,
             Name = $"tweetcounts {Name}",
+            InboxPrefix = InboxOf(_options.User),
             LoggerFactory = loggers,
             RetryOnInitialConnect = true,
             ReconnectWaitMin = TimeSpan.FromMilliseconds(100),
@@ -301,6 +302,9 @@ internal sealed class Broker : IAsyncDisposable
             return null;
         }
     }
+
+    /// <summary>Begins the subjects on which a user is answered: its own, so that the servers can keep each from what others are told.</summary>
+    private static string InboxOf(string user) => user.Length > 0 && user.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_') ? $"_INBOX.{user}" : "_INBOX";
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 }

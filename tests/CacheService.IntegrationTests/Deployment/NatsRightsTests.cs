@@ -78,8 +78,9 @@ internal sealed class NatsRightsTests
         }
 
         await using var listening = await connection.SubscribeCoreAsync<string>($"{Name}.questions");
+        await using var eavesdropping = await connection.SubscribeCoreAsync<string>("_INBOX.publisher.>");
         await connection.PingAsync();
-        await Wait.UntilAsync(async () => (await _server.ReadLogAsync()).Split("Violation").Length - 1 == 9, RunningService.Patience, "each is refused");
+        await Wait.UntilAsync(async () => (await _server.ReadLogAsync()).Split("Violation").Length - 1 == 10, RunningService.Patience, "each is refused");
         var stream = await new NatsJSContext(owner).GetStreamAsync(Name);
         Assert.That(stream.Info.State.LastSeq, Is.Zero);
     }
@@ -96,6 +97,7 @@ internal sealed class NatsRightsTests
     private NatsConnection Connect(string user, string password) => new(new NatsOpts
     {
         Url = _server.Url,
+        InboxPrefix = $"_INBOX.{user}",
         AuthOpts = new NatsAuthOpts { Username = user, Password = password },
         TlsOpts = new NatsTlsOpts { CaFile = _certificates.AuthorityFile },
     });
