@@ -1,7 +1,7 @@
+using CacheService.Api.Messages;
 using CacheService.Counts;
 using CacheService.Feed;
 using CacheService.Reading;
-using Google.Protobuf.WellKnownTypes;
 using NATS.Client.Core;
 using TweetCounts.V1;
 
@@ -12,7 +12,7 @@ namespace CacheService.Replication;
 /// that began after it is in the stream, or found nothing. Thread-safe.
 /// </summary>
 internal sealed class QuestionDesk(
-    Broker broker, FollowerList followers, DrainRequests requests, ITransactionIds transactions, TextCache texts, CacheList caches, FeedStatus feed, TimeProvider time, ILogger<QuestionDesk> logger)
+    Broker broker, FollowerList followers, DrainRequests requests, ITransactionIds transactions, TextCache texts, CacheList caches, Replies replies, TimeProvider time, ILogger<QuestionDesk> logger)
     : BackgroundService
 {
     private const int MostWaiting = 100_000;
@@ -142,7 +142,7 @@ internal sealed class QuestionDesk(
                 Answer(asked, publication, async answer => answer.Text = Text(await texts.GetAsync(asked.Question.TextOf, stopping)));
                 break;
             case Question.AboutOneofCase.Caches:
-                Answer(asked, publication, async answer => answer.Caches = Caches(await caches.GetAsync(stopping)));
+                Answer(asked, publication, async answer => answer.Caches = replies.Caches(await caches.GetAsync(stopping)));
                 break;
         }
     }
@@ -194,22 +194,6 @@ internal sealed class QuestionDesk(
             ReplicationLog.NotListening(logger, e.Message);
         }
     });
-
-    private ListCachesResponse Caches(IReadOnlyList<CacheEntry> entries) => new()
-    {
-        Caches =
-        {
-            entries.Select(entry => new Cache
-            {
-                Name = entry.Name,
-                Loaded = entry.IsLoaded,
-                Heard = Duration.FromTimeSpan(entry.Heard),
-                Publishes = entry.Name == feed.Consumer,
-                Follows = entry.Follows,
-                Age = entry.Age is { } age ? Duration.FromTimeSpan(age) : null,
-            }),
-        },
-    };
 
     private static AuthorAndText? Text(MessageText? text) => text is null ? null : new AuthorAndText { Author = text.Author, Text = text.Text, PostedAt = text.PostedAt };
 

@@ -27,7 +27,7 @@ internal sealed class FolderArrowsTests
         ["Postgres"] = "Postgres.Addresses Postgres.Embedded Settings",
         ["Reading"] = "Concurrency Counts Feed Metrics Postgres Settings",
         ["Reloading"] = "Counts Feed Postgres Reading",
-        ["Replication"] = "Concurrency Counts Feed Metrics Postgres Reading Settings",
+        ["Replication"] = "Api.Messages Concurrency Counts Feed Metrics Postgres Reading Settings",
         ["Rollup"] = "Feed Postgres Settings",
         ["Security"] = "Api.Problems Metrics Reading Settings",
         ["Shutdown"] = "Postgres Settings",
