@@ -58,9 +58,19 @@ internal sealed class FaultRun : IAsyncDisposable
         var writers = new FaultWriters(WriterPace);
         writers.Start(database.ConnectionString);
         var run = new FaultRun(fault, database, service, writers, new HonestyChecker(service, writers, DefaultStaleAfter));
-        await service.WaitForStateAsync(FeedState.Live);
-        await run.Writers.WriteMoreAsync(Some);
-        await run.Checker.States.WaitForLiveAsync(Stopwatch.GetTimestamp());
+        try
+        {
+            await service.WaitForStateAsync(FeedState.Live);
+            await run.Writers.WriteMoreAsync(Some);
+            await run.Checker.States.WaitForLiveAsync(Stopwatch.GetTimestamp());
+        }
+        catch
+        {
+            // Nobody else ends what has been started.
+            await run.DisposeAsync();
+            throw;
+        }
+
         run.BeginFault();
         return run;
     }
@@ -68,7 +78,16 @@ internal sealed class FaultRun : IAsyncDisposable
     /// <summary>Another service on the same database joins, LIVE, with a checker of its own.</summary>
     public async Task JoinAsync(FaultService service)
     {
-        await service.WaitForStateAsync(FeedState.Live);
+        try
+        {
+            await service.WaitForStateAsync(FeedState.Live);
+        }
+        catch
+        {
+            await service.DisposeAsync();
+            throw;
+        }
+
         _others.Add((service, new HonestyChecker(service, Writers, DefaultStaleAfter)));
         BeginFault();
     }

@@ -49,16 +49,32 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
     }
 
     /// <summary>
-    /// Somebody is about to commit that what was written so far has gone: nobody is held to it any more, and each writer goes on with a message that is new. What
-    /// they write meanwhile waits for that commit.
+    /// Removes what was written, while they write; again where they and it lock each other out. Before that is committed, nobody is held to what was written so far any more, and each
+    /// writer goes on with a message that is new.
     /// </summary>
-    public void ForgetAll()
-    {
-        foreach (var message in _honest.Values)
+    public Task TakeAwayAsync(ITestDatabase database, string statements) => Wait.UntilAsync(
+        async () =>
         {
-            message.End();
-        }
-    }
+            await using var connection = await database.OpenAsync();
+            try
+            {
+                await connection.ExecuteAsync($"begin; lock table tweet.message, tweet.activity in exclusive mode; {statements}");
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected)
+            {
+                return false;
+            }
+
+            foreach (var message in _honest.Values)
+            {
+                message.End();
+            }
+
+            await connection.ExecuteAsync("commit");
+            return true;
+        },
+        RunningService.Patience,
+        "what was written is removed");
 
     /// <summary>All of them end their transactions and close their connections.</summary>
     public async Task StopAsync()

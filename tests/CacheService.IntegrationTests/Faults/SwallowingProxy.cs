@@ -14,6 +14,7 @@ internal sealed class SwallowingProxy : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentBag<Task> _connections = [];
     private volatile int _target;
+    private volatile int _bytesPerSecond;
     private readonly Task _accepting;
     private volatile NetworkFault _fault;
     private volatile TaskCompletionSource _passing = NewGate(open: true);
@@ -39,6 +40,13 @@ internal sealed class SwallowingProxy : IAsyncDisposable
 
     /// <summary>How long what is sent is on its way.</summary>
     public TimeSpan Delay { get; init; }
+
+    /// <summary>How much passes in a second, on each connection and in each direction; 0: as much as comes.</summary>
+    public int BytesPerSecond
+    {
+        get => _bytesPerSecond;
+        set => _bytesPerSecond = value;
+    }
 
     /// <summary>What is wrong with the network.</summary>
     public NetworkFault Fault
@@ -106,7 +114,7 @@ internal sealed class SwallowingProxy : IAsyncDisposable
 
     private async Task CopyAsync(Link link, Socket from, Socket to, NetworkFault swallowing)
     {
-        var buffer = new byte[16 * 1024];
+        var buffer = new byte[4 * 1024];
         try
         {
             while (await from.ReceiveAsync(buffer, _stopping.Token) is var read and > 0)
@@ -126,6 +134,11 @@ internal sealed class SwallowingProxy : IAsyncDisposable
                 if (Delay > TimeSpan.Zero)
                 {
                     await Task.Delay(Delay, _stopping.Token);
+                }
+
+                if (_bytesPerSecond is > 0 and var bytesPerSecond)
+                {
+                    await Task.Delay(TimeSpan.FromSeconds((double)read / bytesPerSecond), _stopping.Token);
                 }
 
                 await to.SendAsync(buffer.AsMemory(0, read), _stopping.Token);

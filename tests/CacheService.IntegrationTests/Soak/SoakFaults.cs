@@ -50,10 +50,10 @@ internal sealed class SoakFaults
             ("rollups killed", KillRollupsAsync),
             ("log switched", SwitchLogAsync),
             ("consumers forgotten", () => _server.ExecuteAsync("delete from twcache.consumer")),
-            ("activity truncated", () => TakeAwayAsync("truncate tweet.activity")),
-            ("everything truncated", () => TakeAwayAsync($"truncate tweet.message cascade; {FaultStatements.CreateMessages}")),
-            ("activity deleted", () => TakeAwayAsync("delete from tweet.activity")),
-            ("everything deleted", () => TakeAwayAsync($"delete from tweet.activity; delete from tweet.message; {FaultStatements.CreateMessages}")),
+            ("activity truncated", () => _writers.TakeAwayAsync(_server, "truncate tweet.activity")),
+            ("everything truncated", () => _writers.TakeAwayAsync(_server, $"truncate tweet.message cascade; {FaultStatements.CreateMessages}")),
+            ("activity deleted", () => _writers.TakeAwayAsync(_server, "delete from tweet.activity")),
+            ("everything deleted", () => _writers.TakeAwayAsync(_server, $"delete from tweet.activity; delete from tweet.message; {FaultStatements.CreateMessages}")),
             ("a large transaction", () => _server.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'fav' from tweet.message, generate_series(1, 50) where message = 'calm'")),
         ];
     }
@@ -88,27 +88,6 @@ internal sealed class SoakFaults
         await PauseAsync(0, 2);
         await _server.PromoteAsync();
     }
-
-    /// <summary>Removes what was written, while writers write; again where they and it lock each other out.</summary>
-    private Task TakeAwayAsync(string statements) => Wait.UntilAsync(
-        async () =>
-        {
-            await using var connection = await _server.OpenAsync();
-            try
-            {
-                await connection.ExecuteAsync($"begin; lock table tweet.message, tweet.activity in exclusive mode; {statements}");
-            }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected)
-            {
-                return false;
-            }
-
-            _writers.ForgetAll();
-            await connection.ExecuteAsync("commit");
-            return true;
-        },
-        RunningService.Patience,
-        "what was written is removed");
 
     private async Task BreakNetworkAsync(NetworkFault fault)
     {
