@@ -140,8 +140,9 @@ internal sealed class CountsStore(int maxTombstones)
     /// <param name="takenAt">See <see cref="CountsVersion.TakenAt"/>.</param>
     /// <param name="dayChanges">Likewise what is to be added to days; of no use where the store has none.</param>
     /// <param name="revision">The revision that this leads to, where another cache numbers them; null: the next one, if something changes.</param>
+    /// <param name="renewsAll">Whether messages that stay as they are, or stay away, get that revision as well: somebody may hold them otherwise.</param>
     /// <exception cref="InconsistentChangeException">A change does not fit; nothing was applied.</exception>
-    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null)
+    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null, bool renewsAll = false)
     {
         var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
         _table.TakeIn();
@@ -161,7 +162,7 @@ internal sealed class CountsStore(int maxTombstones)
             }
 
             messages += change.Born;
-            if (!change.IsZero && (known || change.Born != 0))
+            if ((!change.IsZero || renewsAll) && (known || change.Born != 0))
             {
                 messageIds[shown++] = change.MessageId;
             }
@@ -180,7 +181,7 @@ internal sealed class CountsStore(int maxTombstones)
         var days = dayChanges is null ? version.Days : version.Days?.Add(dayChanges);
         var nextRevision = revision ?? (shown == 0 && days == version.Days ? version.Revision : NextRevision);
         var next = version with { Revision = nextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt, Days = days };
-        var overlay = isLarge ? LayOut(changes, messageIds.Length, next.Revision) : null;
+        var overlay = isLarge ? LayOut(changes, messageIds.Length, next.Revision, renewsAll) : null;
         lock (_writing)
         {
             BeginWrite();
@@ -188,7 +189,7 @@ internal sealed class CountsStore(int maxTombstones)
             {
                 if (overlay is null)
                 {
-                    ApplyInPlace(changes, next.Revision);
+                    ApplyInPlace(changes, next.Revision, renewsAll);
                 }
                 else
                 {
@@ -406,12 +407,12 @@ internal sealed class CountsStore(int maxTombstones)
         }
     }
 
-    private CountsOverlay LayOut(IReadOnlyList<CountChange> changes, int messages, ulong revision)
+    private CountsOverlay LayOut(IReadOnlyList<CountChange> changes, int messages, ulong revision, bool renewsAll)
     {
         var overlay = new CountsOverlay(messages);
         for (var i = 0; i < changes.Count; i++)
         {
-            if (Settle(changes[i], revision) is { } counts)
+            if (Settle(changes[i], revision, renewsAll) is { } counts)
             {
                 overlay.Add(changes[i].MessageId, counts);
             }
@@ -420,11 +421,11 @@ internal sealed class CountsStore(int maxTombstones)
         return overlay;
     }
 
-    private void ApplyInPlace(IReadOnlyList<CountChange> changes, ulong revision)
+    private void ApplyInPlace(IReadOnlyList<CountChange> changes, ulong revision, bool renewsAll)
     {
         for (var i = 0; i < changes.Count; i++)
         {
-            switch (Settle(changes[i], revision))
+            switch (Settle(changes[i], revision, renewsAll))
             {
                 case { Revision: 0 }:
                     _table.Remove(changes[i].MessageId);
@@ -438,9 +439,9 @@ internal sealed class CountsStore(int maxTombstones)
 
     /// <summary>What comes of a change, besides what the table is to have then.</summary>
     /// <returns>The message's new counts, of revision 0 if it goes; null: the table has nothing of it.</returns>
-    private MessageCounts? Settle(CountChange change, ulong revision)
+    private MessageCounts? Settle(CountChange change, ulong revision, bool renewsAll)
     {
-        if (change.IsZero)
+        if (change.IsZero && !renewsAll)
         {
             return null;
         }
@@ -449,7 +450,7 @@ internal sealed class CountsStore(int maxTombstones)
         var (retweets, likes) = (counts.Retweets + change.Retweets, counts.Likes + change.Likes);
         if ((isKnown ? 1 : 0) + change.Born == 0)
         {
-            if (isKnown)
+            if (isKnown || renewsAll)
             {
                 Tombstones.Add(change.MessageId, revision);
             }

@@ -129,6 +129,15 @@ internal sealed class Broker : IAsyncDisposable
         return answer.Seq;
     }
 
+    /// <summary>A part that the stream has.</summary>
+    /// <returns>Null: it has none of that sequence, or it is no frame.</returns>
+    /// <exception cref="StreamGoneException">There is no stream.</exception>
+    public async Task<Frame?> ReadPartAsync(ulong sequence, CancellationToken cancellationToken)
+    {
+        await ConnectAsync(cancellationToken);
+        return await ReadAsync(await FindStreamAsync(cancellationToken) ?? throw new StreamGoneException(), 0, sequence, cancellationToken);
+    }
+
     /// <summary>The end of the stream.</summary>
     /// <returns>Null: there is no stream.</returns>
     public async Task<StreamEnd?> ReadEndAsync(CancellationToken cancellationToken)
@@ -323,6 +332,9 @@ internal sealed record CheckpointEntry(string Name, string Chain, ulong Sequence
 
 /// <summary>A question, and how it is answered.</summary>
 internal sealed record AskedQuestion(Question Question, Func<Answer, ValueTask> ReplyAsync);
+
+/// <summary>The stream has been deleted, or has lost frames that it had acknowledged.</summary>
+internal sealed class StreamGoneException() : Exception("the stream, or its end, is gone.");
 
 /// <summary>Another publisher has gone on in the stream.</summary>
 internal sealed class FencedException() : Exception("another service publishes");

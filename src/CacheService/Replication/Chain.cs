@@ -4,12 +4,18 @@ using DailyCounts = CacheService.Counts.DailyCounts;
 
 namespace CacheService.Replication;
 
-/// <summary>A store that follows a chain: it has the state of a frame, and takes the frame after it. One writer.</summary>
+/// <summary>
+/// A store that follows a chain: it has the state of a frame, and takes the frame after it. Frames come by the stream; where that brings none, the publisher hands them out, and
+/// the store is ahead of the stream until that has them too. One writer.
+/// </summary>
 /// <param name="store">Where its counts are; with the chain as epoch, and the chain's revisions.</param>
 /// <param name="header">Of which frame they are.</param>
 internal sealed class Chain(CountsStore store, CheckpointHeader header)
 {
     private readonly List<Frame> _parts = [];
+
+    /// <summary>The last frame that the stream has brought.</summary>
+    private (ulong Number, string Snapshot) _inStream = (header.Number, header.Snapshot);
 
     /// <summary>Where the counts are.</summary>
     public CountsStore Store { get; private set; } = store;
@@ -26,11 +32,17 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
     /// <summary>The frame whose state it has.</summary>
     public ulong Number { get; private set; } = header.Number;
 
-    /// <summary>The sequence of the last part that it has taken.</summary>
+    /// <summary>Whose frame that is.</summary>
+    public ulong Tenure { get; private set; } = header.Tenure;
+
+    /// <summary>The sequence of the last part that the stream has brought.</summary>
     public ulong Sequence { get; private set; } = header.Sequence;
 
-    /// <summary>Takes the next part from the stream; with the last part of a frame, the frame is applied.</summary>
-    /// <returns>Whether it was.</returns>
+    /// <summary>Whether it has frames that the stream has not brought yet.</summary>
+    public bool IsAhead => Number > _inStream.Number;
+
+    /// <summary>Takes the next part from the stream; with the last part of a frame, the frame is applied, unless it is known.</summary>
+    /// <returns>Whether a frame is complete.</returns>
     /// <exception cref="ChainEndedException">It cannot go on from here.</exception>
     public bool Take(ulong sequence, Frame part)
     {
@@ -45,9 +57,9 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
             _parts.Clear();
         }
 
-        if (part.Number != Number + 1 || part.Part != _parts.Count || part.SnapshotBefore != Snapshot)
+        if (part.Number != _inStream.Number + 1 || part.Part != _parts.Count || part.SnapshotBefore != _inStream.Snapshot)
         {
-            throw new ChainEndedException($"the stream has lost what comes after frame {Number}: part {part.Part} of frame {part.Number} follows");
+            throw new ChainEndedException($"the stream has lost what comes after frame {_inStream.Number}: part {part.Part} of frame {part.Number} follows");
         }
 
         _parts.Add(part);
@@ -57,18 +69,36 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
             return false;
         }
 
-        try
+        if (!IsAhead || part.Tenure > Tenure)
         {
-            Apply(part);
-        }
-        catch (Exception e) when (e is InconsistentChangeException or FormatException or ArgumentOutOfRangeException)
-        {
-            throw new ChainEndedException($"frame {part.Number} cannot be applied: {e.Message}");
+            // Of another tenure it has all that was touched since the frame before it in the stream. So it leads to its own state from any that comes before that, and from no other.
+            if (IsAhead && !PgSnapshot.Parse(Snapshot).IsContainedIn(PgSnapshot.Parse(part.Snapshot)))
+            {
+                throw new ChainEndedException($"another service publishes, and its frame {part.Number} is of an earlier state than what is here");
+            }
+
+            Apply(_parts);
         }
 
-        (Number, Snapshot) = (part.Number, part.Snapshot);
+        _inStream = (part.Number, part.Snapshot);
         _parts.Clear();
         return true;
+    }
+
+    /// <summary>Takes frames that the publisher hands out, as far as they are the next ones.</summary>
+    /// <exception cref="ChainEndedException">One cannot be applied.</exception>
+    public void TakeHandedOut(IEnumerable<Frame> parts)
+    {
+        foreach (var frame in parts.GroupBy(part => part.Number))
+        {
+            var (first, all) = (frame.First(), frame.ToList());
+            // Another tenure follows the stream: what is here besides may not be a part of its history.
+            var isNext = first.Chain == Name && first.Number == Number + 1 && first.SnapshotBefore == Snapshot && (first.Tenure == Tenure || (first.Tenure > Tenure && !IsAhead));
+            if (isNext && all.Count == first.Parts)
+            {
+                Apply(all);
+            }
+        }
     }
 
     /// <summary>Takes all that the stream has, up to a sequence.</summary>
@@ -106,30 +136,39 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
         Store = store;
     }
 
-    private void Apply(Frame last)
+    private void Apply(List<Frame> parts)
     {
-        var version = Store.Version!;
-        var changes = new List<CountChange>(_parts.Sum(part => (part.Counts?.MessageIds.Count ?? 0) + part.Removed.Count));
-        foreach (var part in _parts)
+        var last = parts[^1];
+        try
         {
-            for (var i = 0; i < part.Counts?.MessageIds.Count; i++)
-            {
-                Store.Read(part.Counts.MessageIds[i], out var before);
-                changes.Add(new CountChange(
-                    part.Counts.MessageIds[i], part.Counts.Retweets[i] - (before?.Retweets ?? 0), part.Counts.Likes[i] - (before?.Likes ?? 0), before is null ? 1 : 0));
-            }
-
-            foreach (var messageId in part.Removed)
-            {
-                Store.Read(messageId, out var before);
-                if (before is not null)
-                {
-                    changes.Add(new CountChange(messageId, 0, 0, -1));
-                }
-            }
+            var version = Store.Version!;
+            var changes = new List<CountChange>(parts.Sum(part => (part.Counts?.MessageIds.Count ?? 0) + part.Removed.Count));
+            parts.ForEach(part => changes.AddRange(Changes(part)));
+            Store.Apply(
+                changes, PgSnapshot.Parse(last.Snapshot), version.TakenAt, version.Days is null ? null : Days(last, version.Days), last.Revision, renewsAll: last.Tenure != Tenure);
+        }
+        catch (Exception e) when (e is InconsistentChangeException or FormatException or ArgumentOutOfRangeException)
+        {
+            throw new ChainEndedException($"frame {last.Number} cannot be applied: {e.Message}");
         }
 
-        Store.Apply(changes, PgSnapshot.Parse(last.Snapshot), version.TakenAt, version.Days is null ? null : Days(last, version.Days), last.Revision);
+        (Number, Tenure, Snapshot) = (last.Number, last.Tenure, last.Snapshot);
+    }
+
+    private IEnumerable<CountChange> Changes(Frame part)
+    {
+        for (var i = 0; i < part.Counts?.MessageIds.Count; i++)
+        {
+            Store.Read(part.Counts.MessageIds[i], out var before);
+            yield return new CountChange(
+                part.Counts.MessageIds[i], part.Counts.Retweets[i] - (before?.Retweets ?? 0), part.Counts.Likes[i] - (before?.Likes ?? 0), before is null ? 1 : 0);
+        }
+
+        foreach (var messageId in part.Removed)
+        {
+            Store.Read(messageId, out var before);
+            yield return before is null ? new CountChange(messageId, 0, 0, 0) : new CountChange(messageId, 0, 0, -1);
+        }
     }
 
     private static List<DayCounts> Days(Frame frame, DailyCounts before)

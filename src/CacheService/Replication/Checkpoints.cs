@@ -109,6 +109,7 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
             var header = new CheckpointHeader
             {
                 Chain = chain.Name,
+                Tenure = chain.Tenure,
                 Number = chain.Number,
                 Sequence = chain.Sequence,
                 Snapshot = chain.Snapshot,

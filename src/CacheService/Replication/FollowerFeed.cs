@@ -11,6 +11,7 @@ namespace CacheService.Replication;
 /// <summary>
 /// Keeps the store true by following a publisher: begins at a checkpoint, takes each frame after it, and asks how far that is from the database. Nothing is served before the first
 /// answer, because nothing is known of its age. The age begins when a question is asked: once the frame that the answer names has been taken, all that was committed by then is included.
+/// Frames that the stream does not bring in time, it asks the publisher for.
 /// </summary>
 internal sealed class FollowerFeed(
     Broker broker, Checkpoints checkpoints, CountsStore store, DrainRequests requests, WakeSignal wake, FeedProgress progress, CountsFeed database, IOptions<FeedOptions> options,
@@ -19,13 +20,16 @@ internal sealed class FollowerFeed(
     /// <summary>So many questions are under way at a time.</summary>
     private const int MostQuestions = 16;
 
-    /// <summary>A publisher that has not answered for so long, or frames that do not come: the stream is looked at afresh.</summary>
+    /// <summary>A publisher that has not answered for so long does not answer.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
 
     /// <summary>And after this the database is followed, where that is wanted.</summary>
     private static readonly TimeSpan LongSilence = TimeSpan.FromSeconds(6);
 
-    /// <summary>Frames that the publisher names come sooner than this; else they are asked for again, as where the server that sent them has gone. Doubled each time, up to the other.</summary>
+    /// <summary>Frames that the publisher names come by the stream sooner than this; else it is asked for them.</summary>
+    private static readonly TimeSpan HandOutAfter = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>And else the stream is read afresh, as where the server that it came from has gone. Doubled each time, up to the other.</summary>
     private static readonly TimeSpan ShortPatience = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan LongPatience = TimeSpan.FromSeconds(8);
@@ -42,8 +46,10 @@ internal sealed class FollowerFeed(
     private long _answeredAt = time.GetTimestamp();
     private string _reported = "";
     private string _failure = "";
-    private TimeSpan _patience = ShortPatience;
     private Chain? _chain;
+
+    /// <summary>The frame that the publisher is to hand out, and those after it; 0: none.</summary>
+    private ulong _nextFrame;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -102,19 +108,15 @@ internal sealed class FollowerFeed(
     /// <summary>Takes what comes, until something breaks.</summary>
     private async Task FollowAsync(Chain chain, CancellationToken cancellationToken)
     {
-        if (await broker.ReadEndAsync(cancellationToken) is not { } end || end.Last < chain.Sequence)
-        {
-            throw new ChainEndedException("the stream is another one than before");
-        }
-
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         // Whoever is slow reads on when there is room; the broker keeps the rest.
         var events = Channel.CreateBounded<ChainEvent>(new BoundedChannelOptions(1024) { SingleReader = true });
-        var reading = ReadAsync(chain.Sequence + 1, events.Writer, ending.Token);
+        var reader = new FrameReader(broker, chain.Sequence, (sequence, part) => events.Writer.WriteAsync(new PartCame(sequence, part), ending.Token), time);
+        var reading = ReadAsync(reader, events.Writer, ending.Token);
         var asking = AskRepeatedlyAsync(events.Writer, ending.Token);
         var waiting = new List<Answered>();
         var followedSince = time.GetTimestamp();
-        var movedAt = followedSince;
+        var (movedAt, readSince, patience) = (followedSince, followedSince, ShortPatience);
         try
         {
             await foreach (var happened in events.Reader.ReadAllAsync(cancellationToken))
@@ -124,7 +126,8 @@ internal sealed class FollowerFeed(
                 {
                     case PartCame part:
                         chain.Take(part.Sequence, part.Part);
-                        movedAt = time.GetTimestamp();
+                        movedAt = readSince = time.GetTimestamp();
+                        patience = ShortPatience;
                         break;
                     case Answered answered when answered.Answer.Chain != chain.Name:
                         answered.Waiting.SetResult(false);
@@ -137,6 +140,7 @@ internal sealed class FollowerFeed(
                         break;
                     case Answered answered:
                         (_answeredAt, _failure) = (time.GetTimestamp(), "");
+                        chain.TakeHandedOut(answered.Answer.Frames);
                         waiting.Add(answered);
                         break;
                     case Unanswered unanswered:
@@ -145,16 +149,22 @@ internal sealed class FollowerFeed(
                 }
 
                 Settle(chain, waiting);
-                if (waiting.Count == 0 && _failure.Length == 0)
+                var lacksFrames = waiting.Count > 0 || chain.IsAhead;
+                if (!lacksFrames)
                 {
-                    movedAt = time.GetTimestamp();
+                    movedAt = readSince = time.GetTimestamp();
                 }
-                else if (waiting.Count > 0 && time.GetElapsedTime(movedAt) > _patience)
+
+                Volatile.Write(ref _nextFrame, time.GetElapsedTime(movedAt) > HandOutAfter ? chain.Number + 1 : 0);
+                if (time.GetElapsedTime(readSince) > patience)
                 {
-                    _patience = _patience * 2 < LongPatience ? _patience * 2 : LongPatience;
-                    throw new TimeoutException("the frames that the publisher names do not come.");
+                    Report(new TimeoutException($"the frames that the publisher names do not come by the stream ({(reader.Failure.Length > 0 ? reader.Failure : "it is silent")})."));
+                    readSince = time.GetTimestamp();
+                    patience = patience * 2 < LongPatience ? patience * 2 : LongPatience;
+                    reader.BeginAgain();
                 }
-                else if (time.GetElapsedTime(movedAt) > Silence || time.GetElapsedTime(Math.Max(_answeredAt, followedSince)) > LongSilence)
+
+                if (time.GetElapsedTime(Math.Max(_answeredAt, followedSince)) > (_failure.Length > 0 ? Silence : LongSilence))
                 {
                     throw new TimeoutException($"the publisher does not answer ({_failure}).");
                 }
@@ -174,7 +184,15 @@ internal sealed class FollowerFeed(
 
     private void Settle(Chain chain, List<Answered> waiting)
     {
-        var settled = waiting.FindAll(answered => answered.Answer.Number <= chain.Number);
+        // Numbers of another tenure do not compare: what one of before has said is asked again.
+        foreach (var answered in waiting.Where(answered => answered.Answer.Tenure < chain.Tenure))
+        {
+            answered.Waiting.SetResult(false);
+        }
+
+        waiting.RemoveAll(answered => answered.Answer.Tenure < chain.Tenure);
+        bool IsHere(Answered answered) => answered.Answer.Tenure == chain.Tenure && answered.Answer.Number <= chain.Number;
+        var settled = waiting.FindAll(IsHere);
         if (settled.Count == 0)
         {
             return;
@@ -194,28 +212,23 @@ internal sealed class FollowerFeed(
                 chain.MoveTo(store);
             }
 
-            (_reported, _patience) = ("", ShortPatience);
+            _reported = "";
             // Before the reads that wait are answered: with LIVE.
             progress.BecomeLive();
             isProven = true;
         }
         finally
         {
-            waiting.RemoveAll(answered => answered.Answer.Number <= chain.Number);
+            waiting.RemoveAll(IsHere);
             settled.ForEach(answered => answered.Waiting.SetResult(isProven));
         }
     }
 
-    private async Task ReadAsync(ulong from, ChannelWriter<ChainEvent> events, CancellationToken cancellationToken)
+    private static async Task ReadAsync(FrameReader reader, ChannelWriter<ChainEvent> events, CancellationToken cancellationToken)
     {
         try
         {
-            await foreach (var (sequence, part) in broker.ReadFromAsync(from, cancellationToken))
-            {
-                await events.WriteAsync(new PartCame(sequence, part), cancellationToken);
-            }
-
-            events.TryComplete(new TimeoutException("the stream has ended."));
+            await reader.RunAsync(cancellationToken);
         }
         catch (Exception e)
         {
@@ -259,6 +272,7 @@ internal sealed class FollowerFeed(
                 Follower = broker.Name,
                 AgeMicroseconds = store.Version is { } version ? (long)time.GetElapsedTime(version.TakenAt).TotalMicroseconds : -1,
                 Now = isAsked,
+                NextFrame = Volatile.Read(ref _nextFrame),
             };
             var answer = await broker.AskAsync(question, Silence + _options.HeartbeatInterval, cancellationToken);
             await events.WriteAsync(new Answered(answer, askedAt, waiting), cancellationToken);

@@ -43,23 +43,21 @@ internal sealed class QuestionDesk(
     }
 
     /// <summary>Answers those whose questions came before a version's drain began.</summary>
-    /// <param name="chain">The chain that this service publishes.</param>
-    /// <param name="number">The frame that has the version's state.</param>
+    /// <param name="publication">What this service publishes, up to the frame that has the version's state.</param>
     /// <param name="version">The version.</param>
-    public void Settle(string chain, ulong number, CountsVersion version)
+    public void Settle(Publication publication, CountsVersion version)
     {
         List<Waiting> settled;
         lock (_gate)
         {
-            _publication = new Publication(chain, number);
+            _publication = publication;
             settled = _waiting.FindAll(waiting => waiting.ArrivedAt <= version.TakenAt);
             _waiting.RemoveAll(waiting => waiting.ArrivedAt <= version.TakenAt || time.GetElapsedTime(waiting.ArrivedAt) > Patience);
         }
 
         if (settled.Count > 0)
         {
-            var answer = new Answer { Chain = chain, Number = number, Snapshot = version.Snapshot.ToString() };
-            settled.ForEach(waiting => Reply(waiting.Question, answer));
+            settled.ForEach(waiting => Reply(waiting.Question, publication.NewAnswer(version, waiting.Question.Question.NextFrame, broker.MaxPayload / 2)));
         }
     }
 
@@ -198,9 +196,4 @@ internal sealed class QuestionDesk(
     private static AuthorAndText? Text(MessageText? text) => text is null ? null : new AuthorAndText { Author = text.Author, Text = text.Text, PostedAt = text.PostedAt };
 
     private sealed record Waiting(AskedQuestion Question, long ArrivedAt);
-
-    private sealed record Publication(string Chain, ulong Number)
-    {
-        public Answer NewAnswer() => new() { Chain = Chain, Number = Number };
-    }
 }

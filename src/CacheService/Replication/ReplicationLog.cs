@@ -39,6 +39,10 @@ internal static partial class ReplicationLog
         Message = "A follower has asked what the database could not be asked: {Reason}")]
     public static partial void NotAnswered(ILogger logger, string reason);
 
+    [LoggerMessage(EventId = 1109, EventName = "FramesHandedOut", Level = LogLevel.Warning,
+        Message = "The stream does not take frame {Number} ({Reason}). Followers that ask are handed the frames that it lacks. It goes on trying.")]
+    public static partial void NotTaken(ILogger logger, ulong number, string reason);
+
     [LoggerMessage(EventId = 1110, EventName = "ChainLoaded", Level = LogLevel.Information,
         Message = "Follows chain {Chain} from frame {Number} on: {Messages} messages, {Seconds:F1} s.")]
     public static partial void Loaded(ILogger logger, string chain, ulong number, long messages, double seconds);

@@ -38,6 +38,7 @@ internal static class ReplicationServices
             builder.Services.AddSingleton<ICacheLister>(services => services.GetRequiredService<FollowerList>());
             builder.Services.AddSingleton<QuestionDesk>();
             builder.Services.AddHostedService(services => services.GetRequiredService<QuestionDesk>());
+            builder.Services.AddSingleton<CheckpointKeeper>();
             builder.Services.AddHostedService<Publisher>();
         }
     }

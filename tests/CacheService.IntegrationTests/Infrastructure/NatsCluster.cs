@@ -1,4 +1,6 @@
 using CacheService.Postgres.Embedded;
+using NATS.Client.Core;
+using NATS.Client.JetStream;
 
 namespace CacheService.IntegrationTests.Infrastructure;
 
@@ -47,6 +49,14 @@ internal sealed class NatsCluster : IAsyncDisposable
         // None is ready before there are enough of them for a leader.
         await Task.WhenAll(nodes.Select(node => node.WaitUntilReadyAsync()));
         return cluster;
+    }
+
+    /// <summary>The server that leads a stream.</summary>
+    public async Task<NatsServer> FindLeaderAsync(string stream)
+    {
+        await using var connection = new NatsConnection(new NatsOpts { Url = Url });
+        var name = (await new NatsJSContext(connection).GetStreamAsync(stream)).Info.Cluster!.Leader;
+        return Nodes.Single(node => node.Name == name);
     }
 
     public async ValueTask DisposeAsync()

@@ -14,11 +14,14 @@ internal sealed class NatsServer : IAsyncDisposable
     private readonly int _monitorPort;
     private Process? _process;
 
-    private NatsServer(string program, string folder, int port, int monitorPort)
+    private NatsServer(string name, string program, string folder, int port, int monitorPort)
     {
-        (_program, _folder, _monitorPort) = (program, folder, monitorPort);
+        (Name, _program, _folder, _monitorPort) = (name, program, folder, monitorPort);
         Url = $"nats://127.0.0.1:{port}";
     }
+
+    /// <summary>Its name among others.</summary>
+    public string Name { get; }
 
     /// <summary>Where clients connect; with TLS too, which the server tells them to begin.</summary>
     public string Url { get; }
@@ -40,7 +43,7 @@ internal sealed class NatsServer : IAsyncDisposable
     internal static async Task<NatsServer> PrepareAsync(string name, int port, string configuration)
     {
         var program = await InstalledProgram.RequireAsync("followers are NOT tested", "nats-server");
-        var server = new NatsServer(program, TestFolders.NewPath(), port, LoopbackPort.ChooseNew());
+        var server = new NatsServer(name, program, TestFolders.NewPath(), port, LoopbackPort.ChooseNew());
         OwnedFile.CreateFolder(server._folder, passable: false);
         await OwnedFile.WriteSecretAsync(
             server.Configuration,

@@ -1,6 +1,7 @@
+using CacheService.Client;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
-using TweetCounts.V1;
+using FeedState = TweetCounts.V1.FeedState;
 
 namespace CacheService.IntegrationTests.Replication;
 
@@ -147,6 +148,100 @@ internal sealed class ReplicationFaultsTests
         await follower.WaitForStateAsync(FeedState.Live);
         await run.EndFaultAsync();
         await run.FinishAsync();
+    }
+
+    [Test]
+    public async Task Broker_OfThree_LeaderKilled_IsGoneRound()
+    {
+        await using var cluster = await NatsCluster.RequireAsync();
+        await using var database = await TestDatabase.CreateAsync();
+        string[] settings = [$"--Nats:Url={cluster.Url}", "--Nats:Replicas=3"];
+        await using var run = await FaultRun.StartAsync("leader of three NATS servers killed, as the publisher sees it", database, settings);
+        var follower = await JoinAsync(run, NoDatabase, [.. settings, "--Feed:Source=Nats"]);
+        var epoch = (await follower.GetStatusAsync()).Epoch;
+
+        var leader = await cluster.FindLeaderAsync("tweetcounts");
+        await leader.KillAsync();
+        await Wait.UntilAsync(() => run.Service.HasLogged("does not take frame"), RunningService.Patience, "the publisher has noticed");
+        await run.Writers.WriteMoreAsync(100);
+        await leader.StartAgainAsync();
+
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That((await follower.GetStatusAsync()).Epoch, Is.EqualTo(epoch), "it is the same chain");
+        Assert.That(follower.HasLogged("Loads from a checkpoint"), Is.False, follower.LogText);
+    }
+
+    [Test]
+    public async Task Broker_OfThree_LeaderKilledAndThenThePublisher_IsFollowedWithoutALoad()
+    {
+        await using var cluster = await NatsCluster.RequireAsync();
+        await using var database = await TestDatabase.CreateAsync();
+        string[] settings = [$"--Nats:Url={cluster.Url}", "--Nats:Replicas=3"];
+        var publisher = FaultService.StartProcess(database.ConnectionString, settings);
+        await using var run = await FaultRun.StartAsync("leader of three NATS servers killed, and then the publisher of two, as a follower sees it", database, () => Task.FromResult(publisher));
+        var standby = await JoinAsync(run, database.ConnectionString, settings);
+        var follower = await JoinAsync(run, NoDatabase, [.. settings, "--Feed:Source=Nats"]);
+        using var client = new TweetCountsClient(new TweetCountsClientOptions { Addresses = { follower.Address } });
+        await using var mirror = client.StartMirror(WatchOptions.All);
+
+        var leader = await cluster.FindLeaderAsync("tweetcounts");
+        await leader.KillAsync();
+        await Wait.UntilAsync(() => publisher.HasLogged("does not take frame"), RunningService.Patience, "the publisher has noticed");
+        // What is handed out now, the stream never gets.
+        await run.Writers.WriteMoreAsync(50);
+        await publisher.KillAsync();
+        await Wait.UntilAsync(() => standby.HasLogged("Publishes from here on"), RunningService.Patience, "the other one publishes");
+        publisher.StartAgain();
+        await leader.StartAgainAsync();
+
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That(follower.HasLogged("Loads from a checkpoint"), Is.False, follower.LogText);
+        var expected = await database.ReadViewAsync();
+        await Wait.UntilAsync(
+            () => mirror.Count == expected.Count && mirror.All(counts => expected.TryGetValue(counts.MessageId, out var truth) && truth == (counts.Retweets, counts.Likes)),
+            RunningService.Patience,
+            "the mirror has what the view says");
+    }
+
+    [Test]
+    public async Task Primary_GoneAndStandbyPromoted_IsFollowedBelow()
+    {
+        await using var servers = await ServerPair.StartAsync();
+        await servers.BecomeSynchronousAsync();
+        var name = ReplicationSetUp.NewName();
+        await using var run = await FaultRun.StartAsync("primary gone, standby promoted, below a follower", servers, ReplicationSetUp.Publishing(name));
+        var follower = await JoinAsync(run, NoDatabase, ReplicationSetUp.Following(name));
+
+        await servers.Primary.StopAsync(immediate: true);
+        await servers.Standby.PromoteAsync();
+
+        await run.EndFaultAsync();
+        await run.FinishAsync();
+        Assert.That(follower.HasLogged("another chain"), follower.LogText);
+    }
+
+    [Test]
+    public async Task Databases_OfOneName_AreToldApart()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await using var another = await TestDatabase.CreateAsync();
+        var name = ReplicationSetUp.NewName();
+        await using var publisher = await RunningService.StartAsync(database.ConnectionString, ReplicationSetUp.Publishing(name));
+        await database.AddMessagesAsync(3);
+        await using var follower = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(name));
+        await using var intruder = await RunningService.StartAsync(another.ConnectionString, ReplicationSetUp.Publishing(name));
+        await another.AddMessagesAsync(7);
+
+        await Wait.UntilAsync(
+            () => intruder.Log.Entries.Any(entry => entry.EventName == "NotPublished" && entry.Message.Contains($"another database publishes under Nats:Name={name}", StringComparison.Ordinal)),
+            RunningService.Patience,
+            "it says why it does not publish");
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
+        await follower.AssertEqualsViewAsync(database);
+        await intruder.AssertEqualsViewAsync(another);
+        Assert.That(publisher.Log.Entries.Select(entry => entry.EventName), Has.None.EqualTo("PublishingStopped"), "it has not been disturbed");
     }
 
     private static async Task<FaultService> JoinAsync(FaultRun run, string connectionString, string[] settings)

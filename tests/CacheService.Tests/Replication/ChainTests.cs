@@ -17,12 +17,8 @@ internal sealed class ChainTests
     [SetUp]
     public void Begin()
     {
-        _followed = new CountsStore(10);
-        var table = new CountsTable();
-        table.Set(1, new MessageCounts(5, 6, 7));
-        table.Set(2, new MessageCounts(0, 0, 7));
-        _followed.Restore(table, new Tombstones(10), new CountsVersion(Name, 7, 2, PgSnapshot.Parse("10:10:"), 100) { Days = DailyCounts.Empty });
-        _chain = new Chain(_followed, new CheckpointHeader { Chain = Name, Number = 3, Sequence = 50, LogIdentity = "log", Snapshot = "10:10:" });
+        _chain = NewChain();
+        _followed = _chain.Store;
         _sequence = 50;
     }
 
@@ -123,12 +119,199 @@ internal sealed class ChainTests
     }
 
     [Test]
+    public void HandedOut_IsPassedOverWhereTheStreamBringsIt()
+    {
+        var (four, five, six) = (Frame(4, 8, (1, 6)), Frame(5, 9, (1, 7)), Frame(6, 10, (2, 1)));
+        _chain.TakeHandedOut([four, five]);
+        Assert.That((_chain.Number, _chain.IsAhead, Retweets(1)), Is.EqualTo((5ul, true, 7L)));
+        Take(four);
+        Assert.That((_chain.Number, _chain.IsAhead, Retweets(1)), Is.EqualTo((5ul, true, 7L)), "nothing goes back");
+        Take(five);
+        Assert.That(_chain.IsAhead, Is.False);
+        Take(six);
+        Assert.That((_chain.Number, Retweets(2), _followed.Version!.Revision), Is.EqualTo((6ul, 1L, 10ul)));
+    }
+
+    [Test]
+    public void HandedOut_ThatDoesNotFollow_IsLeftToTheStream()
+    {
+        var incomplete = Frame(4, 8, (1, 6));
+        incomplete.Parts = 2;
+        var elsewhere = Frame(4, 8, (1, 6));
+        elsewhere.SnapshotBefore = "9:9:";
+        _chain.TakeHandedOut([incomplete]);
+        _chain.TakeHandedOut([elsewhere]);
+        _chain.TakeHandedOut([Frame(5, 9, (1, 6))]);
+        Assert.That(_chain.Number, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void HandedOut_ByOneThatAnotherHasTakenOverFrom_IsPassedOver()
+    {
+        var frame = Frame(4, 8 + 256, (1, 6));
+        frame.Tenure = 1;
+        Take(frame);
+        _chain.TakeHandedOut([Frame(5, 9, (1, 7))]);
+        Assert.That((_chain.Number, Retweets(1)), Is.EqualTo((4ul, 6L)));
+    }
+
+    [Test]
+    public void TakeOver_OfAnEarlierStateThanWhatWasHandedOut_EndsTheChain()
+    {
+        var frame = Frame(4, 8, (1, 6));
+        _chain.TakeHandedOut([frame]);
+        var takeOver = Frame(4, 8 + 256, (1, 5));
+        (takeOver.Tenure, takeOver.Snapshot) = (1, "15:15:");
+        Assert.Throws<ChainEndedException>(() => Take(takeOver));
+    }
+
+    [Test]
+    public void TakeOver_GivesItsRevisionToAllThatItHas()
+    {
+        var frame = Frame(4, 8 + 256, (1, 5), (2, 0));
+        frame.Counts.Likes[0] = 6;
+        frame.Removed.Add(3);
+        frame.Tenure = 1;
+        Take(frame);
+        Assert.That(_followed.ReadChangedAfter(8).Select(message => (message.MessageId, message.Counts.Retweets)).Order(), Is.EqualTo(new[] { (1L, 5L), (2L, 0L) }));
+        Assert.That(_followed.Tombstones.HasSince(3, 8), "it was here for whoever was handed it");
+    }
+
+    /// <summary>Two followers, one of which is handed frames, of which the stream gets some, and another tenure contradicts others; and a watcher who moves between them.</summary>
+    [Test]
+    public void Frames_HandedOutAndTakenOverAtRandom_LeadToOneState()
+    {
+        const int Room = 10_000;
+        var random = new Random(1953);
+        var publisher = new CountsStore(Room);
+        using var drains = new RecentDrains(publisher);
+        publisher.Load([new(1, new MessageCounts(5, 6, 1)), new(2, new MessageCounts(0, 0, 1))], PgSnapshot.Parse("10:10:"), 1);
+        var states = new Dictionary<string, List<(long, long, long)>> { ["10:10:"] = All(publisher) };
+        var (stream, waiting) = (new List<Frame>(), new List<Frame>());
+        var start = new Frame { Chain = Name, Number = 3, Revision = 7, Snapshot = "10:10:" };
+        var (made, taken) = ((Frame: start, Mark: drains.Latest!), (Frame: start, Mark: drains.Latest!));
+        Chain ahead = NewChain(), behind = NewChain();
+        var (known, token) = (All(ahead.Store).ToDictionary(one => one.Id, one => (one.Retweets, one.Likes)), 7ul);
+        var (contradicted, moves) = (0, 0);
+        for (var n = 20; n < 3000; n++)
+        {
+            var changes = Enumerable.Range(1, 8).Where(_ => random.Next(3) == 0).Select(id =>
+            {
+                publisher.Read(id, out var before);
+                return before is null ? new CountChange(id, random.Next(2), random.Next(2), 1)
+                    : random.Next(4) == 0 ? new CountChange(id, -before.Value.Retweets, -before.Value.Likes, -1)
+                    : new CountChange(id, random.Next(3) - 1, random.Next(3) - 1, 0);
+            }).ToList();
+            publisher.Apply(changes, PgSnapshot.Parse($"{n}:{n}:"), n);
+            states[$"{n}:{n}:"] = All(publisher);
+            switch (random.Next(6))
+            {
+                case 0:
+                    waiting.Clear();
+                    made = Make(taken, isTakeOver: true);
+                    stream.Add(made.Frame);
+                    taken = made;
+                    break;
+                case 1:
+                    stream.AddRange(waiting);
+                    waiting.Clear();
+                    taken = made;
+                    break;
+                default:
+                    made = Make(made, isTakeOver: false);
+                    waiting.Add(made.Frame);
+                    break;
+            }
+
+            if (random.Next(2) == 0)
+            {
+                ahead.TakeHandedOut([.. stream.TakeLast(3), .. waiting]);
+            }
+
+            if (random.Next(4) == 0)
+            {
+                contradicted += ahead.IsAhead && stream.Count > 0 && stream[^1].Tenure > ahead.Tenure ? 1 : 0;
+                Read(ahead);
+            }
+
+            if (random.Next(4) == 0)
+            {
+                Read(behind);
+            }
+
+            Assert.That(All(ahead.Store), Is.EqualTo(states[ahead.Snapshot]));
+            Assert.That(All(behind.Store), Is.EqualTo(states[behind.Snapshot]));
+
+            // Resumes at either of the two, or follows it further: it makes no difference.
+            var at = random.Next(2) == 0 ? ahead.Store : behind.Store;
+            if (at.Version!.Revision >= token)
+            {
+                moves++;
+                foreach (var gone in at.Tombstones.FindSince(token)!)
+                {
+                    known.Remove(gone.MessageId);
+                }
+
+                foreach (var message in at.ReadChangedAfter(token))
+                {
+                    known[message.MessageId] = (message.Counts.Retweets, message.Counts.Likes);
+                }
+
+                token = at.Version.Revision;
+                Assert.That(known.Select(one => (one.Key, one.Value.Retweets, one.Value.Likes)).Order(), Is.EqualTo(All(at)));
+            }
+        }
+
+        Assert.That(contradicted, Is.GreaterThan(20), "take-overs contradicted what was handed out");
+        Assert.That(moves, Is.GreaterThan(1000));
+
+        (Frame Frame, DrainMark Mark) Make((Frame Frame, DrainMark Mark) after, bool isTakeOver)
+        {
+            var sum = drains.Since(after.Mark)!;
+            var header = new Frame
+            {
+                Chain = Name,
+                Tenure = after.Frame.Tenure + (isTakeOver ? 1ul : 0),
+                Number = after.Frame.Number + 1,
+                Revision = after.Frame.Revision + 1 + (isTakeOver ? (ulong)Outbox.MostWaiting : 0),
+                SnapshotBefore = after.Frame.Snapshot,
+                Snapshot = sum.Version.Snapshot.ToString(),
+            };
+            return (CacheService.Replication.Frames.Write(header, sum, Room).Single(), sum.Latest);
+        }
+
+        void Read(Chain chain)
+        {
+            foreach (var (index, frame) in stream.Index().Skip((int)chain.Sequence - 50))
+            {
+                chain.Take((ulong)index + 51, frame);
+            }
+        }
+    }
+
+    [Test]
     public void Prove_MovesAgeAndSnapshotForwardOnly()
     {
         _chain.Prove(200, PgSnapshot.Parse("12:12:"));
         Assert.That((_followed.Version!.TakenAt, _followed.Version.Snapshot.ToString()), Is.EqualTo((200L, "12:12:")));
         _chain.Prove(150, PgSnapshot.Parse("11:11:"));
         Assert.That((_followed.Version!.TakenAt, _followed.Version.Snapshot.ToString()), Is.EqualTo((200L, "12:12:")));
+    }
+
+    private static Chain NewChain()
+    {
+        const int MostTombstones = 10_000;
+        var (store, table) = (new CountsStore(MostTombstones), new CountsTable());
+        table.Set(1, new MessageCounts(5, 6, 7));
+        table.Set(2, new MessageCounts(0, 0, 7));
+        store.Restore(table, new Tombstones(MostTombstones), new CountsVersion(Name, 7, 2, PgSnapshot.Parse("10:10:"), 100) { Days = DailyCounts.Empty });
+        return new Chain(store, new CheckpointHeader { Chain = Name, Number = 3, Sequence = 50, LogIdentity = "log", Snapshot = "10:10:" });
+    }
+
+    private long Retweets(long messageId)
+    {
+        _followed.Read(messageId, out var counts);
+        return counts!.Value.Retweets;
     }
 
     private bool Take(Frame part) => _chain.Take(++_sequence, part);
