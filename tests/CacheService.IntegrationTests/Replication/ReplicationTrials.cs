@@ -330,7 +330,8 @@ internal sealed class ReplicationTrials
         await stop.CancelAsync();
         await watching;
         await follower.Client.AssertEqualsViewAsync(database);
-        await TestContext.Progress.WriteLineAsync($"{written} transactions; {(follower.HasLogged("Loads from a checkpoint") ? "a load" : "no load")}");
+        await TestContext.Progress.WriteLineAsync(
+            $"{written} transactions; {(follower.HasLogged("Loads from a checkpoint") ? "a load" : "no load")}; {(publisher.HasLogged("does not take frame") ? "frames were handed out" : "the stream took all")}");
     }
 
     private static async Task<int> RestAsync()
