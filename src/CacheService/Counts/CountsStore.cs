@@ -102,15 +102,15 @@ internal sealed class CountsStore(int maxTombstones)
     }
 
     /// <summary>
-    /// Replaces everything by what another store has, its history included: epoch, revisions and tombstones. Where that is another epoch, nobody may be left who compares
-    /// revisions with those of before. Only for the writer of both; the other store is not to be used any more.
+    /// Replaces everything by what another store has, its history included: epoch, revisions and tombstones. Where that is another epoch, or has lost its latest revisions, nobody may be left who
+    /// compares revisions with those of before. Only for the writer of both; the other store is not to be used any more.
     /// </summary>
     public void TakeOver(CountsStore other)
     {
         var version = other._version ?? throw new InvalidOperationException("Nothing is loaded yet.");
         var changed = _version is null ? [] : other._table.FindDifferences(_table);
         Came = [];
-        if (_version is not null && _version.Epoch != version.Epoch)
+        if (_version is not null && (_version.Epoch != version.Epoch || version.Revision < _version.Revision))
         {
             Replacing?.Invoke();
         }

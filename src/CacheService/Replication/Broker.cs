@@ -15,6 +15,11 @@ internal sealed class Broker : IAsyncDisposable
 {
     private const int WrongLastSequence = 10071;
 
+    private const string Inbox = "_INBOX";
+
+    /// <summary>In bytes.</summary>
+    private const int LongestQuestion = 4096;
+
     /// <summary>What comes faster than it is taken waits at the broker beyond this.</summary>
     private const int MostBytesAhead = 16 * 1024 * 1024;
 
@@ -22,6 +27,8 @@ internal sealed class Broker : IAsyncDisposable
 
     /// <summary>What a server that has just gone was asked, is never answered: it is asked again, of the others.</summary>
     private static readonly TimeSpan RequestPatience = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan ListPatience = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan AckPatience = TimeSpan.FromSeconds(1);
 
@@ -46,6 +53,8 @@ internal sealed class Broker : IAsyncDisposable
             ReconnectJitter = TimeSpan.FromMilliseconds(50),
             PingInterval = TimeSpan.FromSeconds(2),
             MaxPingOut = 2,
+            // A password that is wrong for a moment is no reason never to connect again.
+            IgnoreAuthErrorAbort = true,
             RequestTimeout = RequestPatience,
             // What is asked or published while there is no connection fails, and is tried again by who knows whether it is still wanted.
             PublishTimeoutOnDisconnected = true,
@@ -186,10 +195,19 @@ internal sealed class Broker : IAsyncDisposable
     public async Task<IReadOnlyList<CheckpointEntry>> ListCheckpointsAsync(CancellationToken cancellationToken)
     {
         var entries = new List<CheckpointEntry>();
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        ending.CancelAfter(ListPatience);
         try
         {
-            var store = await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
-            await foreach (var item in store.ListAsync(cancellationToken: cancellationToken))
+            // An empty bucket has no last entry, at which a list ends.
+            var bucket = await _jetStream.GetStreamAsync($"OBJ_{Bucket}", new StreamInfoRequest { SubjectsFilter = $"$O.{Bucket}.M.>" }, ending.Token);
+            if (bucket.Info.State.Subjects is not { Count: > 0 })
+            {
+                return entries;
+            }
+
+            var store = await _objects.GetObjectStoreAsync(Bucket, ending.Token);
+            await foreach (var item in store.ListAsync(cancellationToken: ending.Token))
             {
                 if (item.Metadata is { } metadata && metadata.TryGetValue("chain", out var chain) && metadata.TryGetValue("sequence", out var text) && ulong.TryParse(text, out var sequence))
                 {
@@ -200,6 +218,10 @@ internal sealed class Broker : IAsyncDisposable
         catch (Exception e) when (e is NatsObjNotFoundException or NatsJSApiException { Error.Code: 404 })
         {
             // There is none at all, or not even the bucket.
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"the checkpoints of {Bucket} cannot be listed within {ListPatience.TotalSeconds:F0} s.");
         }
 
         return entries;
@@ -239,6 +261,12 @@ internal sealed class Broker : IAsyncDisposable
     {
         await foreach (var message in _connection.SubscribeAsync<byte[]>(Questions, cancellationToken: cancellationToken))
         {
+            // Also of what has the form of a question: replies go to those who wait for them, and nowhere else.
+            if (message.ReplyTo?.StartsWith(Inbox + ".", StringComparison.Ordinal) != true || message.Data?.Length > LongestQuestion)
+            {
+                continue;
+            }
+
             Question question;
             try
             {
@@ -313,7 +341,7 @@ internal sealed class Broker : IAsyncDisposable
     }
 
     /// <summary>Begins the subjects on which a user is answered: its own, so that the servers can keep each from what others are told.</summary>
-    private static string InboxOf(string user) => user.Length > 0 && user.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_') ? $"_INBOX.{user}" : "_INBOX";
+    private static string InboxOf(string user) => user.Length > 0 && user.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_') ? $"{Inbox}.{user}" : Inbox;
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;
 }

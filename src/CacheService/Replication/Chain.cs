@@ -14,8 +14,13 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
 {
     private readonly List<Frame> _parts = [];
 
+    /// <summary>The frames that are here, and that the stream has not brought yet.</summary>
+    private readonly Dictionary<ulong, (ulong Tenure, string Snapshot)> _handedOut = [];
+
     /// <summary>The last frame that the stream has brought.</summary>
     private (ulong Number, string Snapshot) _inStream = (header.Number, header.Snapshot);
+
+    private ulong _lastPart = header.Sequence;
 
     /// <summary>Where the counts are.</summary>
     public CountsStore Store { get; private set; } = store;
@@ -35,8 +40,11 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
     /// <summary>Whose frame that is.</summary>
     public ulong Tenure { get; private set; } = header.Tenure;
 
-    /// <summary>The sequence of the last part that the stream has brought.</summary>
+    /// <summary>The sequence of the last frame that the stream has brought whole.</summary>
     public ulong Sequence { get; private set; } = header.Sequence;
+
+    /// <summary>Whose frame that is.</summary>
+    public ulong StreamTenure { get; private set; } = header.Tenure;
 
     /// <summary>Whether it has frames that the stream has not brought yet.</summary>
     public bool IsAhead => Number > _inStream.Number;
@@ -46,6 +54,12 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
     /// <exception cref="ChainEndedException">It cannot go on from here.</exception>
     public bool Take(ulong sequence, Frame part)
     {
+        if (sequence <= _lastPart)
+        {
+            // A server that lags behind the others begins earlier than it was asked to.
+            return false;
+        }
+
         if (part.Chain != Name)
         {
             throw new ChainEndedException($"another chain has begun ({part.Chain})");
@@ -63,24 +77,19 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
         }
 
         _parts.Add(part);
-        Sequence = sequence;
+        _lastPart = sequence;
         if (part.Part + 1 < part.Parts)
         {
             return false;
         }
 
-        if (!IsAhead || part.Tenure > Tenure)
+        if (!_handedOut.Remove(part.Number, out var known) || known != (part.Tenure, part.Snapshot))
         {
-            // Of another tenure it has all that was touched since the frame before it in the stream. So it leads to its own state from any that comes before that, and from no other.
-            if (IsAhead && !PgSnapshot.Parse(Snapshot).IsContainedIn(PgSnapshot.Parse(part.Snapshot)))
-            {
-                throw new ChainEndedException($"another service publishes, and its frame {part.Number} is of an earlier state than what is here");
-            }
-
             Apply(_parts);
+            _handedOut.Clear();
         }
 
-        _inStream = (part.Number, part.Snapshot);
+        (_inStream, Sequence, StreamTenure) = ((part.Number, part.Snapshot), sequence, part.Tenure);
         _parts.Clear();
         return true;
     }
@@ -97,6 +106,7 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
             if (isNext && all.Count == first.Parts)
             {
                 Apply(all);
+                _handedOut[Number] = (Tenure, Snapshot);
             }
         }
     }
@@ -141,11 +151,21 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
         var last = parts[^1];
         try
         {
-            var version = Store.Version!;
+            var (version, snapshot) = (Store.Version!, PgSnapshot.Parse(last.Snapshot));
+            // The first one of another tenure has all that was touched since the frame before it in the stream. So it leads to its own state from any that comes before that, and from no other.
+            if (last.Tenure != Tenure && (!version.Snapshot.IsContainedIn(snapshot) || last.Revision <= version.Revision))
+            {
+                throw new ChainEndedException($"another service publishes, and its frame {last.Number} is of an earlier state than what is here");
+            }
+
+            if (last.Revision < version.Revision)
+            {
+                throw new ChainEndedException($"frame {last.Number} has a lower revision than what is here");
+            }
+
             var changes = new List<CountChange>(parts.Sum(part => (part.Counts?.MessageIds.Count ?? 0) + part.Removed.Count));
             parts.ForEach(part => changes.AddRange(Changes(part)));
-            Store.Apply(
-                changes, PgSnapshot.Parse(last.Snapshot), version.TakenAt, version.Days is null ? null : Days(last, version.Days), last.Revision, renewsAll: last.Tenure != Tenure);
+            Store.Apply(changes, snapshot, version.TakenAt, version.Days is null ? null : Days(last, version.Days), last.Revision, renewsAll: last.Tenure != Tenure);
         }
         catch (Exception e) when (e is InconsistentChangeException or FormatException or ArgumentOutOfRangeException)
         {

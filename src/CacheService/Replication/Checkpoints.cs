@@ -21,10 +21,26 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
     /// <summary>Begins a chain at the latest checkpoint from which the stream goes on.</summary>
     /// <returns>Null: there is none.</returns>
     /// <exception cref="ChainEndedException">This service cannot follow it.</exception>
-    public async Task<Chain?> LoadAsync(CancellationToken cancellationToken) => await FindAsync(cancellationToken) is { } entry ? await ReadAsync(entry, cancellationToken) : null;
+    public async Task<Chain?> LoadAsync(CancellationToken cancellationToken)
+    {
+        var entries = await FindAsync(cancellationToken);
+        for (var i = 0; i < entries.Count; i++)
+        {
+            try
+            {
+                return await ReadAsync(entries[i], cancellationToken);
+            }
+            catch (Exception e) when (e is not ChainEndedException && !cancellationToken.IsCancellationRequested && i + 1 < entries.Count)
+            {
+                // Parts of it are missing. That is what the one before it is kept for.
+            }
+        }
+
+        return null;
+    }
 
     /// <summary>Whether there is one.</summary>
-    public async Task<bool> ExistsAsync(CancellationToken cancellationToken) => await FindAsync(cancellationToken) is not null;
+    public async Task<bool> ExistsAsync(CancellationToken cancellationToken) => (await FindAsync(cancellationToken)).Count > 0;
 
     /// <summary>Writes what a chain is at.</summary>
     public async Task WriteAsync(Chain chain, CancellationToken cancellationToken)
@@ -45,23 +61,25 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
         }
     }
 
-    /// <summary>Deletes those of other chains, and of a chain all but the last two, the older of which a follower may just be reading.</summary>
+    /// <summary>Deletes those of earlier chains, and of a chain all but the last two, the older of which a follower may just be reading.</summary>
     public async Task CleanUpAsync(string chain, CancellationToken cancellationToken)
     {
         var all = await broker.ListCheckpointsAsync(cancellationToken);
         var kept = all.Where(entry => entry.Chain == chain).OrderByDescending(entry => entry.Sequence).Take(2).ToList();
-        foreach (var entry in all.Except(kept))
+        // What comes later in the stream, is of another publisher.
+        foreach (var entry in all.Except(kept).Where(entry => kept.Count > 0 && entry.Sequence <= kept[^1].Sequence))
         {
             await broker.DeleteCheckpointAsync(entry, cancellationToken);
         }
     }
 
-    private async Task<CheckpointEntry?> FindAsync(CancellationToken cancellationToken) =>
+    /// <summary>Those from which the stream goes on, the latest first.</summary>
+    private async Task<IReadOnlyList<CheckpointEntry>> FindAsync(CancellationToken cancellationToken) =>
         await broker.ReadEndAsync(cancellationToken) is not { Frame: { } last } end
-            ? null
-            : (await broker.ListCheckpointsAsync(cancellationToken))
+            ? []
+            : [.. (await broker.ListCheckpointsAsync(cancellationToken))
                 .Where(entry => entry.Chain == last.Chain && entry.Sequence + 1 >= end.First && entry.Sequence <= end.Last)
-                .MaxBy(entry => entry.Sequence);
+                .OrderByDescending(entry => entry.Sequence)];
 
     private async Task<Chain> ReadAsync(CheckpointEntry entry, CancellationToken cancellationToken)
     {

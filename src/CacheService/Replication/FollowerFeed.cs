@@ -20,6 +20,9 @@ internal sealed class FollowerFeed(
     /// <summary>So many questions are under way at a time.</summary>
     private const int MostQuestions = 16;
 
+    /// <summary>So much that has come waits here; a part of a large frame is half a megabyte.</summary>
+    private const int MostEvents = 64;
+
     /// <summary>A publisher that has not answered for so long does not answer.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
 
@@ -28,6 +31,9 @@ internal sealed class FollowerFeed(
 
     /// <summary>Frames that the publisher names come by the stream sooner than this; else it is asked for them.</summary>
     private static readonly TimeSpan HandOutAfter = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>Not more often than this, because on a slow network frames that come twice come in the way of others.</summary>
+    private static readonly TimeSpan HandOutInterval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>And else the stream is read afresh, as where the server that it came from has gone. Doubled each time, up to the other.</summary>
     private static readonly TimeSpan ShortPatience = TimeSpan.FromSeconds(1);
@@ -48,8 +54,14 @@ internal sealed class FollowerFeed(
     private string _failure = "";
     private Chain? _chain;
 
+    /// <summary>The most that the stream has had of a chain, as far as this service knows.</summary>
+    private volatile Claim? _claim;
+
     /// <summary>The frame that the publisher is to hand out, and those after it; 0: none.</summary>
     private ulong _nextFrame;
+
+    /// <summary>When it was last asked to.</summary>
+    private long _handOutAskedAt;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -110,7 +122,7 @@ internal sealed class FollowerFeed(
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         // Whoever is slow reads on when there is room; the broker keeps the rest.
-        var events = Channel.CreateBounded<ChainEvent>(new BoundedChannelOptions(1024) { SingleReader = true });
+        var events = Channel.CreateBounded<ChainEvent>(new BoundedChannelOptions(MostEvents) { SingleReader = true });
         var reader = new FrameReader(broker, chain.Sequence, (sequence, part) => events.Writer.WriteAsync(new PartCame(sequence, part), ending.Token), time);
         var reading = ReadAsync(reader, events.Writer, ending.Token);
         var asking = AskRepeatedlyAsync(events.Writer, ending.Token);
@@ -140,8 +152,10 @@ internal sealed class FollowerFeed(
                         break;
                     case Answered answered:
                         (_answeredAt, _failure) = (time.GetTimestamp(), "");
-                        chain.TakeHandedOut(answered.Answer.Frames);
                         waiting.Add(answered);
+                        chain.TakeHandedOut(answered.Answer.Frames);
+                        // What could not be taken, cannot be taken later either.
+                        answered.Answer.Frames.Clear();
                         break;
                     case Unanswered unanswered:
                         _failure = unanswered.Reason;
@@ -155,7 +169,13 @@ internal sealed class FollowerFeed(
                     movedAt = readSince = time.GetTimestamp();
                 }
 
-                Volatile.Write(ref _nextFrame, time.GetElapsedTime(movedAt) > HandOutAfter ? chain.Number + 1 : 0);
+                var isLate = time.GetElapsedTime(movedAt) > HandOutAfter && time.GetElapsedTime(Volatile.Read(ref _handOutAskedAt)) > HandOutInterval;
+                Volatile.Write(ref _nextFrame, isLate ? chain.Number + 1 : 0);
+                if (_claim is null || _claim.Chain != chain.Name || _claim.Sequence < chain.Sequence)
+                {
+                    _claim = new Claim(chain.Name, chain.Sequence, chain.StreamTenure);
+                }
+
                 if (time.GetElapsedTime(readSince) > patience)
                 {
                     Report(new TimeoutException($"the frames that the publisher names do not come by the stream ({(reader.Failure.Length > 0 ? reader.Failure : "it is silent")})."));
@@ -201,6 +221,12 @@ internal sealed class FollowerFeed(
         var isProven = false;
         try
         {
+            if (chain.Store != store && store.Version is { } held && held.Epoch == chain.Name && !held.Snapshot.IsContainedIn(chain.Store.Version!.Snapshot))
+            {
+                // What was served is not included yet: of a publisher that was frozen, which handed frames out when another one had begun.
+                return;
+            }
+
             foreach (var answered in settled)
             {
                 // Of an earlier frame it says nothing that this one does not.
@@ -272,8 +298,18 @@ internal sealed class FollowerFeed(
                 Follower = broker.Name,
                 AgeMicroseconds = store.Version is { } version ? (long)time.GetElapsedTime(version.TakenAt).TotalMicroseconds : -1,
                 Now = isAsked,
-                NextFrame = Volatile.Read(ref _nextFrame),
+                NextFrame = Interlocked.Exchange(ref _nextFrame, 0),
             };
+            if (_claim is { } claim)
+            {
+                (question.Chain, question.Sequence, question.Tenure) = (claim.Chain, claim.Sequence, claim.Tenure);
+            }
+
+            if (question.NextFrame > 0)
+            {
+                Volatile.Write(ref _handOutAskedAt, askedAt);
+            }
+
             var answer = await broker.AskAsync(question, Silence + _options.HeartbeatInterval, cancellationToken);
             await events.WriteAsync(new Answered(answer, askedAt, waiting), cancellationToken);
         }
@@ -342,6 +378,11 @@ internal sealed class FollowerFeed(
             _reported = e.Message;
         }
     }
+
+    /// <param name="Chain">The chain.</param>
+    /// <param name="Sequence">The sequence of its last frame that was whole.</param>
+    /// <param name="Tenure">Whose frame that was.</param>
+    private sealed record Claim(string Chain, ulong Sequence, ulong Tenure);
 
     private abstract record ChainEvent;
 

@@ -20,7 +20,7 @@ internal sealed class FollowerList(TimeProvider time) : ICacheLister
         if (question.Follower.Length is > 0 and <= LongestName && (_followers.ContainsKey(question.Follower) || _followers.Count < 100_000))
         {
             Forget();
-            _followers[question.Follower] = new FollowerEntry(question.Follower, time.GetTimestamp(), question.AgeMicroseconds < 0 ? null : TimeSpan.FromMicroseconds(question.AgeMicroseconds));
+            _followers[question.Follower] = new FollowerEntry(question.Follower, time.GetTimestamp(), AgeOf(question));
         }
     }
 
@@ -34,6 +34,10 @@ internal sealed class FollowerList(TimeProvider time) : ICacheLister
         return Task.FromResult<IReadOnlyList<CacheEntry>>(
             [.. _followers.Values.Select(follower => new CacheEntry(follower.Name, follower.Age is not null, time.GetElapsedTime(follower.HeardAt)) { Follows = true, Age = follower.Age })]);
     }
+
+    // Numbers may come from any program.
+    private static TimeSpan? AgeOf(Question question) =>
+        question.AgeMicroseconds is >= 0 and < long.MaxValue / TimeSpan.TicksPerMicrosecond ? TimeSpan.FromTicks(question.AgeMicroseconds * TimeSpan.TicksPerMicrosecond) : null;
 
     /// <summary>Now and then, those that ask no more.</summary>
     private void Forget()

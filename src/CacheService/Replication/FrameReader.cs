@@ -19,7 +19,7 @@ internal sealed class FrameReader(Broker broker, ulong sequence, Func<ulong, Fra
     public string Failure => _failure;
 
     /// <summary>Reads for ever.</summary>
-    /// <exception cref="ChainEndedException">The stream is another one, or has something that is no frame.</exception>
+    /// <exception cref="ChainEndedException">The stream has something that is no frame.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -57,7 +57,8 @@ internal sealed class FrameReader(Broker broker, ulong sequence, Func<ulong, Fra
     {
         if (await broker.ReadEndAsync(cancellationToken) is not { } end || end.Last < sequence)
         {
-            throw new ChainEndedException("the stream is another one than before");
+            // A leader that has just been elected may say so for a moment. Where it stays so, the publisher hears of it with the questions, and begins another chain.
+            throw new InvalidOperationException("the stream lacks frames that it has had");
         }
 
         _failure = "";

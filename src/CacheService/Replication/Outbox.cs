@@ -15,6 +15,9 @@ internal sealed class Outbox : IDisposable
     /// <summary>What is kept besides of frames that the stream has, in bytes.</summary>
     private const int MostKept = 4 * 1024 * 1024;
 
+    /// <summary>What is handed out at a time, in bytes.</summary>
+    private const int Little = 64 * 1024;
+
     /// <summary>A stream that takes nothing for so long is looked at afresh, from its end on.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -25,10 +28,15 @@ internal sealed class Outbox : IDisposable
     private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private readonly LinkedList<Entry> _frames = [];
+
+    /// <summary>The first that waits; null: none does.</summary>
+    private LinkedListNode<Entry>? _next;
+
     private readonly Signal _made = new();
     private readonly Signal _taken = new();
     private ulong _sequence;
     private ulong _takenNumber;
+    private ulong _lastSequence;
     private long _keptBytes;
 
     /// <summary>Begins one.</summary>
@@ -40,7 +48,25 @@ internal sealed class Outbox : IDisposable
     /// <param name="logger">Told where the stream takes none.</param>
     public Outbox(Broker broker, ulong sequence, ulong number, DrainMark own, TimeProvider time, ILogger logger)
     {
-        (_broker, _sequence, _takenNumber, Taken, _time, _logger) = (broker, sequence, number, own, time, logger);
+        (_broker, _sequence, First, _lastSequence, _takenNumber, Taken, _time, _logger) = (broker, sequence, sequence, sequence, number, own, time, logger);
+    }
+
+    /// <summary>The sequence in the stream behind which the tenure begins.</summary>
+    public ulong First { get; }
+
+    /// <summary>The last sequence that it has told to have. To be read when nothing is being sent.</summary>
+    public ulong Sequence => _sequence;
+
+    /// <summary>The last sequence that the stream can have, once it has all frames.</summary>
+    public ulong Last
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lastSequence;
+            }
+        }
     }
 
     /// <summary>The drain of this cache whose state the last frame in the stream has.</summary>
@@ -58,19 +84,25 @@ internal sealed class Outbox : IDisposable
                 throw new TimeoutException($"the stream is slower than the changes come: {MostWaiting} frames wait for it.");
             }
 
-            _frames.AddLast(new Entry(parts, own, parts.Sum(part => part.CalculateSize())));
+            var node = _frames.AddLast(new Entry(parts, own, parts.Sum(part => part.CalculateSize())));
+            _next ??= node;
+            _lastSequence += (ulong)parts.Count;
         }
 
         _made.Set();
     }
 
-    /// <summary>Waits until the stream has all frames, but no longer than a time.</summary>
+    /// <summary>Waits until the stream has all frames, but no longer than a time in which it takes none: one that is slow is no reason to make more of them.</summary>
     public async Task WaitUntilTakenAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
-        var started = _time.GetTimestamp();
-        while (Next() is not null && atMost - _time.GetElapsedTime(started) is var left && left > TimeSpan.Zero)
+        var (started, waiting) = (_time.GetTimestamp(), Next());
+        while (waiting is not null && atMost - _time.GetElapsedTime(started) is var left && left > TimeSpan.Zero)
         {
             await _taken.WaitAsync(left, cancellationToken);
+            if (Next() is var next && next != waiting)
+            {
+                (started, waiting) = (_time.GetTimestamp(), next);
+            }
         }
     }
 
@@ -106,7 +138,7 @@ internal sealed class Outbox : IDisposable
 
             lock (_gate)
             {
-                (_takenNumber, Taken) = (frame.Number, frame.Own);
+                (_takenNumber, Taken, _next) = (frame.Number, frame.Own, _next!.Next);
                 _keptBytes += frame.Bytes;
                 while (_keptBytes > MostKept && _frames.First!.Value is var oldest && oldest.Number < _takenNumber)
                 {
@@ -119,21 +151,30 @@ internal sealed class Outbox : IDisposable
         }
     }
 
-    /// <summary>Whole frames from a number on, as many as there is room for.</summary>
+    /// <summary>Whole frames from a number on, as many as are little, or the first of them.</summary>
+    /// <param name="number">The number.</param>
+    /// <param name="maxBytes">How large that may be.</param>
     public List<Frame> From(ulong number, int maxBytes)
     {
-        var found = new List<Frame>();
+        var (found, bytes) = (new List<Frame>(), 0);
         lock (_gate)
         {
-            for (var node = _frames.First; node is not null; node = node.Next)
+            var first = _frames.Last;
+            while (first?.Previous is { } previous && previous.Value.Number >= number)
             {
-                if (node.Value.Number < number)
-                {
-                    continue;
-                }
+                first = previous;
+            }
 
-                maxBytes -= node.Value.Bytes;
-                if (maxBytes < 0)
+            if (first?.Value.Number != number)
+            {
+                // Those after it are of no use without it.
+                return found;
+            }
+
+            for (var node = first; node is not null; node = node.Next)
+            {
+                bytes += node.Value.Bytes;
+                if (bytes > (found.Count == 0 ? maxBytes : Little))
                 {
                     break;
                 }
@@ -156,7 +197,7 @@ internal sealed class Outbox : IDisposable
     {
         lock (_gate)
         {
-            return _frames.FirstOrDefault(frame => frame.Number > _takenNumber);
+            return _next?.Value;
         }
     }
 

@@ -32,7 +32,20 @@ internal sealed class Publisher(
     /// <summary>How long nobody may publish, before that is told.</summary>
     private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(10);
 
+    /// <summary>So often at most a chain ends because a follower says that the stream has lost frames: anybody who may ask could say so.</summary>
+    private static readonly TimeSpan LostInterval = TimeSpan.FromMinutes(1);
+
+    /// <summary>A leader that has just been elected may not know of the stream's last messages for a moment.</summary>
+    private static readonly TimeSpan ElectionPause = TimeSpan.FromSeconds(2);
+
     private string _reported = "";
+    private long _lostAt;
+
+    /// <summary>Chains that have begun, and none of whose frames came into the stream.</summary>
+    private int _begunInVain;
+
+    /// <summary>The last sequence that the stream is known to have had.</summary>
+    private ulong _highest;
 
     /// <summary>Where the chain is; only while this service publishes.</summary>
     private Position? _position;
@@ -85,7 +98,8 @@ internal sealed class Publisher(
                 desk.Close();
             }
 
-            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Each chain has a checkpoint, and the broker has a disk.
+            await Task.Delay(Pause * (1 << Math.Min(_begunInVain, 8)), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -93,7 +107,7 @@ internal sealed class Publisher(
     {
         await broker.PrepareAsync(cancellationToken);
         using var outbox = await TakeOverAsync(cancellationToken);
-        (_reported, progress.IsPublishing) = ("", true);
+        (_reported, _begunInVain, progress.IsPublishing) = ("", 0, true);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var sending = outbox.SendAsync(ending.Token);
         var keeping = keeper.KeepAsync(_position!.Chain, outbox, ending.Token);
@@ -105,6 +119,13 @@ internal sealed class Publisher(
                 if (drains.Since(_position!.Own) is not { } news || (desk.TakeNoCheckpoint() && !await checkpoints.ExistsAsync(cancellationToken)) || keeper.Unreadable == _position.Chain)
                 {
                     _ended = _position!.Chain;
+                    break;
+                }
+
+                if (desk.HasLostFrames(NewPublication(outbox)) && (_lostAt == 0 || time.GetElapsedTime(_lostAt) > LostInterval))
+                {
+                    (_ended, _lostAt) = (_position.Chain, time.GetTimestamp());
+                    ReplicationLog.StoppedPublishing(logger, "the stream has lost frames that followers have had: another chain begins");
                     break;
                 }
 
@@ -120,20 +141,21 @@ internal sealed class Publisher(
                     break;
                 }
 
-                desk.Settle(new Publication(_position.Chain, _position.Tenure, _position.Number, outbox), news.Version);
+                desk.Settle(NewPublication(outbox), news.Version);
                 await drains.Drained.WaitAsync(LongestSilence, cancellationToken);
             }
         }
         finally
         {
             await ending.CancelAsync();
-            await keeping;
-            await ((Task)sending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Whatever else has happened, they use the outbox.
+            await Task.WhenAll(keeping, sending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _highest = Math.Max(_highest, outbox.Sequence);
         }
 
-        if (sending.IsFaulted)
+        foreach (var failed in new[] { sending, keeping }.Where(task => task.IsFaulted))
         {
-            await sending;
+            await failed;
         }
     }
 
@@ -141,7 +163,7 @@ internal sealed class Publisher(
     private async Task<Outbox> TakeOverAsync(CancellationToken cancellationToken)
     {
         var registration = synchronizer.Registration;
-        var end = await broker.ReadEndAsync(cancellationToken) ?? throw new StreamGoneException();
+        var end = await ReadEndAsync(cancellationToken);
 
         // After the end was read: whatever the last frame includes, this cache has seen then; and a drain that succeeds is of the log that it is registered with.
         if (registration is null || !await requests.NextDrainAsync().WaitAsync(LongestSilence, time, cancellationToken) || synchronizer.Registration != registration)
@@ -155,7 +177,7 @@ internal sealed class Publisher(
             && PgSnapshot.Parse(last.Snapshot) is var snapshot && drains.SinceOneIncludedIn(snapshot) is { } missed && snapshot.IsContainedIn(missed.Version.Snapshot))
         {
             // What may have been handed out of the tenure before has lower revisions than what comes now.
-            _position = new Position(last.Chain, identity, last.Tenure + 1, last.Number, last.Revision + Outbox.MostWaiting, last.Snapshot, missed.Latest, time.GetTimestamp());
+            _position = new Position(last.Chain, identity, TenureAfter(last.Tenure), last.Number, last.Revision + Outbox.MostWaiting, last.Snapshot, missed.Latest, time.GetTimestamp());
             var outbox = await BeginTenureAsync(end, missed, cancellationToken);
             ReplicationLog.TookOver(logger, last.Chain, last.Number, missed.Counts.Count);
             return outbox;
@@ -163,6 +185,29 @@ internal sealed class Publisher(
 
         return await BeginTenureAsync(end, await BeginChainAsync(end, identity, cancellationToken), cancellationToken);
     }
+
+    /// <summary>The end of the stream. Where that has less than it had, because its servers have lost what they had acknowledged, nobody may go on with its chain: followers have more of it.</summary>
+    private async Task<StreamEnd> ReadEndAsync(CancellationToken cancellationToken)
+    {
+        var end = await broker.ReadEndAsync(cancellationToken) ?? throw new StreamGoneException();
+        if (end.Last < _highest && end.Frame is not null)
+        {
+            await Task.Delay(ElectionPause, time, cancellationToken);
+            end = await broker.ReadEndAsync(cancellationToken) ?? throw new StreamGoneException();
+            if (end.Last < _highest)
+            {
+                _ended = end.Frame?.Chain ?? _ended;
+            }
+        }
+
+        _highest = end.Last;
+        return end;
+    }
+
+    private Publication NewPublication(Outbox outbox) => new(_position!.Chain, _position.Tenure, _position.Number, outbox);
+
+    /// <summary>Higher than the one before, and no other's: two services may begin one at a time, and the stream may lose one.</summary>
+    private static ulong TenureAfter(ulong tenure) => (((tenure >> 32) + 1) << 32) | (uint)Random.Shared.NextInt64();
 
     /// <summary>Puts the first frame into the stream, before anybody hears of the tenure: so no other service begins it.</summary>
     private async Task<Outbox> BeginTenureAsync(StreamEnd end, DrainSum news, CancellationToken cancellationToken)
@@ -224,17 +269,19 @@ internal sealed class Publisher(
         }
 
         _others = (last, time.GetTimestamp());
+        _highest = Math.Max(_highest, last);
     }
 
     /// <returns>What has changed since.</returns>
     private async Task<DrainSum> BeginChainAsync(StreamEnd end, string identity, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
+        _begunInVain++;
         var name = Guid.NewGuid().ToString("N");
         var revision = Math.Max(end.Frame?.Revision ?? 0, store.Version!.Revision) + 1;
         var (counts, mark) = await CopyAsync(name, revision, cancellationToken);
         var own = mark.Version;
-        var header = new CheckpointHeader { Chain = name, Tenure = 1, Number = 0, Sequence = end.Last, LogIdentity = identity, Snapshot = own.Snapshot.ToString() };
+        var header = new CheckpointHeader { Chain = name, Tenure = TenureAfter(0), Number = 0, Sequence = end.Last, LogIdentity = identity, Snapshot = own.Snapshot.ToString() };
         await checkpoints.WriteAsync(new Chain(counts, header), cancellationToken);
         _position = new Position(name, identity, header.Tenure, 0, revision, header.Snapshot, mark, time.GetTimestamp());
         var seconds = time.GetElapsedTime(started).TotalSeconds;

@@ -1,5 +1,6 @@
 using CacheService.Feed;
 using CacheService.Reading;
+using Google.Protobuf;
 using NATS.Client.Core;
 using TweetCounts.V1;
 
@@ -36,7 +37,7 @@ internal sealed class PublisherQuestions(Broker broker) : ITransactionIds, IText
             var answer = await broker.AskAsync(question, Patience, cancellationToken);
             return answer.Error.Length == 0 ? answer : throw new ReadRefusedException(ReadRefusal.FeedUnavailable, $"the publisher could not answer: {answer.Error}");
         }
-        catch (NatsException e)
+        catch (Exception e) when (e is NatsException or TimeoutException or InvalidProtocolBufferException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             throw new ReadRefusedException(ReadRefusal.FeedUnavailable, $"the publisher, whom this service asks for that, does not answer ({e.Message}); try again in a moment");
         }

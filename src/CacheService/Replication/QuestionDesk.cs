@@ -27,6 +27,9 @@ internal sealed class QuestionDesk(
 
     private readonly Lock _gate = new();
     private readonly List<Waiting> _waiting = [];
+
+    /// <summary>The last sequence of a tenure of a chain that any follower has had.</summary>
+    private readonly Dictionary<(string Chain, ulong Tenure), ulong> _had = [];
     private int _lookups;
     private bool _lacksCheckpoint;
     private Publication? _publication;
@@ -61,6 +64,15 @@ internal sealed class QuestionDesk(
         }
     }
 
+    /// <summary>Whether a follower has had frames of a publication that the stream does not have, and will not: its servers have lost them.</summary>
+    public bool HasLostFrames(Publication publication)
+    {
+        lock (_gate)
+        {
+            return _had.Any(had => had.Key.Chain == publication.Chain && had.Value > (had.Key.Tenure == publication.Tenure ? publication.Outbox.Last : publication.Outbox.First));
+        }
+    }
+
     /// <summary>Whether a follower has found no checkpoint since the last call.</summary>
     public bool TakeNoCheckpoint()
     {
@@ -80,7 +92,15 @@ internal sealed class QuestionDesk(
             {
                 await foreach (var asked in broker.ListenAsync(stoppingToken))
                 {
-                    Hear(asked, stoppingToken);
+                    try
+                    {
+                        Hear(asked, stoppingToken);
+                    }
+                    catch (Exception e)
+                    {
+                        // One question is no reason not to hear others.
+                        ReplicationLog.NotListening(logger, e.Message);
+                    }
                 }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -103,6 +123,7 @@ internal sealed class QuestionDesk(
         lock (_gate)
         {
             publication = _publication;
+            NoteHad(asked.Question);
             switch (asked.Question.AboutCase)
             {
                 case Question.AboutOneofCase.Now when _waiting.Count < MostWaiting:
@@ -143,6 +164,25 @@ internal sealed class QuestionDesk(
                 Answer(asked, publication, async answer => answer.Caches = replies.Caches(await caches.GetAsync(stopping)));
                 break;
         }
+    }
+
+    private void NoteHad(Question question)
+    {
+        const int MostTenures = 64;
+        const int LongestName = 64;
+        if (question.Chain.Length is 0 or > LongestName)
+        {
+            return;
+        }
+
+        var key = (question.Chain, question.Tenure);
+        if (_had.Count >= MostTenures && !_had.ContainsKey(key))
+        {
+            // Those who follow say it again.
+            _had.Clear();
+        }
+
+        _had[key] = Math.Max(_had.GetValueOrDefault(key), question.Sequence);
     }
 
     private void Answer(AskedQuestion asked, Publication publication, Func<Answer, Task> find)

@@ -12,7 +12,7 @@ internal sealed class RecentDrains : IDisposable
     /// <summary>Some minutes of drains at their fastest.</summary>
     private const int MaxDrains = 65_536;
 
-    /// <summary>Some dozens of megabytes.</summary>
+    /// <summary>Some dozens of megabytes, and the largest drain.</summary>
     private const int MaxChanges = 500_000;
 
     private readonly CountsStore _store;
@@ -165,7 +165,8 @@ internal sealed class RecentDrains : IDisposable
         _store.ReadMany(messageIds, counts);
         DayCounts[] days = version.Days is null ? [] : [.. _store.DayChanges.Select(day => version.Days.Of(day.Day))];
         _changes += messageIds.Length;
-        while (_first + 1 < number && (_changes > MaxChanges || number - _first > MaxDrains))
+        // A drain of any size stays until that many came after it, so that whoever was just before it can be gone on from.
+        while (_first + 1 < number && (_changes - At(_first + 1).MessageIds.Length > MaxChanges || number - _first > MaxDrains))
         {
             var oldest = At(++_first);
             _changes -= oldest.MessageIds.Length;

@@ -28,6 +28,10 @@ internal sealed class NatsServer : IAsyncDisposable
 
     private string Configuration => Path.Combine(_folder, "nats.conf");
 
+    private string Store => Path.Combine(_folder, "store");
+
+    private string SavedStore => Path.Combine(_folder, "saved");
+
     private string LogFile => Path.Combine(_folder, "log");
 
     /// <summary>Starts one, and waits until JetStream is there; where there is none to start, the calling test is ignored, and says so.</summary>
@@ -53,7 +57,7 @@ internal sealed class NatsServer : IAsyncDisposable
             http: 127.0.0.1:{{server._monitorPort}}
             log_file: "{{server.LogFile}}"
             jetstream {
-              store_dir: "{{server._folder}}/store"
+              store_dir: "{{server.Store}}"
               max_memory_store: 256MB
               max_file_store: 4GB
             }
@@ -77,6 +81,16 @@ internal sealed class NatsServer : IAsyncDisposable
         await WaitUntilReadyAsync();
     }
 
+    /// <summary>Keeps a copy of what is on its disk. While it does not run.</summary>
+    public void SaveStore() => Copy(Store, SavedStore);
+
+    /// <summary>Puts its disk back to the copy, as a disk that lost its last writes. While it does not run.</summary>
+    public void RestoreStore()
+    {
+        Directory.Delete(Store, recursive: true);
+        Copy(SavedStore, Store);
+    }
+
     /// <summary>Ends it, if it runs, and starts it again.</summary>
     public async Task RestartAsync()
     {
@@ -97,6 +111,16 @@ internal sealed class NatsServer : IAsyncDisposable
         // One that is frozen ends as well.
         await KillAsync();
         TestFolders.Delete(_folder);
+    }
+
+    private static void Copy(string from, string to)
+    {
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
     }
 
     internal void Launch() => _process = Process.Start(new ProcessStartInfo(_program, ["-c", Configuration]) { WorkingDirectory = "/", RedirectStandardError = true });

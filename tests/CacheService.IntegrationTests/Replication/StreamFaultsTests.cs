@@ -1,3 +1,4 @@
+using CacheService.Client;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
 using Google.Protobuf;
@@ -61,6 +62,65 @@ internal sealed class StreamFaultsTests
     }
 
     [Test]
+    public async Task Checkpoints_Purged_AreWrittenAgainForWhoStarts()
+    {
+        await using var run = await ReplicatedDatabase.StartAsync();
+        await run.JetStream.PurgeStreamAsync($"OBJ_{run.Name}-checkpoints", new StreamPurgeRequest());
+        await using var another = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(run.Name));
+        await another.AssertEqualsViewAsync(run.Database);
+    }
+
+    /// <summary>NATS writes what it has acknowledged to its disk once a minute or two: a machine that loses its power loses that.</summary>
+    [Test]
+    public async Task Stream_ThatLostItsLastFrames_IsFollowedExactly_AndWatchesAreToldAll([Values] bool withAnotherPublisher)
+    {
+        await using var nats = await NatsServer.RequireAsync();
+        await using var database = await TestDatabase.CreateAsync();
+        string[] publishing = [$"--Nats:Url={nats.Url}"];
+        var publisher = await RunningService.StartAsync(database.ConnectionString, publishing);
+        try
+        {
+            await database.AddMessagesAsync(5);
+            await using var follower = await RunningService.StartAsync(NoDatabase, [.. publishing, "--Feed:Source=Nats"]);
+            (publisher.ExpectsErrors, follower.ExpectsErrors) = (true, true);
+            using var client = new TweetCountsClient(new TweetCountsClientOptions { Addresses = { follower.GrpcAddress } });
+            await using var mirror = client.StartMirror(WatchOptions.All);
+            await follower.AssertEqualsViewAsync(database);
+            await nats.StopAsync();
+            nats.SaveStore();
+            await nats.StartAgainAsync();
+
+            for (var n = 0; n < 20; n++)
+            {
+                await database.ExecuteAsync($"insert into tweet.activity (messageid, action) values ({(n % 5) + 1}, 'rt')");
+                await follower.AssertEqualsViewAsync(database);
+            }
+
+            await nats.StopAsync();
+            nats.RestoreStore();
+            if (withAnotherPublisher)
+            {
+                await publisher.DisposeAsync();
+                publisher = await RunningService.StartAsync(database.ConnectionString, publishing);
+                publisher.ExpectsErrors = true;
+            }
+
+            await nats.StartAgainAsync();
+            await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (2, 'fav'); delete from tweet.activity where messageid = 3");
+            await Wait.UntilAsync(
+                async () => await client.GetCountsAsync(2) is { Counts.Likes: 1 }, RunningService.Patience, "the follower has what came later");
+            await follower.AssertEqualsViewAsync(database);
+            var expected = await database.ReadViewAsync();
+            await Wait.UntilAsync(
+                () => mirror.Count == expected.Count && mirror.All(counts => expected[counts.MessageId] == (counts.Retweets, counts.Likes)), RunningService.Patience, "the mirror as well");
+        }
+        finally
+        {
+            await publisher.DisposeAsync();
+        }
+    }
+
+    [Test]
     public async Task Stream_Deleted_IsFollowedAgain()
     {
         await using var run = await ReplicatedDatabase.StartAsync();
@@ -74,7 +134,7 @@ internal sealed class StreamFaultsTests
         await using var database = await TestDatabase.CreateAsync();
         var name = ReplicationSetUp.NewName();
         await using var publisher = FaultService.StartProcess(database.ConnectionString, ReplicationSetUp.Publishing(name));
-        await publisher.WaitForStateAsync(FeedState.Live);
+        await publisher.WaitForStateAsync(TweetCounts.V1.FeedState.Live);
         await database.AddMessagesAsync(5);
         await using var follower = await RunningService.StartAsync(database.ConnectionString, [.. ReplicationSetUp.Following(name), "--Feed:FallBack=true"]);
         await using var another = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(name));

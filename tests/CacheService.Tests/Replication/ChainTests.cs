@@ -166,6 +166,47 @@ internal sealed class ChainTests
     }
 
     [Test]
+    public void TakeOver_OfTheSameNumber_LeadsToItsOwnState()
+    {
+        var (four, five) = (Frame(4, 300, (1, 6)), Frame(5, 301, (1, 7), (2, 1)));
+        _chain.TakeHandedOut([four, five]);
+        var other = Frame(4, 400, (1, 8), (2, 0));
+        (other.Tenure, other.Snapshot) = (1, "30:30:");
+        Take(other);
+        Assert.That((_chain.Number, _chain.IsAhead, Retweets(1), Retweets(2), _followed.Version!.Revision), Is.EqualTo((4ul, false, 8L, 0L, 400ul)));
+    }
+
+    [Test]
+    public void TakeOver_WithARevisionThatIsKnownAlready_EndsTheChain()
+    {
+        // After the stream has lost the first frame of a tenure, another one begins with the same number and revision.
+        var (one, another) = (Frame(4, 300, (1, 6)), Frame(4, 300, (2, 6)));
+        (one.Tenure, another.Tenure, another.Snapshot) = (1, 2, "30:30:");
+        _chain.TakeHandedOut([one]);
+        Assert.Throws<ChainEndedException>(() => Take(another));
+    }
+
+    [Test]
+    public void Sequence_InTheMiddleOfAFrame_IsThatOfTheLastWholeOne()
+    {
+        var (first, second) = (Frame(4, 8, (1, 6)), Frame(4, 8, (2, 6)));
+        (first.Parts, second.Parts, second.Part) = (2, 2, 1);
+        Assert.That(_chain.Take(51, first), Is.False);
+        Assert.That(_chain.Sequence, Is.EqualTo(50), "a checkpoint that is written now begins before the frame");
+        Assert.That(_chain.Take(51, first), Is.False, "which is passed over here");
+        Assert.That(_chain.Take(52, second), Is.True);
+        Assert.That((_chain.Sequence, Retweets(1), Retweets(2)), Is.EqualTo((52ul, 6L, 6L)));
+    }
+
+    [Test]
+    public void Parts_FromBeforeWhatIsHere_ArePassedOver()
+    {
+        Assert.That(_chain.Take(50, Frame(3, 7, (1, 9))), Is.False);
+        Take(Frame(4, 8, (1, 6)));
+        Assert.That(Retweets(1), Is.EqualTo(6));
+    }
+
+    [Test]
     public void TakeOver_GivesItsRevisionToAllThatItHas()
     {
         var frame = Frame(4, 8 + 256, (1, 5), (2, 0));

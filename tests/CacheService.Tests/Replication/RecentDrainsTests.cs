@@ -107,6 +107,20 @@ internal sealed class RecentDrainsTests
         Assert.That(_drains.SinceOneIncludedIn(PgSnapshot.Parse("65000:65000:"))!.Counts.Keys, Is.EqualTo(new[] { 1L }));
     }
 
+    [Test]
+    public void SinceOneIncludedIn_AnEnormousDrain_IsKnown()
+    {
+        const int Many = 500_001;
+        Load("10:10:", (1, 0));
+        Drain("11:11:", new CountChange(1, 1, 0, 0));
+        Drain("12:12:", [.. Enumerable.Range(2, Many).Select(id => new CountChange(id, 0, 0, 1))]);
+        Drain("13:13:", new CountChange(1, 1, 0, 0));
+        Assert.That(_drains.SinceOneIncludedIn(PgSnapshot.Parse("11:11:"))!.Counts, Has.Count.EqualTo(Many + 1));
+        Drain("14:14:", [.. Enumerable.Range(2, Many).Select(id => new CountChange(id, 1, 0, 0))]);
+        Drain("15:15:", new CountChange(1, 1, 0, 0));
+        Assert.That(_drains.SinceOneIncludedIn(PgSnapshot.Parse("11:11:")), Is.Null, "two of them are too many");
+    }
+
     private void Load(string snapshot, params (long Id, long Retweets)[] messages) =>
         _store.Load(messages.Select(message => new CountedMessage(message.Id, new MessageCounts(message.Retweets, 0, 1))), PgSnapshot.Parse(snapshot), 1);
 
