@@ -18,13 +18,17 @@ internal sealed record WatchBatch(CountsVersion? Version, WatchContent Content, 
     public bool IsEmpty => Content.Count == 0 && !IsReset && !IsSynced;
 
     /// <summary>Parts, the last of which has the version, if there is one. Of those without one the content is as of <paramref name="asOf"/> at most.</summary>
-    public static IEnumerable<WatchBatch> Of(IReadOnlyList<WatchContent> contents, CountsVersion? version, CountsVersion asOf, long coalesced, bool isReset, bool isSynced)
+    public static WatchBatch[] Of(IReadOnlyList<WatchContent> contents, CountsVersion? version, CountsVersion asOf, long coalesced, bool isReset, bool isSynced)
     {
-        for (var i = 0; i < contents.Count; i++)
+        // Mostly one, of each change and for each subscription: an array of it is less than what would make it one after the other.
+        var parts = new WatchBatch[contents.Count];
+        for (var i = 0; i < parts.Length; i++)
         {
-            var isLast = i == contents.Count - 1;
+            var isLast = i == parts.Length - 1;
             var told = isLast ? version : null;
-            yield return new WatchBatch(told, contents[i], told is null ? asOf : null, isLast ? coalesced : 0, isReset && i == 0, isSynced && isLast);
+            parts[i] = new WatchBatch(told, contents[i], told is null ? asOf : null, isLast ? coalesced : 0, isReset && i == 0, isSynced && isLast);
         }
+
+        return parts;
     }
 }
