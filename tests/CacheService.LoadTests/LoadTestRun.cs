@@ -3,6 +3,7 @@ using CacheService.LoadTests.Applying;
 using CacheService.LoadTests.Articles;
 using CacheService.LoadTests.Freshness;
 using CacheService.LoadTests.Goals;
+using CacheService.LoadTests.Horizon;
 using CacheService.LoadTests.Machine;
 using CacheService.LoadTests.Measuring;
 using CacheService.LoadTests.Options;
@@ -24,7 +25,7 @@ namespace CacheService.LoadTests;
 /// <param name="beforeComparison">Called before the cache is compared with the view: for tests, which make it wrong.</param>
 internal sealed class LoadTestRun(LoadTestOptions options, IAnsiConsole console, Func<LoadDatabase, Task>? beforeComparison = null)
 {
-    private static readonly ILoadPart[] Parts = [new ReadsPart(), new RpcPart(), new WritesPart(), new RedisPart(), new FreshnessPart(), new StreamsPart(), new ApplyPart(), new StartupPart(), new ArticlesPart()];
+    private static readonly ILoadPart[] Parts = [new ReadsPart(), new RpcPart(), new WritesPart(), new RedisPart(), new FreshnessPart(), new StreamsPart(), new ApplyPart(), new StartupPart(), new ArticlesPart(), new HorizonPart()];
 
     /// <summary>The report, as far as it goes by now; none before the first part has ended.</summary>
     public IReadOnlyList<string> Files { get; private set; } = [];

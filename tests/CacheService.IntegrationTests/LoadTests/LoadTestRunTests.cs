@@ -31,6 +31,7 @@ internal sealed class LoadTestRunTests
         Kills = 1,
         SeriesWorkers = 4,
         SeriesRetweets = [5],
+        HeldFor = TimeSpan.FromSeconds(0.1),
     };
 
     private string _folder = "";
@@ -49,7 +50,7 @@ internal sealed class LoadTestRunTests
         Assert.That(exitCode, Is.Zero, output);
         using var json = ReadJson();
         Assert.That(json.RootElement.GetProperty("isVoid").GetBoolean(), Is.False);
-        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(37));
+        Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(42));
         var parts = json.RootElement.GetProperty("parts").EnumerateArray().ToList();
         Assert.That(parts.Select(part => part.GetProperty("name").GetString()), Is.EqualTo(PartNames.All));
         foreach (var part in parts)

@@ -1,5 +1,6 @@
 using CacheService.LoadTests.Applying;
 using CacheService.LoadTests.Freshness;
+using CacheService.LoadTests.Horizon;
 using CacheService.LoadTests.Options;
 using CacheService.LoadTests.Reads;
 using CacheService.LoadTests.Redis;
@@ -51,10 +52,20 @@ internal static class GoalList
             run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.Notify)),
         AtLeast("32 writers, spread: ours against the same with nothing written back", 0.98,
             run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.NoRollup)),
+        AtLeast("32 writers, spread: ours against the same without days", 0.98,
+            run => run.Ratio(PartNames.Writes, WritersSpread, Writer.CacheRunning, Writer.NoDays)),
+        AtLeast("8 writers, spread: ours against the same without days", 0.98,
+            run => run.Ratio(PartNames.Writes, FewWritersSpread, Writer.CacheRunning, Writer.NoDays)),
         AtLeast("writers with no cache running against no trigger", 0.95,
             run => run.LastRatio(PartNames.Writes, Writes(run, isHot: false), Writer.NoCache, Writer.NoTrigger)),
         AtLeast("writers on one hot message: ours against the summary-table trigger", 5,
             run => run.LastRatio(PartNames.Writes, Writes(run, isHot: true), Writer.CacheRunning, Writer.Summary)),
+        AtLeast("8 writers beside a transaction held open: of their part of no trigger", 0.95,
+            run => run.Median(PartNames.Horizon, HorizonPart.KeptName(HorizonPart.Transaction), HorizonPart.Kept)),
+        AtLeast("8 writers beside a dump: of their part of no trigger", 0.95,
+            run => run.Median(PartNames.Horizon, HorizonPart.KeptName(HorizonPart.Dump), HorizonPart.Kept)),
+        AtLeast("8 writers beside a stale replication slot: of their part of no trigger", 0.95,
+            run => run.Median(PartNames.Horizon, HorizonPart.KeptName(HorizonPart.Slot), HorizonPart.Kept)),
         AtMost("wrong counts after the application was killed", 0, "",
             run => run.Value(PartNames.Redis, RedisPart.DriftName(run.Options.Kills), RedisPart.CacheDrift, RedisPart.RedisDrift)),
         AtMost("commit to visible at 1,000 transactions a second: p50", 3, "ms",

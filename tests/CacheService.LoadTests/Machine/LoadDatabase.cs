@@ -6,6 +6,8 @@ namespace CacheService.LoadTests.Machine;
 /// <summary>A database of one part, dropped when disposed.</summary>
 internal sealed class LoadDatabase : IAsyncDisposable
 {
+    private static readonly TimeSpan RollupPoll = TimeSpan.FromMilliseconds(100);
+
     private readonly string _serverConnectionString;
     private readonly NpgsqlDataSource _source;
 
@@ -75,6 +77,15 @@ internal sealed class LoadDatabase : IAsyncDisposable
             """,
             cancellationToken);
         await TidyAsync(cancellationToken);
+    }
+
+    /// <summary>Waits until the counts are written back.</summary>
+    public async Task RollUpAsync(CancellationToken cancellationToken)
+    {
+        while (!await QueryAsync<bool>("select counted from twcache.roll_up()", cancellationToken))
+        {
+            await Task.Delay(RollupPoll, cancellationToken);
+        }
     }
 
     /// <summary>What autovacuum would do in the middle of the measurement, done before.</summary>

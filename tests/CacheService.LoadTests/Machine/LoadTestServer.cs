@@ -17,11 +17,12 @@ internal sealed class LoadTestServer : IAsyncDisposable
     };
 
     private readonly EmbeddedPostgres _server;
+    private readonly DataLayout _layout;
 
     private LoadTestServer(EmbeddedPostgres server, string folder, string programs)
     {
-        (_server, Programs) = (server, programs);
-        Processes = new ProcessTree("PostgreSQL", PostmasterPid.Read(new DataLayout(folder).Cluster)!.Pid);
+        (_server, _layout, Programs) = (server, new DataLayout(folder), programs);
+        Processes = new ProcessTree("PostgreSQL", PostmasterPid.Read(_layout.Cluster)!.Pid);
     }
 
     public string ConnectionString => _server.ConnectionString;
@@ -39,6 +40,25 @@ internal sealed class LoadTestServer : IAsyncDisposable
             Environment.GetEnvironmentVariable("PG_HOME"), Environment.GetEnvironmentVariable("PATH"), PostgresPlaces.Usual(),
             new DataLayout(folder).ClusterVersion, cancellationToken);
         return new LoadTestServer(server, folder, binaries.Folder);
+    }
+
+    /// <summary>Starts a standby of it that follows by a slot, and tells what its readers still need.</summary>
+    /// <param name="program">pg_basebackup.</param>
+    /// <param name="slot">A replication slot.</param>
+    /// <param name="folder">Where its data goes.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<EmbeddedPostgres> StartStandbyAsync(string program, string slot, string folder, CancellationToken cancellationToken)
+    {
+        var user = ServerUser.Current();
+        var layout = new DataLayout(folder);
+        OwnedFile.CreateFolder(layout.Root, passable: !user.IsSelf);
+        await user.CreateFolderAsync(layout.Cluster, cancellationToken);
+        var primary = new NpgsqlConnectionStringBuilder(ConnectionString);
+        string[] copy = user.Command(program, "-D", layout.Cluster, "-h", primary.Host!, "-p", $"{primary.Port}", "-U", primary.Username!, "-S", slot, "-R", "-c", "fast");
+        await ChildProcess.RunAsync(copy[0], copy[1..], new Dictionary<string, string> { ["PGPASSWORD"] = primary.Password! }, cancellationToken);
+        File.Copy(_layout.PassFile, layout.PassFile);
+        var settings = new Dictionary<string, string>(Settings) { ["hot_standby_feedback"] = "on", ["wal_receiver_status_interval"] = "1s" };
+        return await EmbeddedPostgres.StartAsync(new EmbeddedOptions { DataDirectory = folder }, settings, NullLogger.Instance, cancellationToken);
     }
 
     /// <summary>Its version, and the settings that the figures depend on.</summary>

@@ -31,10 +31,15 @@ internal sealed class TemporaryFolder : IDisposable
 
         foreach (var folder in Directory.EnumerateDirectories(Place))
         {
-            var database = System.IO.Path.Combine(folder, DatabaseName);
             // Without a lock it belongs to a run that is just starting.
-            if (File.Exists(new DataLayout(database).Lock)
-                && await EmbeddedPostgres.StopOrphanAsync(new EmbeddedOptions { DataDirectory = database }, NullLogger.Instance, cancellationToken))
+            string[] databases = [.. Directory.GetDirectories(folder, $"{DatabaseName}*").Where(database => File.Exists(new DataLayout(database).Lock))];
+            var stopped = 0;
+            foreach (var database in databases)
+            {
+                stopped += await EmbeddedPostgres.StopOrphanAsync(new EmbeddedOptions { DataDirectory = database }, NullLogger.Instance, cancellationToken) ? 1 : 0;
+            }
+
+            if (databases.Length > 0 && stopped == databases.Length)
             {
                 Delete(folder);
             }

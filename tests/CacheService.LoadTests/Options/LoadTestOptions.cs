@@ -16,6 +16,7 @@ internal sealed record LoadTestOptions
         Writers = [8, 32],
         LoadSizes = [100_000],
         SeriesRetweets = [10],
+        HeldFor = TimeSpan.FromMinutes(2),
     };
 
     /// <summary>Everything, in longer rounds.</summary>
@@ -74,6 +75,9 @@ internal sealed record LoadTestOptions
 
     /// <summary>Retweets of each worker there.</summary>
     public IReadOnlyList<int> SeriesRetweets { get; init; } = [10, 50, 100];
+
+    /// <summary>How long a transaction is held open; a dump is under way, and a slot is stale, for a sixth of it each.</summary>
+    public TimeSpan HeldFor { get; init; } = TimeSpan.FromHours(1);
 
     public string Output { get; init; } = "artifacts/loadtest";
 

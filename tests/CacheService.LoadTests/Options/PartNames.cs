@@ -13,9 +13,10 @@ internal static class PartNames
     public const string Startup = "startup";
 
     public const string Series = "series";
+    public const string Horizon = "horizon";
 
     /// <summary>What is measured where nobody says what.</summary>
     public static IReadOnlyList<string> Usual { get; } = [Reads, Rpc, Writes, Redis, Freshness, Streams, Apply, Startup];
 
-    public static IReadOnlyList<string> All { get; } = [.. Usual, Series];
+    public static IReadOnlyList<string> All { get; } = [.. Usual, Series, Horizon];
 }

@@ -11,8 +11,6 @@ namespace CacheService.LoadTests.Reads;
 /// <summary>Reading counts: PostgreSQL's ways and the cache's, from one client process.</summary>
 internal sealed class ReadsPart : ILoadPart
 {
-    private static readonly TimeSpan RollupPoll = TimeSpan.FromMilliseconds(100);
-
     // The server takes 200, and more would not make it faster: more callers share them.
     private const int MostConnections = 80;
 
@@ -50,10 +48,7 @@ internal sealed class ReadsPart : ILoadPart
 
         await using var service = await MeasuredService.StartAsync(database, [], cancellationToken);
         context.Progress.Show("waiting until the counts are written back");
-        while (!await database.QueryAsync<bool>("select counted from twcache.roll_up()", cancellationToken))
-        {
-            await Task.Delay(RollupPoll, cancellationToken);
-        }
+        await database.RollUpAsync(cancellationToken);
 
         await using var mirror = service.Client.StartMirror(WatchOptions.All);
         await mirror.WaitUntilSyncedAsync(cancellationToken);

@@ -18,6 +18,7 @@ internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql
     public const string Summary = "summary-table trigger";
     public const string CacheRunning = "ours, cache running";
     public const string NoRollup = "ours, nothing written back";
+    public const string NoDays = "ours, no days";
     public const string TableLog = "ours, the table its own log";
     public const string NoCache = "ours, no cache";
 
@@ -35,6 +36,7 @@ internal sealed record Writer(string Name, string DatabaseName, string? SetUpSql
         new(Summary, "load_writes_summary", PlainTables.WithoutTriggersSql + ";" + SummaryTable.CreateSql, InsertOne, InsertMany),
         new(CacheRunning, "load_writes_cache", SetUpSql: null, InsertOne, InsertMany, []),
         new(NoRollup, "load_writes_no_rollup", SetUpSql: null, InsertOne, InsertMany, ["--Rollup:Interval=00:00:00"]),
+        new(NoDays, "load_writes_no_days", WithoutDays.SetUpSql, InsertOne, InsertMany, []),
         new(TableLog, "load_writes_table", SetUpSql: null, InsertOne, InsertMany, ["--Feed:Log=Table"]),
         new(NoCache, "load_writes_no_cache", SetUpSql: null, InsertOne, InsertMany),
     ];
