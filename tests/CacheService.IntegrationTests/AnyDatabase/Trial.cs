@@ -75,9 +75,9 @@ internal sealed class Trial : IAsyncDisposable
                 await _database.ExecuteAsync(sql);
                 return true;
             }
-            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected)
+            catch (PostgresException e) when (e.SqlState is PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable)
             {
-                // With the readers, of the truth or of the service, who lock in another order.
+                // With the readers, of the truth or of the service, who lock in another order; and what twcache itself changes waits for a lock for a moment only.
                 return false;
             }
         },
