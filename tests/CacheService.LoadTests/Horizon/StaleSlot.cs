@@ -25,8 +25,9 @@ internal sealed class StaleSlot : IAsyncDisposable
         await database.ExecuteAsync($"select pg_create_physical_replication_slot('{Name}', true)", cancellationToken);
         await using (var standby = await server.StartStandbyAsync(program, Name, folder, cancellationToken))
         {
-            await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(standby.ConnectionString) { Database = database.Name });
-            await using var reader = await source.OpenConnectionAsync(cancellationToken);
+            // Without a pool, which would ask a connection that has died to be tidied up.
+            await using var reader = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(standby.ConnectionString) { Database = database.Name, Pooling = false }.ConnectionString);
+            await reader.OpenAsync(cancellationToken);
             await using var read = new NpgsqlCommand("begin isolation level repeatable read; select count(*) from tweet.users", reader);
             await read.ExecuteNonQueryAsync(cancellationToken);
             while (!await database.QueryAsync<bool>($"select xmin is not null from pg_replication_slots where slot_name = '{Name}'", cancellationToken))
