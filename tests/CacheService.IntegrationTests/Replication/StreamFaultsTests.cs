@@ -1,6 +1,7 @@
 using CacheService.Client;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Replication;
 using Google.Protobuf;
 using NATS.Client.Core;
 using NATS.Client.JetStream;
@@ -90,12 +91,15 @@ internal sealed class StreamFaultsTests
             nats.SaveStore();
             await nats.StartAgainAsync();
 
-            for (var n = 0; n < 20; n++)
+            // More revisions than a take-over leaves out.
+            for (var n = 0; n < Outbox.MostWaiting + 100; n++)
             {
                 await database.ExecuteAsync($"insert into tweet.activity (messageid, action) values ({(n % 5) + 1}, 'rt')");
-                await follower.AssertEqualsViewAsync(database);
+                await client.GetCountsAsync(1, ReadRequirement.Strong);
             }
 
+            await follower.AssertEqualsViewAsync(database);
+            var epoch = (await client.GetCountsAsync(1)).Freshness.Epoch;
             await nats.StopAsync();
             nats.RestoreStore();
             if (withAnotherPublisher)
@@ -110,6 +114,7 @@ internal sealed class StreamFaultsTests
             await Wait.UntilAsync(
                 async () => await client.GetCountsAsync(2) is { Counts.Likes: 1 }, RunningService.Patience, "the follower has what came later");
             await follower.AssertEqualsViewAsync(database);
+            Assert.That((await client.GetCountsAsync(1)).Freshness.Epoch, Is.Not.EqualTo(epoch), "its chain cannot be gone on with");
             var expected = await database.ReadViewAsync();
             await Wait.UntilAsync(
                 () => mirror.Count == expected.Count && mirror.All(counts => expected[counts.MessageId] == (counts.Retweets, counts.Likes)), RunningService.Patience, "the mirror as well");
