@@ -65,3 +65,10 @@ internal sealed class WatchContent(IReadOnlyList<CountedMessage> counts, IReadOn
         return parts;
     }
 }
+
+/// <summary>What <see cref="WatchContent"/> is encoded to.</summary>
+internal enum WatchEncoding
+{
+    Protobuf,
+    Json,
+}
