@@ -8,6 +8,8 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Telemetry;
 
 /// <summary>What <c>GET /metrics</c> tells is what was done.</summary>
+// Beside other fixtures: each test has a service that is a process of its own.
+[Parallelizable(ParallelScope.Self)]
 internal sealed class MetricsTests
 {
     private static readonly ReadOptions Strong = new() { Strong = true };

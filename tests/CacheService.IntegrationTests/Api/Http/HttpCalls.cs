@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Text;
 using CacheService.IntegrationTests.Infrastructure;
 
@@ -30,5 +31,22 @@ internal static class HttpCalls
         return response.Content.Headers.ContentType?.MediaType == "text/event-stream"
             ? new HttpAnswer(response.StatusCode, "text/event-stream", null, "", response)
             : await HttpAnswer.OfAsync(response);
+    }
+
+    /// <summary>All that comes until the server closes the connection.</summary>
+    public static async Task<string> ReadToEndAsync(this NetworkStream stream)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var answer = new MemoryStream();
+        try
+        {
+            await stream.CopyToAsync(answer, patience.Token);
+        }
+        catch (IOException)
+        {
+            // Reset, after what came.
+        }
+
+        return Encoding.Latin1.GetString(answer.ToArray());
     }
 }
