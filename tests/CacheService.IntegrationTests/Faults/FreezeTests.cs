@@ -5,7 +5,7 @@ namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>Processes that stand still, keep their connections, and go on as if nothing had been; and one that is killed.</summary>
 // They pass their time waiting, each for a server and a service of its own.
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class FreezeTests
 {
     private const string ShortLease = "--Feed:LeaseDuration=00:00:03";

@@ -6,7 +6,7 @@ namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>The network between the service and the server fails; the writers have another way.</summary>
 // They pass their time waiting, each for a server and a service of its own.
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class NetworkFaultsTests
 {
     // Half-open connections show by their silence alone: it is not to take the whole test's time.

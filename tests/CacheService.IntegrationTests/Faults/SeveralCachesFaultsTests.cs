@@ -6,7 +6,7 @@ namespace CacheService.IntegrationTests.Faults;
 
 /// <summary>Several services on one database, each a process: what happens to one is no harm to the others.</summary>
 // They pass their time waiting, each for services of its own.
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class SeveralCachesFaultsTests
 {
     private const string ShortLease = "--Feed:LeaseDuration=00:00:03";

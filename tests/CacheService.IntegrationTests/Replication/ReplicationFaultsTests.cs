@@ -7,7 +7,7 @@ namespace CacheService.IntegrationTests.Replication;
 
 /// <summary>What may happen to publisher, follower and broker, each while writers write and each reply of all services is held against what was written.</summary>
 // They pass their time waiting, each for services of its own.
-[Parallelizable(ParallelScope.Children)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class ReplicationFaultsTests
 {
     private const string NoDatabase = "";
