@@ -24,7 +24,7 @@ internal sealed class ArticlesPart : ILoadPart
         await using var runs = await CheckedRuns.StartAsync(context, result, cancellationToken);
 
         // A run is as long as its retweets take. Once is enough for code that is still to be compiled, and for the caches of the system.
-        var warmUp = TimeSpan.FromSeconds(1);
+        var warmUp = context.Options.WarmUp;
         foreach (var retweets in context.Options.SeriesRetweets)
         {
             var workers = new RetweetWorkers(context.Options.SeriesWorkers, retweets);

@@ -35,6 +35,9 @@ internal sealed record LoadTestOptions
     /// <summary>How long a candidate is measured before it is the next one's turn. pgbench counts in whole seconds, and gets at least one.</summary>
     public TimeSpan Round { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a candidate writes, once, before anything of it is measured: for code that is still to be compiled, and the caches of the system.</summary>
+    public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(1);
+
     public int Rounds { get; init; } = 3;
 
     public int Messages { get; init; } = 10_000;

@@ -71,7 +71,7 @@ internal sealed class WritesPart : ILoadPart
     private static async Task RunSmallAsync(
         Pgbench pgbench, WritersDatabases databases, WritersServices services, LoadTestContext context, PartResult result, CancellationToken cancellationToken)
     {
-        var warmUp = TimeSpan.FromSeconds(1);
+        var warmUp = context.Options.WarmUp;
         foreach (var isHot in (bool[])[false, true])
         {
             foreach (var clients in context.Options.Writers)
