@@ -63,22 +63,18 @@ internal static class Database
     /// <summary>Applies the files of sql/, one by one by psql, in the order of their names.</summary>
     /// <param name="database">Whose sessions are ended by nobody meanwhile.</param>
     /// <param name="connectionString">As whom; null: as the database's own string says.</param>
-    public static Task ApplySchemaByPsqlAsync(this ITestDatabase database, string? connectionString = null) =>
-        ApplyByPsqlAsync(connectionString ?? database.ConnectionString, SqlFiles.Names.Select(name => (name, SqlFiles.Read(name))));
-
-    /// <summary>Applies files by psql.</summary>
-    public static async Task ApplyByPsqlAsync(string connectionString, IEnumerable<(string Name, string Text)> files)
+    public static async Task ApplySchemaByPsqlAsync(this ITestDatabase database, string? connectionString = null)
     {
         var folder = Directory.CreateTempSubdirectory("sql-");
-        foreach (var (name, text) in files.OrderBy(file => file.Name, StringComparer.Ordinal))
+        foreach (var name in SqlFiles.Names)
         {
             var path = Path.Combine(folder.FullName, name);
-            await File.WriteAllTextAsync(path, text);
+            await File.WriteAllTextAsync(path, SqlFiles.Read(name));
             // What takes a lock for a moment only may not get it: then once more, as the file says.
             await Wait.UntilAsync(
                 async () =>
                 {
-                    var result = await PostgresTools.TryRunAsync("psql", connectionString, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path);
+                    var result = await PostgresTools.TryRunAsync("psql", connectionString ?? database.ConnectionString, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path);
                     Assert.That(result.Succeeded || result.Output.Contains("lock timeout", StringComparison.Ordinal), $"psql -f {name}: {result.Output}");
                     return result.Succeeded;
                 },

@@ -8,8 +8,11 @@ internal static class PostgresTools
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(120);
 
+    private static string? _folder;
+
     /// <summary>Where they are, unless the distribution has them elsewhere, on PATH.</summary>
-    public static async Task<string> FolderAsync() => (await PostgresBinaries.FindAsync(
+    // Looked for once, because to look is to run a program of each installation.
+    public static async Task<string> FolderAsync() => _folder ??= (await PostgresBinaries.FindAsync(
         Environment.GetEnvironmentVariable("PG_HOME"), Environment.GetEnvironmentVariable("PATH"), PostgresPlaces.Usual(), preferredVersion: null, CancellationToken.None)).Folder;
 
     /// <summary>Runs one on a database.</summary>

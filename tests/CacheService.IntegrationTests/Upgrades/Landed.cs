@@ -1,6 +1,7 @@
 using CacheService.IntegrationTests.AnyDatabase;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
+using Npgsql;
 
 namespace CacheService.IntegrationTests.Upgrades;
 
@@ -19,9 +20,11 @@ internal sealed record Landed(string Version)
         Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "Upgrades", "Landed", Version), "*.sql").Order(StringComparer.Ordinal).Select(path => (Path.GetFileName(path), File.ReadAllText(path)));
 
     /// <summary>Applies its files, as its service did.</summary>
-    public async Task ApplyAsync(ITestDatabase database)
+    /// <param name="connectionString">To the database, as who is to own what they make.</param>
+    public async Task ApplyAsync(string connectionString)
     {
-        await using var connection = await database.OpenAsync();
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync();
         foreach (var (_, text) in Files)
         {
             await connection.ExecuteAsync(text);
@@ -32,7 +35,7 @@ internal sealed record Landed(string Version)
     public async Task<TrialDatabase> CreateDatabaseAsync()
     {
         var database = await TrialDatabase.CreateEmptyAsync();
-        await ApplyAsync(database);
+        await ApplyAsync(database.ConnectionString);
         await database.GrantReaderAsync();
         await FaultStatements.FillAsync(database);
         return database;
