@@ -11,7 +11,7 @@ using TweetCounts.V1;
 namespace CacheService.IntegrationTests.Replication;
 
 /// <summary>What may become of the stream itself: followers are exact again, with no help.</summary>
-[Parallelizable(ParallelScope.Self)]
+[Parallelizable(ParallelScope.All)]
 internal sealed class StreamFaultsTests
 {
     private const string NoDatabase = "";
