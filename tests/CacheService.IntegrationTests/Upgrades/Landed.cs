@@ -20,10 +20,13 @@ internal sealed record Landed(string Version)
         Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "Upgrades", "Landed", Version), "*.sql").Order(StringComparer.Ordinal).Select(path => (Path.GetFileName(path), File.ReadAllText(path)));
 
     /// <summary>Applies its files, as its service did.</summary>
-    /// <param name="connectionString">To the database, as who is to own what they make.</param>
-    public async Task ApplyAsync(string connectionString)
+    /// <param name="database">Where.</param>
+    /// <param name="connectionString">As whom; null: as the database's own string says.</param>
+    public async Task ApplyAsync(ITestDatabase database, string? connectionString = null)
     {
-        await using var connection = new NpgsqlConnection(connectionString);
+        // The files leave it to others where their role may not create it, and roles are of all databases: whoever comes first finds none.
+        await database.ExecuteAsync("do $$ begin create role twcache_reader; exception when duplicate_object or unique_violation then null; end $$");
+        await using var connection = new NpgsqlConnection(connectionString ?? database.ConnectionString);
         await connection.OpenAsync();
         foreach (var (_, text) in Files)
         {
@@ -35,7 +38,7 @@ internal sealed record Landed(string Version)
     public async Task<TrialDatabase> CreateDatabaseAsync()
     {
         var database = await TrialDatabase.CreateEmptyAsync();
-        await ApplyAsync(database.ConnectionString);
+        await ApplyAsync(database);
         await database.GrantReaderAsync();
         await FaultStatements.FillAsync(database);
         return database;

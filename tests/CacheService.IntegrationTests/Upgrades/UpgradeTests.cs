@@ -48,7 +48,7 @@ internal sealed class UpgradeTests
         var landed = new Landed(version);
         await using var database = await TrialDatabase.CreateEmptyAsync();
         // By its owner, who is no superuser, both times.
-        await landed.ApplyAsync(database.AsOwner);
+        await landed.ApplyAsync(database, database.AsOwner);
         await database.GrantReaderAsync();
         await FaultStatements.FillAsync(database);
         await using var old = await OldConsumer.StartAsync(landed, database.AsCounts);
@@ -74,8 +74,8 @@ internal sealed class UpgradeTests
     public async Task Psql_OverFilesOfTwoLandedVersions_BringsItUp()
     {
         await using var database = await TrialDatabase.CreateEmptyAsync();
-        await new Landed(Landed.Versions[0]).ApplyAsync(database.AsOwner);
-        await new Landed(Landed.Versions[^1]).ApplyAsync(database.AsOwner);
+        await new Landed(Landed.Versions[0]).ApplyAsync(database, database.AsOwner);
+        await new Landed(Landed.Versions[^1]).ApplyAsync(database, database.AsOwner);
         await database.GrantReaderAsync();
         await FaultStatements.FillAsync(database);
 
@@ -123,7 +123,7 @@ internal sealed class UpgradeTests
     public async Task LeastRole_OnALandedDatabase_IsToldWhoBringsItUp(string version)
     {
         await using var database = await TrialDatabase.CreateEmptyAsync();
-        await new Landed(version).ApplyAsync(database.AsOwner);
+        await new Landed(version).ApplyAsync(database, database.AsOwner);
         await database.GrantReaderAsync();
         var before = await ReadPlumbingAsync(database);
         await using (var service = await RunningService.StartWithoutWaitingAsync(database.AsCounts))
