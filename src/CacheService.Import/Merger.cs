@@ -101,7 +101,7 @@ internal sealed class Merger(ImportOrder order, FileColumns columns, TargetTable
     {
         try
         {
-            return (await c.QueryAsync(
+            return (await c.QueryPreparedAsync(
                 statement,
                 row => new Counts(row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5)),
                 cancellationToken,

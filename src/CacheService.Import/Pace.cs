@@ -9,20 +9,20 @@ namespace CacheService.Import;
 /// <param name="time">The clock.</param>
 internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askService, TimeProvider time) : IAsyncDisposable
 {
-    private const int FirstSize = 200;
+    private const int FirstSize = 50;
     private const int LargestSize = 20_000;
     private const double StrongestBrake = 32;
-
-    /// <summary>What a batch should take: who writes to a row that it changes waits for so long.</summary>
-    private static readonly TimeSpan AimedAt = TimeSpan.FromMilliseconds(5);
 
     // Later than at best, because either may be far away.
     private static readonly TimeSpan LateService = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LateDatabase = TimeSpan.FromMilliseconds(10);
     // A database at hand has answered by then, and what it took it has worked for.
-    private static readonly TimeSpan AtHand = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan AtHand = TimeSpan.FromMilliseconds(0.2);
     private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
+    // What a batch should take: who writes to a row that it changes, or wants the processor that it has, waits for so long. Whoever has it work for more of its time wants it to end sooner.
+    private readonly TimeSpan _aimedAt = TimeSpan.FromMilliseconds(Math.Max(1, 10 * maxLoad));
 
     private readonly CancellationTokenSource _ended = new();
     private Task _asking = Task.CompletedTask;
@@ -67,7 +67,7 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     public TimeSpan PauseAfter(TimeSpan took, int roundTrips = 0, long rows = 0)
     {
         var working = _lastReply < AtHand ? took : took - (roundTrips * (_lastReply - AtHand));
-        Size = working > 2 * AimedAt ? Math.Max(1, Size / 2) : working < AimedAt && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
+        Size = working > 2 * _aimedAt ? Math.Max(1, Size / 2) : working < _aimedAt && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
         _brake = _isServiceLate || _isDatabaseLate ? Math.Min(StrongestBrake, _brake * 2) : Math.Max(1, _brake / 1.5);
         var pause = (working * (_brake / maxLoad)) - took;
         return pause < TimeSpan.Zero ? TimeSpan.Zero : pause < LongestPause ? pause : LongestPause;

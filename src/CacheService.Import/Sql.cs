@@ -17,6 +17,20 @@ internal static class Sql
     public static async Task<List<T>> QueryAsync<T>(this NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] parameters)
     {
         await using var command = Command(connection, sql, parameters);
+        return await ReadAsync(command, read, cancellationToken);
+    }
+
+    /// <summary>All rows of an answer to what is asked again and again: the session keeps it as the server understood it the first time.</summary>
+    public static async Task<List<T>> QueryPreparedAsync<T>(
+        this NpgsqlConnection connection, string sql, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken, params object[] parameters)
+    {
+        await using var command = Command(connection, sql, parameters);
+        await command.PrepareAsync(cancellationToken);
+        return await ReadAsync(command, read, cancellationToken);
+    }
+
+    private static async Task<List<T>> ReadAsync<T>(NpgsqlCommand command, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+    {
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var rows = new List<T>();
         while (await reader.ReadAsync(cancellationToken))

@@ -66,8 +66,8 @@ internal sealed class ImportTrials
         var ages = new Times();
         var sampling = SampleAgesAsync(ages, ending.Token);
         await Pause.ForAsync(TimeSpan.FromSeconds(5));
-        // One slice without the import and two beside it take turns, because the others' times change from minute to minute as well.
-        var (without, beside) = (new List<Measured>(), new List<Measured>());
+        // One slice without the import, two beside it and one beside the floor take turns, because the others' times change from minute to minute as well.
+        var (without, beside, floor) = (new List<Measured>(), new List<Measured>(), new List<Measured>());
         ToolProcess? tool = null;
         while (tool is not { HasEnded: true })
         {
@@ -87,6 +87,11 @@ internal sealed class ImportTrials
             }
 
             await FreezeIdleAsync(tool);
+            using var updating = new CancellationTokenSource();
+            var updates = UpdateRowByRowAsync(updating.Token);
+            floor.Add(await MeasureAsync(others, ages, "beside bare updates", until: null));
+            await updating.CancelAsync();
+            await updates;
         }
 
         without.Add(await MeasureAsync(others, ages, "without it", until: null));
@@ -96,7 +101,7 @@ internal sealed class ImportTrials
         tool.Dispose();
         await TestContext.Progress.WriteLineAsync(
             $"exit code {exitCode} after {beside.Sum(slice => slice.Took.TotalSeconds):F0} s of its own\n{output}{string.Join('\n', error.Split('\n')[^14..])}\n"
-            + $"medians of slices: without it {Medians(without)}\n                   beside it  {Medians(beside)}");
+            + $"medians of slices: without it          {Medians(without)}\n                   beside it           {Medians(beside)}\n                   beside bare updates {Medians(floor)}");
         Assert.That(output, Does.Contain(Summary));
         await AssertTableIsRightAsync();
         await _service.AssertEqualsViewAsync(_database);
@@ -263,16 +268,20 @@ internal sealed class ImportTrials
 
         var to = Stopwatch.GetTimestamp();
         var measured = new Measured(Stopwatch.GetElapsedTime(started), others.Times.Between(from, to), ages.Between(from, to));
-        await TestContext.Progress.WriteLineAsync($"{what} for {measured.Took.TotalSeconds:F0} s: others {measured.Others}; age {measured.Ages}");
+        // The last one beside it may be too short to tell anything.
+        if (measured.IsLong)
+        {
+            await TestContext.Progress.WriteLineAsync($"{what} for {measured.Took.TotalSeconds:F0} s: others {measured.Others}; age {measured.Ages}");
+        }
+
         return measured;
     }
 
-    // The last one beside it may be too short to tell anything.
     private static string Medians(IReadOnlyList<Measured> slices)
     {
         string Of(Func<Measured, double> value)
         {
-            var values = slices.Where(slice => slice.Took > Slice / 2).Select(value).Order().ToList();
+            var values = slices.Where(slice => slice.IsLong).Select(value).Order().ToList();
             return string.Create(CultureInfo.InvariantCulture, $"{(values[(values.Count - 1) / 2] + values[values.Count / 2]) / 2:F2} ms");
         }
 
@@ -294,6 +303,22 @@ internal sealed class ImportTrials
         }
     }
 
+    /// <summary>The least that so many changed rows can cost: one a millisecond, each by its key in a transaction of its own that waits for no disk.</summary>
+    private async Task UpdateRowByRowAsync(CancellationToken ending)
+    {
+        await using var connection = await _database.OpenAsync();
+        await connection.ExecuteAsync("set synchronous_commit = off");
+        await using var update = new NpgsqlCommand("update moma.artist set visits = visits + 1 where constituentid = $1", connection) { Parameters = { new NpgsqlParameter<long>() } };
+        await update.PrepareAsync(CancellationToken.None);
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(1));
+        for (var row = 1; !ending.IsCancellationRequested; row = (row % Rows) + 10)
+        {
+            ((NpgsqlParameter<long>)update.Parameters[0]).TypedValue = row;
+            await update.ExecuteNonQueryAsync(CancellationToken.None);
+            await tick.WaitForNextTickAsync(CancellationToken.None);
+        }
+    }
+
     private async Task SampleAgesAsync(Times ages, CancellationToken ending)
     {
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
@@ -305,7 +330,10 @@ internal sealed class ImportTrials
     }
 
     /// <summary>What a slice of time was like.</summary>
-    private sealed record Measured(TimeSpan Took, Spread Others, Spread Ages);
+    private sealed record Measured(TimeSpan Took, Spread Others, Spread Ages)
+    {
+        public bool IsLong => Took > Slice / 2;
+    }
 
     /// <summary>Milliseconds, in order.</summary>
     private sealed record Spread(IReadOnlyList<double> Ascending)

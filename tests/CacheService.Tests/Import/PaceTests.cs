@@ -83,7 +83,7 @@ internal sealed class PaceTests
         await using var pace = new Pace(maxLoad: 0.5, askService: null, _time);
         pace.NoteReply(TimeSpan.FromMilliseconds(20));
         var first = pace.Size;
-        // Of 80 ms it is on its way for 76: it has worked for 4, and rested for longer.
+        // Of 80 ms it is on its way for 79: it has worked for one, and rested for longer.
         Assert.That(pace.PauseAfter(TimeSpan.FromMilliseconds(80), roundTrips: 4, rows: first), Is.EqualTo(TimeSpan.Zero));
         Assert.That(pace.Size, Is.GreaterThan(first));
         pace.PauseAfter(TimeSpan.FromMilliseconds(110), roundTrips: 4, rows: pace.Size);
@@ -95,7 +95,7 @@ internal sealed class PaceTests
     {
         await using var pace = new Pace(maxLoad: 1, askService: null, _time);
         var first = pace.Size;
-        pace.PauseAfter(TimeSpan.FromMilliseconds(1), rows: 1);
+        pace.PauseAfter(TimeSpan.FromMilliseconds(0.5), rows: 1);
         Assert.That(pace.Size, Is.EqualTo(first));
     }
 
@@ -104,7 +104,7 @@ internal sealed class PaceTests
     {
         await using var pace = new Pace(maxLoad: 1, askService: null, _time);
         var first = pace.Size;
-        pace.PauseAfter(TimeSpan.FromMilliseconds(2), rows: first);
+        pace.PauseAfter(TimeSpan.FromMilliseconds(0.5), rows: first);
         Assert.That(pace.Size, Is.GreaterThan(first));
         pace.PauseAfter(TimeSpan.FromMilliseconds(50));
         Assert.That(pace.Size, Is.LessThan(first));
