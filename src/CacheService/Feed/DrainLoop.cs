@@ -20,13 +20,22 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
     private TimeSpan _timeout;
     private long _lockedOutSince;
     private long _lastRingerAttempt;
+    private int _ringerTerm;
+    private int _ringerTerms;
     private long _lastTold;
 
     /// <summary>Whether there are changes that the other caches have not been told of.</summary>
     private bool _owesOthers;
 
     /// <summary>Whether this cache is the one that notifications wake. Thread-safe.</summary>
-    public bool IsRinger { get; private set; }
+    public bool IsRinger => RingerTerm > 0;
+
+    /// <summary>Numbers the terms for which this cache is the ringer, each of which one session holds without a gap; 0: it is not. Thread-safe.</summary>
+    public int RingerTerm
+    {
+        get => Volatile.Read(ref _ringerTerm);
+        private set => Volatile.Write(ref _ringerTerm, value);
+    }
 
     /// <inheritdoc cref="Drainer.Drains"/>
     public long Drains => drainer.Drains;
@@ -47,13 +56,13 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
         Task.Factory.StartNew(() => Run(source, registration, catchUpTimeout, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>The session has ended, and its locks with it.</summary>
-    public void EndSession() => IsRinger = false;
+    public void EndSession() => RingerTerm = 0;
 
     /// <summary>From here on it follows a source, awake.</summary>
     internal void Begin(IChangeSource source, Registration registration, TimeSpan catchUpTimeout)
     {
         (_source, _doorbell, _timeout) = (source, new DoorbellMachine(_options), catchUpTimeout);
-        IsRinger = false;
+        RingerTerm = 0;
         drainer.Begin(registration);
         (_lockedOutSince, _lastRingerAttempt, _lastTold, _owesOthers) = (0, 0, 0, false);
     }
@@ -127,7 +136,7 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
         {
             _lockedOutSince = _lockedOutSince == 0 ? drainer.LastStart : _lockedOutSince;
             _source.ReleaseLocks();
-            (IsRinger, _lastRingerAttempt) = (false, 0);
+            (RingerTerm, _lastRingerAttempt) = (0, 0);
             return null;
         }
     }
@@ -152,7 +161,7 @@ internal sealed class DrainLoop(Drainer drainer, FeedProgress progress, WakeSign
         }
 
         _lastRingerAttempt = time.GetTimestamp();
-        IsRinger = _source.TryBecomeRinger();
+        RingerTerm = _source.TryBecomeRinger() ? ++_ringerTerms : 0;
     }
 
     private void Wait(TimeSpan atMost, CancellationToken cancellationToken)

@@ -47,6 +47,9 @@ internal sealed class FeedStatus
     /// <inheritdoc cref="DrainLoop.IsRinger"/>
     public bool IsRinger => _loop.IsRinger;
 
+    /// <inheritdoc cref="DrainLoop.RingerTerm"/>
+    public int RingerTerm => _loop.RingerTerm;
+
     /// <inheritdoc cref="FeedProgress.IsPublishing"/>
     public bool IsPublishing => _progress.IsPublishing;
 

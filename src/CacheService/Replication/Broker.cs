@@ -23,6 +23,9 @@ internal sealed class Broker : IAsyncDisposable
     /// <summary>What comes faster than it is taken waits at the broker beyond this.</summary>
     private const int MostBytesAhead = 16 * 1024 * 1024;
 
+    /// <summary>Of a checkpoint, in bytes.</summary>
+    private const int LargestChunk = 128 * 1024;
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
     /// <summary>What a server that has just gone was asked, is never answered: it is asked again, of the others.</summary>
@@ -40,7 +43,7 @@ internal sealed class Broker : IAsyncDisposable
     public Broker(IOptions<NatsOptions> options, ILoggerFactory loggers)
     {
         _options = options.Value;
-        Name = $"{Environment.MachineName}-{Environment.ProcessId}-{Random.Shared.Next():x8}";
+        Name = $"{Environment.MachineName}-{Environment.ProcessId}-{Number:x8}";
         _connection = new NatsConnection(new NatsOpts
         {
             Url = _options.Url,
@@ -74,6 +77,9 @@ internal sealed class Broker : IAsyncDisposable
 
     /// <summary>Names this service among those of the broker.</summary>
     public string Name { get; }
+
+    /// <summary>The end of <see cref="Name"/>, by which frames name their publisher.</summary>
+    public uint Number { get; } = (uint)Random.Shared.NextInt64(1, uint.MaxValue);
 
     /// <summary>How many bytes a message may have.</summary>
     public int MaxPayload => _connection.ServerInfo?.MaxPayload ?? 1024 * 1024;
@@ -121,11 +127,11 @@ internal sealed class Broker : IAsyncDisposable
 
     /// <summary>Puts a part of a frame behind the last one.</summary>
     /// <param name="part">The part.</param>
-    /// <param name="after">The sequence of the last one.</param>
+    /// <param name="after">The sequence of the last one; null: whichever that is.</param>
     /// <param name="cancellationToken">Ends the wait; then it is not known whether it was put there.</param>
     /// <returns>Its sequence.</returns>
     /// <exception cref="FencedException">Somebody else has put something behind that one.</exception>
-    public async Task<ulong> PublishAsync(Frame part, ulong after, CancellationToken cancellationToken)
+    public async Task<ulong> PublishAsync(Frame part, ulong? after, CancellationToken cancellationToken)
     {
         var answer = await _jetStream.PublishAsync(Frames, part.ToByteArray(), opts: new NatsJSPubOpts { ExpectedLastSequence = after }, cancellationToken: cancellationToken)
             .AsTask().WaitAsync(AckPatience, cancellationToken);
@@ -231,7 +237,9 @@ internal sealed class Broker : IAsyncDisposable
     public async Task WriteCheckpointAsync(CheckpointEntry entry, Stream content, CancellationToken cancellationToken)
     {
         var store = await _objects.GetObjectStoreAsync(Bucket, cancellationToken);
-        await store.PutAsync(new ObjectMetadata { Name = entry.Name, Metadata = new Dictionary<string, string> { ["chain"] = entry.Chain, ["sequence"] = $"{entry.Sequence}" } }, content, cancellationToken: cancellationToken);
+        var metadata = new Dictionary<string, string> { ["chain"] = entry.Chain, ["sequence"] = $"{entry.Sequence}" };
+        var options = new MetaDataOptions { MaxChunkSize = Math.Min(LargestChunk, MaxPayload / 2) };
+        await store.PutAsync(new ObjectMetadata { Name = entry.Name, Metadata = metadata, Options = options }, content, cancellationToken: cancellationToken);
     }
 
     /// <summary>Reads a checkpoint.</summary>
@@ -365,4 +373,4 @@ internal sealed record AskedQuestion(Question Question, Func<Answer, ValueTask> 
 internal sealed class StreamGoneException() : Exception("the stream, or its end, is gone.");
 
 /// <summary>Another publisher has gone on in the stream.</summary>
-internal sealed class FencedException() : Exception("another service publishes");
+internal sealed class FencedException() : Exception("the stream does not end with its last frame: another service publishes, or the stream has lost frames");

@@ -62,7 +62,7 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
 
         if (part.Chain != Name)
         {
-            throw new ChainEndedException($"another chain has begun ({part.Chain})");
+            throw new ChainEndedException(part.Chain.Length > 0 ? $"another chain has begun ({part.Chain})" : "services of two databases have published under one Nats:Name");
         }
 
         if (part.Part == 0)
@@ -165,7 +165,7 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
 
             var changes = new List<CountChange>(parts.Sum(part => (part.Counts?.MessageIds.Count ?? 0) + part.Removed.Count));
             parts.ForEach(part => changes.AddRange(Changes(part)));
-            Store.Apply(changes, snapshot, version.TakenAt, version.Days is null ? null : Days(last, version.Days), last.Revision, renewsAll: last.Tenure != Tenure);
+            Store.Apply(changes, snapshot, version.TakenAt, version.Days is null ? null : Days(parts, version.Days), last.Revision, renewsAll: last.Tenure != Tenure);
         }
         catch (Exception e) when (e is InconsistentChangeException or FormatException or ArgumentOutOfRangeException)
         {
@@ -191,10 +191,10 @@ internal sealed class Chain(CountsStore store, CheckpointHeader header)
         }
     }
 
-    private static List<DayCounts> Days(Frame frame, DailyCounts before)
+    private static List<DayCounts> Days(List<Frame> parts, DailyCounts before)
     {
-        var now = frame.Days.Select(Frames.Day).ToList();
-        if (frame.HasAllDays)
+        var now = parts.SelectMany(part => part.Days).Select(Frames.Day).ToList();
+        if (parts[^1].HasAllDays)
         {
             var known = now.Select(day => day.Day).ToHashSet();
             now.AddRange(before.All().Where(day => !known.Contains(day.Day)).Select(day => new DayCounts { Day = day.Day }));

@@ -8,47 +8,43 @@ namespace CacheService.Replication;
 /// <summary>Writes and reads what frames and checkpoints are made of.</summary>
 internal static class Frames
 {
-    /// <summary>What a message takes at most, in bytes: four numbers of up to ten bytes each.</summary>
-    private const int BytesPerMessage = 40;
+    /// <summary>What a message or a day takes at most, in bytes: a day has a date of ten letters and four numbers of up to ten bytes each, with a byte or two before each of them.</summary>
+    private const int BytesPerEntry = 60;
 
     private const string DayFormat = "yyyy-MM-dd";
 
-    /// <summary>How many messages a part may have.</summary>
-    /// <param name="maxPayload">How many bytes the broker takes at once; half of that is left to days and to what stands around.</param>
-    public static int MessagesPerPart(int maxPayload) => Math.Max(1, maxPayload / 2 / BytesPerMessage);
+    /// <summary>How many messages and days a part may have.</summary>
+    /// <param name="maxPayload">How many bytes the broker takes at once; half of that is left to what stands around, of which snapshots grow with the transactions that are open.</param>
+    public static int EntriesPerPart(int maxPayload) => Math.Max(1, maxPayload / 2 / BytesPerEntry);
 
     /// <summary>A frame, in its parts.</summary>
     /// <param name="header">What all parts have.</param>
     /// <param name="sum">What changed.</param>
-    /// <param name="messagesPerPart">How many messages a part may have.</param>
-    public static IReadOnlyList<Frame> Write(Frame header, DrainSum sum, int messagesPerPart)
+    /// <param name="entriesPerPart">How many messages and days a part may have.</param>
+    public static IReadOnlyList<Frame> Write(Frame header, DrainSum sum, int entriesPerPart)
     {
-        var parts = sum.Counts.Chunk(messagesPerPart).Select(chunk =>
+        var (parts, room) = (new List<Frame> { header.Clone() }, entriesPerPart);
+        foreach (var (messageId, counts) in sum.Counts)
         {
-            var part = header.Clone();
-            part.Counts = new CountColumns();
-            foreach (var (messageId, counts) in chunk)
+            var part = PartWithRoom();
+            if (counts is { } present)
             {
-                if (counts is { } present)
-                {
-                    part.Counts.MessageIds.Add(messageId);
-                    part.Counts.Retweets.Add(present.Retweets);
-                    part.Counts.Likes.Add(present.Likes);
-                }
-                else
-                {
-                    part.Removed.Add(messageId);
-                }
+                part.Counts ??= new CountColumns();
+                part.Counts.MessageIds.Add(messageId);
+                part.Counts.Retweets.Add(present.Retweets);
+                part.Counts.Likes.Add(present.Likes);
             }
-
-            return part;
-        }).ToList();
-        if (parts.Count == 0)
-        {
-            parts.Add(header.Clone());
+            else
+            {
+                part.Removed.Add(messageId);
+            }
         }
 
-        parts[^1].Days.AddRange(sum.Days.Values.Select(Day));
+        foreach (var day in sum.Days.Values)
+        {
+            PartWithRoom().Days.Add(Day(day));
+        }
+
         parts[^1].HasAllDays = sum.HasAllDays;
         for (var i = 0; i < parts.Count; i++)
         {
@@ -56,6 +52,18 @@ internal static class Frames
         }
 
         return parts;
+
+        Frame PartWithRoom()
+        {
+            if (room == 0)
+            {
+                parts.Add(header.Clone());
+                room = entriesPerPart;
+            }
+
+            room--;
+            return parts[^1];
+        }
     }
 
     /// <summary>A day.</summary>

@@ -213,16 +213,11 @@ internal sealed class Outbox : IDisposable
                     return there.Equals(part) ? _sequence + 1 : throw new FencedException();
                 }
 
-                if (isRefused && (await _broker.ReadEndAsync(cancellationToken))?.Last < _sequence)
-                {
-                    throw new StreamGoneException();
-                }
-
                 return isRefused ? throw new FencedException() : await _broker.PublishAsync(part, _sequence, cancellationToken);
             }
             catch (FencedException) when (!isRefused)
             {
-                // By another service; or by what was sent before, and came late; or by servers that have lost what they had.
+                // Because of another service; or of what was sent before, and came late; or of servers that have lost what they had.
                 (isUncertain, isRefused) = (true, true);
             }
             catch (Exception e) when (e is not (FencedException or StreamGoneException) && !cancellationToken.IsCancellationRequested && _time.GetElapsedTime(started) < Patience)

@@ -62,4 +62,8 @@ internal static partial class ReplicationLog
     [LoggerMessage(EventId = 1114, EventName = "ReturnedToPublisher", Level = LogLevel.Information,
         Message = "A publisher answers again: follows it, and the database no more.")]
     public static partial void Returned(ILogger logger);
+
+    [LoggerMessage(EventId = 1115, EventName = "NameShared", Level = LogLevel.Error,
+        Message = "Another database, or a physical copy of this one, is published under Nats:Name={Name}, by the service whose connection to NATS has a name that ends with {Publisher}. {Consequence} Give each database a Nats:Name of its own.")]
+    public static partial void NameIsShared(ILogger logger, string name, string publisher, string consequence);
 }

@@ -39,6 +39,8 @@ internal static class ReplicationServices
             builder.Services.AddSingleton<QuestionDesk>();
             builder.Services.AddHostedService(services => services.GetRequiredService<QuestionDesk>());
             builder.Services.AddSingleton<CheckpointKeeper>();
+            builder.Services.AddSingleton<Rivals>();
+            builder.Services.AddSingleton<Succession>();
             builder.Services.AddHostedService<Publisher>();
         }
     }

@@ -152,6 +152,54 @@ internal sealed class FollowerTests
         Assert.That(fresh.Counts.Select(counts => counts.Retweets), Is.All.Zero);
     }
 
+    /// <summary>More days than a message of the broker holds, which a take-over tells all at once.</summary>
+    [Test]
+    public async Task Days_OfMoreThanAPayload_AreTakenOver()
+    {
+        await using var nats = await NatsServer.RequireAsync("max_payload: 16KB");
+        await using var database = await TestDatabase.CreateAsync();
+        string[] publishing = [$"--Nats:Url={nats.Url}"];
+        await using var publisher = await RunningService.StartAsync(database.ConnectionString, publishing);
+        await database.AddMessagesAsync(5000);
+        await using var standby = await RunningService.StartAsync(database.ConnectionString, publishing);
+        await using var follower = await RunningService.StartAsync(NoDatabase, [.. publishing, "--Feed:Source=Nats"]);
+        await follower.AssertEqualsViewAsync(database);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action, datetime) select n, 'rt', now() - n * interval '1 day' from generate_series(1, 3000) n");
+        await follower.AssertEqualsViewAsync(database);
+        var epoch = (await follower.Client.GetStatusAsync(new GetStatusRequest())).Epoch;
+
+        await publisher.StopAsync();
+        await Wait.UntilAsync(() => standby.Log.Has("ChainTakenOver"), RunningService.Patience, "the other one publishes");
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'fav')");
+        await follower.AssertEqualsViewAsync(database);
+        await follower.AssertDaysEqualRecountAsync(database, "UTC", "after the take-over");
+        Assert.That((await follower.Client.GetStatusAsync(new GetStatusRequest())).Epoch, Is.EqualTo(epoch), "it is the same chain");
+    }
+
+    [Test]
+    public async Task Publisher_OfAnotherTimeZone_BeginsAnotherChain()
+    {
+        const string Zone = "Europe/Berlin";
+        await using var database = await TestDatabase.CreateAsync();
+        var name = ReplicationSetUp.NewName();
+        await using var publisher = await RunningService.StartAsync(database.ConnectionString, ReplicationSetUp.Publishing(name));
+        await database.AddMessagesAsync(3);
+        await using var standby = await RunningService.StartAsync(database.ConnectionString, [.. ReplicationSetUp.Publishing(name), $"--Counts:TimeZone={Zone}"]);
+        await database.ExecuteAsync("insert into tweet.activity (messageid, action, datetime) select 1, 'rt', timestamptz '2026-11-01 00:30Z' + n * interval '1 hour' from generate_series(0, 23) n");
+        await using var follower = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(name));
+        await follower.AssertDaysEqualRecountAsync(database, "UTC", "before");
+
+        await publisher.StopAsync();
+        await using var another = await RunningService.StartAsync(NoDatabase, [.. ReplicationSetUp.Following(name), $"--Counts:TimeZone={Zone}"]);
+        await another.AssertDaysEqualRecountAsync(database, Zone, "at one that counts like the publisher");
+        Assert.That(standby.Log.Has("ChainTakenOver"), Is.False);
+        await Wait.UntilAsync(
+            () => follower.Log.Entries.Any(entry => entry.EventName == "ChainLeft" && entry.Message.Contains($"the publisher counts days in {Zone}", StringComparison.Ordinal)),
+            RunningService.Patience,
+            "the other one says why it does not follow");
+        Assert.That((await follower.Client.ListDailyCountsAsync(new ListDailyCountsRequest())).Freshness.State, Is.EqualTo(FeedState.Stale));
+    }
+
     [Test]
     public async Task StrongRead_OfAFollower_AfterEachBurstOfRandomTransactions_EqualsTheView()
     {

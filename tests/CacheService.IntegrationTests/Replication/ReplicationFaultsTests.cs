@@ -222,28 +222,6 @@ internal sealed class ReplicationFaultsTests
         Assert.That(follower.HasLogged("another chain"), follower.LogText);
     }
 
-    [Test]
-    public async Task Databases_OfOneName_AreToldApart()
-    {
-        await using var database = await TestDatabase.CreateAsync();
-        await using var another = await TestDatabase.CreateAsync();
-        var name = ReplicationSetUp.NewName();
-        await using var publisher = await RunningService.StartAsync(database.ConnectionString, ReplicationSetUp.Publishing(name));
-        await database.AddMessagesAsync(3);
-        await using var follower = await RunningService.StartAsync(NoDatabase, ReplicationSetUp.Following(name));
-        await using var intruder = await RunningService.StartAsync(another.ConnectionString, ReplicationSetUp.Publishing(name));
-        await another.AddMessagesAsync(7);
-
-        await Wait.UntilAsync(
-            () => intruder.Log.Entries.Any(entry => entry.EventName == "NotPublished" && entry.Message.Contains($"another database publishes under Nats:Name={name}", StringComparison.Ordinal)),
-            RunningService.Patience,
-            "it says why it does not publish");
-        await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
-        await follower.AssertEqualsViewAsync(database);
-        await intruder.AssertEqualsViewAsync(another);
-        Assert.That(publisher.Log.Entries.Select(entry => entry.EventName), Has.None.EqualTo("PublishingStopped"), "it has not been disturbed");
-    }
-
     private static async Task<FaultService> JoinAsync(FaultRun run, string connectionString, string[] settings)
     {
         var service = FaultService.StartProcess(connectionString, settings);

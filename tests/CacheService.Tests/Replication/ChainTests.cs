@@ -23,7 +23,7 @@ internal sealed class ChainTests
     }
 
     [Test]
-    public void Frames_OfRandomDrains_LeadToTheStateOfThePublisher([Values(1, 2, 1000)] int messagesPerPart)
+    public void Frames_OfRandomDrains_LeadToTheStateOfThePublisher([Values(1, 2, 1000)] int entriesPerPart)
     {
         var random = new Random(1952);
         var publisher = new CountsStore(10);
@@ -53,7 +53,7 @@ internal sealed class ChainTests
             published = sum.Latest;
             revision += sum.IsEmpty ? 0ul : 1ul;
             var header = new Frame { Chain = Name, Number = ++number, SnapshotBefore = before.Version.Snapshot.ToString(), Snapshot = published.Version.Snapshot.ToString(), Revision = revision };
-            var parts = CacheService.Replication.Frames.Write(header, sum, messagesPerPart);
+            var parts = CacheService.Replication.Frames.Write(header, sum, entriesPerPart);
             if (parts.Count > 1 && random.Next(4) == 0)
             {
                 // A publisher that dies in between, and another one that begins the frame again.
@@ -108,6 +108,50 @@ internal sealed class ChainTests
         frame.HasAllDays = true;
         Take(frame);
         Assert.That(_followed.Version!.Days!.All(), Is.EqualTo(new[] { new DayCounts(new DateOnly(2026, 11, 29), 0, 0, 4, 0) }));
+    }
+
+    [Test]
+    public void Frame_OfMoreDaysThanAPartHolds_IsSplit()
+    {
+        const int EntriesPerPart = 3;
+        var stale = Frame(4, 8);
+        stale.Days.Add(new TweetCounts.V1.DailyCounts { Day = "2026-11-28", Likes = 3 });
+        Take(stale);
+        var version = new CountsVersion("", 1, 2, PgSnapshot.Parse("20:20:"), 1);
+        var sum = new DrainSum(new DrainMark(1, version)) { HasAllDays = true, Counts = { [1] = new MessageCounts(7, 8, 9), [2] = null } };
+        for (var day = new DateOnly(2025, 1, 1); sum.Days.Count < 10; day = day.AddDays(1))
+        {
+            sum.Days[day] = new DayCounts(day, sum.Days.Count + 1, 0, 0, 0);
+        }
+
+        var parts = CacheService.Replication.Frames.Write(Frame(5, 9), sum, EntriesPerPart);
+        Assert.That(parts.Select(part => (part.Counts?.MessageIds.Count ?? 0) + part.Removed.Count + part.Days.Count), Is.EqualTo(new[] { 3, 3, 3, 3 }));
+        Assert.That(parts.Select(Take), Is.EqualTo(new[] { false, false, false, true }));
+        Assert.That(_followed.Version!.Days!.All(), Is.EqualTo(sum.Days.Values), "the day of before is over");
+        Assert.That(All(_followed), Is.EqualTo(new[] { (1L, 7L, 8L) }));
+    }
+
+    [Test]
+    public void Frame_OfTheLargestEntries_FitsIntoHalfAPayload([Values(4096, 1024 * 1024)] int maxPayload)
+    {
+        var entries = CacheService.Replication.Frames.EntriesPerPart(maxPayload);
+        var sum = new DrainSum(new DrainMark(1, new CountsVersion("", 1, 2, PgSnapshot.Parse("20:20:"), 1)));
+        for (var n = 0; n < entries; n++)
+        {
+            if (n % 2 == 0)
+            {
+                sum.Counts[long.MinValue + n] = new MessageCounts(long.MinValue, long.MinValue, 0);
+            }
+            else
+            {
+                var day = new DateOnly(2026, 1, 1).AddDays(n);
+                sum.Days[day] = new DayCounts(day, long.MinValue, long.MinValue, long.MinValue, long.MinValue);
+            }
+        }
+
+        var parts = CacheService.Replication.Frames.Write(new Frame(), sum, entries);
+        Assert.That(parts, Has.Count.EqualTo(1));
+        Assert.That(parts[0].CalculateSize(), Is.LessThanOrEqualTo(maxPayload / 2));
     }
 
     [Test]
