@@ -71,7 +71,7 @@ internal sealed class CheckpointKeeper(
         try
         {
             var (started, taken) = (time.GetTimestamp(), outbox.Taken);
-            if (await checkpoints.LoadAsync(cancellationToken) is not { } chain || chain.Name != name || await broker.ReadEndAsync(cancellationToken) is not { } end)
+            if (await LoadAsync(cancellationToken) is not { } chain || chain.Name != name || await broker.ReadEndAsync(cancellationToken) is not { } end)
             {
                 return;
             }
@@ -99,6 +99,15 @@ internal sealed class CheckpointKeeper(
             // Followers begin at the one before it, and the next one is tried in time.
             ReplicationLog.NoCheckpoint(logger, e.Message);
         }
+    }
+
+    /// <summary>Begins where a follower would begin.</summary>
+    /// <exception cref="ChainEndedException">None can.</exception>
+    private async Task<Chain?> LoadAsync(CancellationToken cancellationToken)
+    {
+        // What could not be read because a server went away meanwhile, can be read now.
+        var chain = await checkpoints.LoadAsync(cancellationToken) ?? await checkpoints.LoadAsync(cancellationToken);
+        return chain is not null || !await checkpoints.ExistsAsync(cancellationToken) ? chain : throw new ChainEndedException("no checkpoint can be read: another chain begins");
     }
 
     /// <summary>Compares a chain, as followers have it, with what this cache has. An audit corrects a cache, and not what another one has published before.</summary>

@@ -19,20 +19,20 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
     public CountsStore NewStore() => new(limits.Value.MaxTombstones);
 
     /// <summary>Begins a chain at the latest checkpoint from which the stream goes on.</summary>
-    /// <returns>Null: there is none.</returns>
+    /// <returns>Null: there is none that can be read.</returns>
     /// <exception cref="ChainEndedException">This service cannot follow it.</exception>
     public async Task<Chain?> LoadAsync(CancellationToken cancellationToken)
     {
-        var entries = await FindAsync(cancellationToken);
-        for (var i = 0; i < entries.Count; i++)
+        foreach (var entry in await FindAsync(cancellationToken))
         {
             try
             {
-                return await ReadAsync(entries[i], cancellationToken);
+                return await ReadAsync(entry, cancellationToken);
             }
-            catch (Exception e) when (e is not ChainEndedException && !cancellationToken.IsCancellationRequested && i + 1 < entries.Count)
+            catch (Exception e) when (e is not ChainEndedException && !cancellationToken.IsCancellationRequested)
             {
-                // Parts of it are missing. That is what the one before it is kept for.
+                // Parts of it are missing, which is what the one before it is kept for. Or the servers are away: then this fails as well.
+                await broker.ReadEndAsync(cancellationToken);
             }
         }
 

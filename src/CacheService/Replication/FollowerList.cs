@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using CacheService.Feed;
+using Google.Protobuf.WellKnownTypes;
 using TweetCounts.V1;
 
 namespace CacheService.Replication;
@@ -35,9 +36,9 @@ internal sealed class FollowerList(TimeProvider time) : ICacheLister
             [.. _followers.Values.Select(follower => new CacheEntry(follower.Name, follower.Age is not null, time.GetElapsedTime(follower.HeardAt)) { Follows = true, Age = follower.Age })]);
     }
 
-    // Numbers may come from any program.
+    // Numbers may come from any program; what is passed on has to be a duration of protobuf.
     private static TimeSpan? AgeOf(Question question) =>
-        question.AgeMicroseconds is >= 0 and < long.MaxValue / TimeSpan.TicksPerMicrosecond ? TimeSpan.FromTicks(question.AgeMicroseconds * TimeSpan.TicksPerMicrosecond) : null;
+        question.AgeMicroseconds is >= 0 and <= Duration.MaxSeconds * 1_000_000 ? TimeSpan.FromTicks(question.AgeMicroseconds * TimeSpan.TicksPerMicrosecond) : null;
 
     /// <summary>Now and then, those that ask no more.</summary>
     private void Forget()

@@ -11,12 +11,13 @@ internal sealed class NatsServer : IAsyncDisposable
 
     private readonly string _program;
     private readonly string _folder;
+    private readonly int _port;
     private readonly int _monitorPort;
     private Process? _process;
 
     private NatsServer(string name, string program, string folder, int port, int monitorPort)
     {
-        (Name, _program, _folder, _monitorPort) = (name, program, folder, monitorPort);
+        (Name, _program, _folder, _port, _monitorPort) = (name, program, folder, port, monitorPort);
         Url = $"nats://127.0.0.1:{port}";
     }
 
@@ -49,22 +50,7 @@ internal sealed class NatsServer : IAsyncDisposable
         var program = await InstalledProgram.RequireAsync("followers are NOT tested", "nats-server");
         var server = new NatsServer(name, program, TestFolders.NewPath(), port, LoopbackPort.ChooseNew());
         OwnedFile.CreateFolder(server._folder, passable: false);
-        await OwnedFile.WriteSecretAsync(
-            server.Configuration,
-            $$"""
-            server_name: {{name}}
-            listen: 127.0.0.1:{{port}}
-            http: 127.0.0.1:{{server._monitorPort}}
-            log_file: "{{server.LogFile}}"
-            jetstream {
-              store_dir: "{{server.Store}}"
-              max_memory_store: 256MB
-              max_file_store: 4GB
-            }
-            {{configuration}}
-
-            """,
-            CancellationToken.None);
+        await server.WriteConfigurationAsync(configuration);
         return server;
     }
 
@@ -98,6 +84,15 @@ internal sealed class NatsServer : IAsyncDisposable
         await StartAgainAsync();
     }
 
+    /// <summary>Ends it, if it runs, and starts it again with another configuration.</summary>
+    /// <param name="configuration">See <see cref="RequireAsync"/>.</param>
+    public async Task RestartAsync(string configuration)
+    {
+        await StopAsync();
+        await WriteConfigurationAsync(configuration);
+        await StartAgainAsync();
+    }
+
     /// <summary>It does nothing until <see cref="ThawAsync"/>; its connections stay.</summary>
     public Task FreezeAsync() => ProcessSignals.FreezeAsync(_process!.Id);
 
@@ -112,6 +107,24 @@ internal sealed class NatsServer : IAsyncDisposable
         await KillAsync();
         TestFolders.Delete(_folder);
     }
+
+    private Task WriteConfigurationAsync(string configuration) =>
+        OwnedFile.WriteSecretAsync(
+            Configuration,
+            $$"""
+            server_name: {{Name}}
+            listen: 127.0.0.1:{{_port}}
+            http: 127.0.0.1:{{_monitorPort}}
+            log_file: "{{LogFile}}"
+            jetstream {
+              store_dir: "{{Store}}"
+              max_memory_store: 256MB
+              max_file_store: 4GB
+            }
+            {{configuration}}
+
+            """,
+            CancellationToken.None);
 
     private static void Copy(string from, string to)
     {

@@ -1,4 +1,7 @@
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Replication;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 
 namespace CacheService.IntegrationTests.Replication;
 
@@ -15,6 +18,12 @@ internal sealed class ReplicationSetUp
 
     /// <summary>Settings of a follower, for one test.</summary>
     public static string[] Following(string name) => [.. Publishing(name), "--Feed:Source=Nats"];
+
+    /// <summary>A test's own way to what services have of NATS.</summary>
+    public static Broker NewBroker(NatsOptions options) => new(Options.Create(options), NullLoggerFactory.Instance);
+
+    /// <inheritdoc cref="NewBroker(NatsOptions)"/>
+    public static Broker NewBroker(string name) => NewBroker(new NatsOptions { Url = Url, Name = name, MaxMegabytes = 32 });
 
     /// <summary>A name that no other test has.</summary>
     public static string NewName() => $"t{Guid.NewGuid():N}"[..20];
