@@ -2,6 +2,7 @@ using CacheService.IntegrationTests.Days;
 using CacheService.IntegrationTests.Feed.RandomTransactions;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Postgres;
+using CacheService.Replication;
 using CacheService.Telemetry;
 using FsCheck;
 using FsCheck.Fluent;
@@ -198,6 +199,33 @@ internal sealed class FollowerTests
             RunningService.Patience,
             "the other one says why it does not follow");
         Assert.That((await follower.Client.ListDailyCountsAsync(new ListDailyCountsRequest())).Freshness.State, Is.EqualTo(FeedState.Stale));
+    }
+
+    [Test]
+    public async Task TakeOver_BeginsATenure_WithHigherRevisionsThanMayHaveBeenHandedOut()
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        var name = ReplicationSetUp.NewName();
+        await using var broker = ReplicationSetUp.NewBroker(name);
+        await using var publisher = await RunningService.StartAsync(database.ConnectionString, ReplicationSetUp.Publishing(name));
+        await using var standby = await RunningService.StartAsync(database.ConnectionString, ReplicationSetUp.Publishing(name));
+        var first = await ReadLastAsync(_ => true);
+        await database.AddMessagesAsync(3);
+        // Of a state that the other one has been at, too.
+        var before = await ReadLastAsync(frame => frame.Revision > first.Revision);
+        await publisher.StopAsync();
+
+        var after = await ReadLastAsync(frame => frame.Tenure != before.Tenure);
+        Assert.That((after.Chain, after.Tenure >> 32), Is.EqualTo((before.Chain, (before.Tenure >> 32) + 1)));
+        Assert.That(after.Revision, Is.GreaterThan(before.Revision + Outbox.MostWaiting));
+
+        async Task<Frame> ReadLastAsync(Func<Frame, bool> isWanted)
+        {
+            Frame? last = null;
+            await Wait.UntilAsync(
+                async () => (last = (await broker.ReadEndAsync(CancellationToken.None))?.Frame) is not null && isWanted(last), RunningService.Patience, "the stream has a frame");
+            return last!;
+        }
     }
 
     [Test]

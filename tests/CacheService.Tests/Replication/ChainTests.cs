@@ -200,6 +200,22 @@ internal sealed class ChainTests
     }
 
     [Test]
+    public void HandedOut_OfALaterTenure_IsLeftToTheStream_WhereWhatIsHereMayNotBeAPartOfItsHistory()
+    {
+        _chain.TakeHandedOut([Frame(4, 8, (1, 6))]);
+        var frame = Frame(5, 9 + 256, (1, 7));
+        frame.Tenure = 1;
+        _chain.TakeHandedOut([frame]);
+        Assert.That((_chain.Number, _chain.Tenure, Retweets(1)), Is.EqualTo((4ul, 0ul, 6L)));
+        Take(Frame(4, 8, (1, 6)));
+        _chain.TakeHandedOut([frame]);
+        Assert.That((_chain.Number, _chain.Tenure, Retweets(1)), Is.EqualTo((5ul, 1ul, 7L)), "the stream has it by now");
+    }
+
+    [Test]
+    public void Frame_OfALowerRevision_EndsTheChain() => Assert.Throws<ChainEndedException>(() => Take(Frame(4, 6, (1, 6))));
+
+    [Test]
     public void TakeOver_OfAnEarlierStateThanWhatWasHandedOut_EndsTheChain()
     {
         var frame = Frame(4, 8, (1, 6));
