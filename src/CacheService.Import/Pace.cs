@@ -28,7 +28,6 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private Task _asking = Task.CompletedTask;
     private volatile bool _isServiceLate;
     private bool _isDatabaseLate;
-    private TimeSpan _lastReply;
     private TimeSpan _bestReply = TimeSpan.MaxValue;
     private TimeSpan _bestAnswer = TimeSpan.MaxValue;
     private double _brake = 1;
@@ -45,7 +44,6 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     /// <summary>How long the database took for next to nothing.</summary>
     public void NoteReply(TimeSpan reply)
     {
-        _lastReply = reply;
         _bestReply = reply < _bestReply ? reply : _bestReply;
         _isDatabaseLate = reply - _bestReply > LateDatabase;
     }
@@ -66,7 +64,8 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     /// <param name="rows">How many rows it did; from fewer than it was to do nothing is learnt for larger ones.</param>
     public TimeSpan PauseAfter(TimeSpan took, int roundTrips = 0, long rows = 0)
     {
-        var working = _lastReply < AtHand ? took : took - (roundTrips * (_lastReply - AtHand));
+        // What a reply takes longer than the best one is no distance: the database has much to do.
+        var working = _bestReply < AtHand || _bestReply == TimeSpan.MaxValue ? took : took - (roundTrips * (_bestReply - AtHand));
         Size = working > 2 * _aimedAt ? Math.Max(1, Size / 2) : working < _aimedAt && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
         _brake = _isServiceLate || _isDatabaseLate ? Math.Min(StrongestBrake, _brake * 2) : Math.Max(1, _brake / 1.5);
         var pause = (working * (_brake / maxLoad)) - took;

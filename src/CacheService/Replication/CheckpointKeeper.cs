@@ -105,9 +105,21 @@ internal sealed class CheckpointKeeper(
     /// <exception cref="ChainEndedException">None can.</exception>
     private async Task<Chain?> LoadAsync(CancellationToken cancellationToken)
     {
-        // What could not be read because a server went away meanwhile, can be read now.
-        var chain = await checkpoints.LoadAsync(cancellationToken) ?? await checkpoints.LoadAsync(cancellationToken);
-        return chain is not null || !await checkpoints.ExistsAsync(cancellationToken) ? chain : throw new ChainEndedException("no checkpoint can be read: another chain begins");
+        for (var isAgain = false; ; isAgain = true)
+        {
+            try
+            {
+                return await checkpoints.LoadAsync(cancellationToken);
+            }
+            catch (Checkpoints.UnreadableException e) when (isAgain)
+            {
+                throw new ChainEndedException($"{e.Message}: another chain begins");
+            }
+            catch (Checkpoints.UnreadableException)
+            {
+                // What could not be read because a server went away meanwhile, can be read now.
+            }
+        }
     }
 
     /// <summary>Compares a chain, as followers have it, with what this cache has. An audit corrects a cache, and not what another one has published before.</summary>

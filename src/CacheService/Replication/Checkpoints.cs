@@ -19,10 +19,12 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
     public CountsStore NewStore() => new(limits.Value.MaxTombstones);
 
     /// <summary>Begins a chain at the latest checkpoint from which the stream goes on.</summary>
-    /// <returns>Null: there is none that can be read.</returns>
+    /// <returns>Null: there is none.</returns>
     /// <exception cref="ChainEndedException">This service cannot follow it.</exception>
+    /// <exception cref="UnreadableException">None of them can be read.</exception>
     public async Task<Chain?> LoadAsync(CancellationToken cancellationToken)
     {
+        Exception? latest = null;
         foreach (var entry in await FindAsync(cancellationToken))
         {
             try
@@ -33,10 +35,11 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
             {
                 // Parts of it are missing, which is what the one before it is kept for. Or the servers are away: then this fails as well.
                 await broker.ReadEndAsync(cancellationToken);
+                latest ??= e;
             }
         }
 
-        return null;
+        return latest is null ? null : throw new UnreadableException(latest);
     }
 
     /// <summary>Whether there is one.</summary>
@@ -230,4 +233,7 @@ internal sealed class Checkpoints(Broker broker, IOptions<CountsOptions> counted
 
         public void Count() => Interlocked.Increment(ref _parts);
     }
+
+    /// <summary>There are checkpoints, and none can be read.</summary>
+    internal sealed class UnreadableException(Exception innerException) : Exception($"no checkpoint can be read ({innerException.Message})", innerException);
 }

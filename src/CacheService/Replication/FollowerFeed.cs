@@ -105,10 +105,20 @@ internal sealed class FollowerFeed(
     private async Task<Chain> LoadAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        if (await checkpoints.LoadAsync(cancellationToken) is not { } chain)
+        var (chain, problem) = (default(Chain), "there is no checkpoint to begin at");
+        try
+        {
+            chain = await checkpoints.LoadAsync(cancellationToken);
+        }
+        catch (Checkpoints.UnreadableException e)
+        {
+            problem = e.Message;
+        }
+
+        if (chain is null)
         {
             await broker.AskAsync(new Question { Follower = broker.Name, NoCheckpoint = true, AgeMicroseconds = -1 }, Silence, cancellationToken);
-            throw new TimeoutException("there is no checkpoint to begin at; the publisher was asked for one.");
+            throw new TimeoutException($"{problem}; the publisher was asked for one.");
         }
 
         var seconds = time.GetElapsedTime(started).TotalSeconds;

@@ -40,6 +40,8 @@ internal static class Frames
             }
         }
 
+        // In one part where they fit, because earlier versions read those of the last one alone.
+        room = room < sum.Days.Count && parts[^1] is { Counts: not null } or { Removed.Count: > 0 } ? 0 : room;
         foreach (var day in sum.Days.Values)
         {
             PartWithRoom().Days.Add(Day(day));

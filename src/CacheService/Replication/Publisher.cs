@@ -156,7 +156,7 @@ internal sealed class Publisher(
         var last = (await broker.ReadEndAsync(cancellationToken))?.Last ?? 0;
         if (_others.SeenAt != 0 && last == _others.Sequence && !feed.IsRinger)
         {
-            Report("the service that writers wake, another one of this database, does not publish: give it the same Nats:Url and Nats:Name.");
+            Report("the service that writers wake, another one of this database, does not publish: see its log, and give it the same Nats:Url and Nats:Name.");
         }
 
         _others = (last, time.GetTimestamp());

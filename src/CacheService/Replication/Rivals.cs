@@ -29,6 +29,11 @@ internal sealed class Rivals(Broker broker, FeedStatus feed, DrainRequests reque
 
     private static readonly TimeSpan DrainPatience = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a service may take to notice that its primary is none any more.</summary>
+    private static readonly TimeSpan FailoverPatience = TimeSpan.FromSeconds(5);
+
+    private const int Attempts = 5;
+
     private readonly HashSet<uint> _known = [];
     private long _objectedAt;
     private bool _holdsBack;
@@ -38,6 +43,9 @@ internal sealed class Rivals(Broker broker, FeedStatus feed, DrainRequests reque
 
     /// <summary>Whether a publisher is known to be one.</summary>
     public bool Contains(uint publisher) => _known.Contains(publisher);
+
+    /// <summary>This service publishes after it: if it was one, it is met again.</summary>
+    public void Forget(uint publisher) => _known.Remove(publisher);
 
     /// <summary>Proves that this cache is the ringer at some moment from now on.</summary>
     /// <returns>Its term.</returns>
@@ -56,25 +64,55 @@ internal sealed class Rivals(Broker broker, FeedStatus feed, DrainRequests reque
     /// <summary>The stream has refused a frame of a tenure: if a rival is the reason, objects to it, or gives way.</summary>
     public async Task AnswerAsync(Tenure tenure, CancellationToken cancellationToken)
     {
-        if (await broker.ReadEndAsync(cancellationToken) is not { Frame: { } last } || last.Publisher == broker.Number
+        // Of a publisher without a number, as of an earlier version, nothing is known.
+        if (await broker.ReadEndAsync(cancellationToken) is not { Frame: { Publisher: not 0 } last } || last.Publisher == broker.Number
             || (await broker.ReadPartAsync(tenure.Outbox.Sequence, cancellationToken))?.Tenure != tenure.Number
-            || await ProveRingerAsync(cancellationToken) != tenure.RingerTerm)
+            || !await IsStillRingerAsync(tenure, cancellationToken))
         {
             return;
         }
 
-        _known.Add(last.Publisher);
-        if (last.Publisher == tenure.Predecessor)
+        if (last.LogIdentity != tenure.LogIdentity)
         {
+            // Nothing is mixed, and the database of this service may be the primary of before a failover.
+            await Task.Delay(FailoverPatience, time, cancellationToken);
+            if (!await IsStillRingerAsync(tenure, cancellationToken))
+            {
+                return;
+            }
+        }
+
+        // Where it has gone on with this service's chain, nobody is to go on with that.
+        if (last.Publisher == tenure.Predecessor && last.Chain != tenure.Chain)
+        {
+            _known.Add(last.Publisher);
             Log(last.Publisher, $"That one was there first: this service publishes nothing until it has been silent for {LongSilence.TotalSeconds:F0} s.");
             return;
         }
 
+        // Whatever the stream's end is by now: the rival may be faster.
+        await broker.PublishAsync(tenure.NewObjection(), after: null, cancellationToken);
+        _known.Add(last.Publisher);
         _holdsBack = _objectedAt != 0 && time.GetElapsedTime(_objectedAt) < ObjectionInterval;
         _objectedAt = time.GetTimestamp();
         Log(last.Publisher, _holdsBack ? $"It has come back again: both are to stop, and this service publishes nothing for {LongSilence.TotalSeconds:F0} s." : "This service was there first, and begins a new chain.");
-        // Whatever the stream's end is by now: the rival may be faster.
-        await broker.PublishAsync(tenure.NewObjection(), after: null, cancellationToken);
+    }
+
+    private async Task<bool> IsStillRingerAsync(Tenure tenure, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; feed.RingerTerm == tenure.RingerTerm; attempt++)
+        {
+            try
+            {
+                return await ProveRingerAsync(cancellationToken) == tenure.RingerTerm;
+            }
+            catch (TimeoutException) when (attempt < Attempts)
+            {
+                // A drain may take longer.
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Waits until who has put the last frame into the stream does not publish any more, or this cache is not the ringer any more.</summary>
@@ -85,7 +123,7 @@ internal sealed class Rivals(Broker broker, FeedStatus feed, DrainRequests reque
     public async Task<StreamEnd> WaitForSilenceAsync(StreamEnd end, bool isRival, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        var (movedAt, publisher) = (began, end.Frame?.Publisher ?? 0);
+        var (movedAt, publisher, term) = (began, end.Frame?.Publisher ?? 0, feed.RingerTerm);
         while (feed.IsRinger && time.GetElapsedTime(movedAt) < (Contains(publisher) ? LongSilence : ShortSilence))
         {
             await Task.Delay(LookInterval, time, cancellationToken);
@@ -96,8 +134,9 @@ internal sealed class Rivals(Broker broker, FeedStatus feed, DrainRequests reque
             }
 
             (end, movedAt, publisher) = (now, time.GetTimestamp(), now.Frame?.Publisher ?? publisher);
-            if ((isRival || time.GetElapsedTime(began) > LongestDoubt) && _known.Add(publisher))
+            if (publisher != 0 && !Contains(publisher) && (isRival || time.GetElapsedTime(began) > LongestDoubt) && await ProveRingerAsync(cancellationToken) == term)
             {
+                _known.Add(publisher);
                 Log(publisher, $"This service publishes nothing until that one has been silent for {LongSilence.TotalSeconds:F0} s.");
             }
         }

@@ -18,7 +18,7 @@ internal sealed class Succession(
     private static readonly TimeSpan ElectionPause = TimeSpan.FromSeconds(2);
 
     /// <summary>So often the last frames of the publisher of before may come in between.</summary>
-    private const int MostRefusals = 3;
+    private const int MostRefusals = 10;
 
     /// <summary>The last sequence that the stream is known to have had.</summary>
     private ulong _highest;
@@ -26,8 +26,8 @@ internal sealed class Succession(
     /// <summary>The chain that cannot be gone on with; empty: none.</summary>
     private string _ended = "";
 
-    /// <summary>How many first frames in a row the stream has refused.</summary>
-    private int _refusals;
+    /// <summary>How many first frames in a row the stream has refused, in one term of this cache as the ringer.</summary>
+    private (int Term, int Count) _refusals;
 
     /// <summary>How many chains have begun of which no frame came into the stream.</summary>
     public int BegunInVain { get; private set; }
@@ -45,14 +45,16 @@ internal sealed class Succession(
         var end = await ReadEndAsync(cancellationToken);
         // After the end was read: whatever the last frame includes, this cache has seen then.
         var (term, header) = await ProveAsync(cancellationToken);
+        var isEverythingKnown = await IsEverythingKnownAsync(cancellationToken);
         var missed = MissedBy(end.Frame, header.LogIdentity);
-        if ((missed is null || _refusals >= MostRefusals) && end.Frame is { } others && others.Publisher != broker.Number)
+        _refusals = _refusals.Term == term ? _refusals : (term, 0);
+        if ((missed is null || _refusals.Count >= MostRefusals) && end.Frame is { } others && others.Publisher != broker.Number)
         {
             end = await rivals.WaitForSilenceAsync(end, isRival: DatabaseOf(others.LogIdentity) != DatabaseOf(header.LogIdentity), cancellationToken);
-            NoteSequence(end.Last);
+            _highest = end.Last;
             (term, header) = await ProveAsync(cancellationToken);
         }
-        else if (missed is not null && end.Frame is { Chain.Length: > 0 } last && last.Chain != _ended && last.DayTimeZone == header.DayTimeZone && await IsEverythingKnownAsync(cancellationToken))
+        else if (missed is not null && isEverythingKnown && end.Frame is { Chain.Length: > 0 } last && last.Chain != _ended && IsOfZone(last, header.DayTimeZone))
         {
             // What may have been handed out of the tenure before has lower revisions than what comes now.
             (header.Chain, header.Tenure, header.Number, header.Revision, header.Snapshot) = (last.Chain, TenureAfter(last.Tenure), last.Number, last.Revision + Outbox.MostWaiting, last.Snapshot);
@@ -100,10 +102,13 @@ internal sealed class Succession(
         return (term, new Frame { LogIdentity = identity, Publisher = broker.Number, DayTimeZone = store.Version!.Days is null ? "" : counted.Value.TimeZone });
     }
 
+    /// <summary>Whether a frame has its days in a time zone. One of an earlier version, whose publishers have no number either, does not say it.</summary>
+    private static bool IsOfZone(Frame frame, string zone) => frame.Publisher == 0 || frame.DayTimeZone == zone;
+
     /// <summary>What has been touched since a frame of this log.</summary>
-    /// <returns>Null: the frame is of another one, or from before all that is remembered.</returns>
+    /// <returns>Null: the frame is of another one, or from before all that is remembered, or objects to a rival, which may be this service.</returns>
     private DrainSum? MissedBy(Frame? last, string identity) =>
-        last is not null && last.LogIdentity == identity && !rivals.Contains(last.Publisher) && PgSnapshot.Parse(last.Snapshot) is var snapshot
+        last is not null && (last.Chain.Length > 0 || last.Publisher == broker.Number) && last.LogIdentity == identity && !rivals.Contains(last.Publisher) && PgSnapshot.Parse(last.Snapshot) is var snapshot
         && drains.SinceOneIncludedIn(snapshot) is { } missed && snapshot.IsContainedIn(missed.Version.Snapshot) ? missed : null;
 
     /// <summary>
@@ -123,12 +128,13 @@ internal sealed class Succession(
         {
             tenure.Make(news);
             await tenure.Outbox.SendWaitingAsync(cancellationToken);
-            (BegunInVain, _refusals) = (0, 0);
+            rivals.Forget(tenure.Predecessor);
+            (BegunInVain, _refusals) = (0, (ringerTerm, 0));
             return tenure;
         }
         catch (FencedException)
         {
-            _refusals++;
+            _refusals.Count++;
             tenure.Dispose();
             throw;
         }

@@ -32,6 +32,9 @@ internal sealed class Tenure : IDisposable
     /// <summary>The chain.</summary>
     public string Chain => _last.Chain;
 
+    /// <summary>The generation of the log that it is of.</summary>
+    public string LogIdentity => _last.LogIdentity;
+
     /// <summary>Its number, which no other has.</summary>
     public ulong Number => _last.Tenure;
 

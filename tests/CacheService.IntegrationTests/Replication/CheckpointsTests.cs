@@ -53,7 +53,7 @@ internal sealed class CheckpointsTests
         Assert.That((await _checkpoints.LoadAsync(CancellationToken.None))?.Number, Is.EqualTo(2), "the one before");
         await _jetStream.OverwriteCheckpointAsync(_name, written[1]);
         await _jetStream.OverwriteCheckpointAsync(_name, written[0]);
-        Assert.That(await _checkpoints.LoadAsync(CancellationToken.None), Is.Null, "there is none to begin at");
+        Assert.That(async () => await _checkpoints.LoadAsync(CancellationToken.None), Throws.TypeOf<Checkpoints.UnreadableException>(), "there is none to begin at");
     }
 
     [Test]

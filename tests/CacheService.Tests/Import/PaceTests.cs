@@ -91,6 +91,15 @@ internal sealed class PaceTests
     }
 
     [Test]
+    public async Task AtHand_AReplyThatIsLate_IsNoDistance()
+    {
+        await using var pace = new Pace(maxLoad: 0.5, askService: null, _time);
+        pace.NoteReply(TimeSpan.FromMilliseconds(0.1));
+        pace.NoteReply(TimeSpan.FromMilliseconds(5));
+        Assert.That(pace.PauseAfter(Took, roundTrips: 4, rows: 1), Is.EqualTo(Took));
+    }
+
+    [Test]
     public async Task Size_DoesNotGrowAfterASmallerBatch()
     {
         await using var pace = new Pace(maxLoad: 1, askService: null, _time);
