@@ -5,11 +5,12 @@ namespace CacheService.Import;
 /// replies late, or the service to a read that has to be up to date. For one caller at a time.
 /// </summary>
 /// <param name="maxLoad">The share of its time for which it works.</param>
-/// <param name="askService">Has the service answer a read that includes everything committed before; null: there is no service.</param>
+/// <param name="askService">Has the service answer a read that includes everything committed before; null: there is no service. It throws an <see cref="HttpRequestException"/> where there is none at the moment.</param>
 /// <param name="time">The clock.</param>
 internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askService, TimeProvider time) : IAsyncDisposable
 {
-    private const int FirstSize = 50;
+    // Fewer take little less time than these, unless each row takes long.
+    private const int FewRows = 100;
     private const int LargestSize = 20_000;
     private const double StrongestBrake = 32;
 
@@ -17,9 +18,12 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private static readonly TimeSpan LateService = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LateDatabase = TimeSpan.FromMilliseconds(10);
     // A database at hand has answered by then, and what it took it has worked for.
-    private static readonly TimeSpan AtHand = TimeSpan.FromMilliseconds(0.2);
+    private static readonly TimeSpan AtHand = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+    // Whoever sleeps, sleeps for so long.
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan AimedAtWithFewRows = TimeSpan.FromMilliseconds(5);
 
     // What a batch should take: who writes to a row that it changes, or wants the processor that it has, waits for so long. Whoever has it work for more of its time wants it to end sooner.
     private readonly TimeSpan _aimedAt = TimeSpan.FromMilliseconds(Math.Max(1, 10 * maxLoad));
@@ -28,12 +32,14 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private Task _asking = Task.CompletedTask;
     private volatile bool _isServiceLate;
     private bool _isDatabaseLate;
+    private TimeSpan _lastReply;
     private TimeSpan _bestReply = TimeSpan.MaxValue;
     private TimeSpan _bestAnswer = TimeSpan.MaxValue;
     private double _brake = 1;
+    private TimeSpan _owed;
 
     /// <summary>How many rows to do at a time.</summary>
-    public int Size { get; private set; } = FirstSize;
+    public int Size { get; private set; } = FewRows;
 
     /// <summary>Why it goes slowly; null: it does not.</summary>
     public string? Reason => _brake < 2 ? null : _isServiceLate ? "slowed down, because the service answers late" : "slowed down, because the database replies late";
@@ -44,6 +50,7 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     /// <summary>How long the database took for next to nothing.</summary>
     public void NoteReply(TimeSpan reply)
     {
+        _lastReply = reply;
         _bestReply = reply < _bestReply ? reply : _bestReply;
         _isDatabaseLate = reply - _bestReply > LateDatabase;
     }
@@ -64,12 +71,16 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     /// <param name="rows">How many rows it did; from fewer than it was to do nothing is learnt for larger ones.</param>
     public TimeSpan PauseAfter(TimeSpan took, int roundTrips = 0, long rows = 0)
     {
-        // What a reply takes longer than the best one is no distance: the database has much to do.
-        var working = _bestReply < AtHand || _bestReply == TimeSpan.MaxValue ? took : took - (roundTrips * (_bestReply - AtHand));
-        Size = working > 2 * _aimedAt ? Math.Max(1, Size / 2) : working < _aimedAt && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
+        // One at hand that replies late has much to do.
+        var working = _bestReply < AtHand ? took : took - (roundTrips * _lastReply);
+        var aimedAt = Size > FewRows || _aimedAt > AimedAtWithFewRows ? _aimedAt : AimedAtWithFewRows;
+        Size = working > 2 * aimedAt ? Math.Max(1, Size / 2) : working < aimedAt && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
         _brake = _isServiceLate || _isDatabaseLate ? Math.Min(StrongestBrake, _brake * 2) : Math.Max(1, _brake / 1.5);
         var pause = (working * (_brake / maxLoad)) - took;
-        return pause < TimeSpan.Zero ? TimeSpan.Zero : pause < LongestPause ? pause : LongestPause;
+        _owed += pause < TimeSpan.Zero ? TimeSpan.Zero : pause < LongestPause ? pause : LongestPause;
+        var due = _owed < ShortestPause ? TimeSpan.Zero : _owed;
+        _owed -= due;
+        return due;
     }
 
     public async ValueTask DisposeAsync()
@@ -91,9 +102,14 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
                     await askService!(cancellationToken);
                     NoteAnswer(time.GetElapsedTime(asked));
                 }
+                catch (HttpRequestException)
+                {
+                    // Nobody is there whom it would help that an import goes slowly, however long it took to find that out.
+                    _isServiceLate = false;
+                }
                 catch (Exception) when (!cancellationToken.IsCancellationRequested)
                 {
-                    // One that is away says so at once, and that an import goes slowly helps nobody then. One that does not answer in time is later than late.
+                    // One that does not answer in time is later than late.
                     _isServiceLate = time.GetElapsedTime(asked) > LateService;
                 }
 

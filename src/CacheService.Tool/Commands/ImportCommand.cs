@@ -4,6 +4,7 @@ using System.Globalization;
 using CacheService.Client;
 using CacheService.Import;
 using CacheService.Tool.Output;
+using Grpc.Core;
 
 namespace CacheService.Tool.Commands;
 
@@ -138,7 +139,7 @@ internal sealed class ImportCommand : ToolCommand
         var importer = new Importer(
             new ConnectionSession(connection),
             order,
-            cancellation => service.Client.BatchGetCountsAsync([1], ReadRequirement.Strong, cancellationToken: cancellation),
+            AskServiceAsync,
             _time,
             Tell,
             async summary =>
@@ -154,6 +155,19 @@ internal sealed class ImportCommand : ToolCommand
         catch (ImportException e)
         {
             throw new ToolException($"{order.Name}: {e.Message}", e);
+        }
+
+        async Task AskServiceAsync(CancellationToken cancellation)
+        {
+            try
+            {
+                await service.Client.BatchGetCountsAsync([1], ReadRequirement.Strong, cancellationToken: cancellation);
+            }
+            catch (RpcException e) when (e.Status.DebugException is { } cause && e.StatusCode != StatusCode.DeadlineExceeded)
+            {
+                // It has not been reached, though the client has tried again.
+                throw new HttpRequestException(cause.Message, e);
+            }
         }
 
         void Tell(string progress)

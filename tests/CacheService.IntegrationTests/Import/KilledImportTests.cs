@@ -32,7 +32,7 @@ internal sealed class KilledImportTests
         await _artists.Database.ExecuteAsync("drop schema twimport cascade; truncate moma.artist");
         await _artists.ImportAsync(all);
 
-        string[] args = ["import", changed, "--into", "moma.artist", "--key", "constituentid", "--connection", _artists.Database.ConnectionString, "--max-load", "0.05"];
+        string[] args = ["import", changed, "--into", "moma.artist", "--key", "constituentid", "--connection", _artists.Database.ConnectionString, "--max-load", "0.02"];
         var place = 0L;
         for (var kill = 1; kill <= 3; kill++)
         {

@@ -38,7 +38,7 @@ internal sealed class RejectedRowsTests
         var file = _artists.Write("all.csv", Enumerable.Range(1, 100).Select(id => ArtistTable.Line(id)));
         await using var connection = await _artists.Database.OpenAsync();
         var time = new PauseCounter();
-        await new Importer(new ConnectionSession(connection), ArtistTable.OrderOf(file) with { MaxLoad = 0.5 }, askService: null, time, _ => { }, _ => Task.CompletedTask)
+        await new Importer(new ConnectionSession(connection), ArtistTable.OrderOf(file) with { MaxLoad = 0.1 }, askService: null, time, _ => { }, _ => Task.CompletedTask)
             .RunAsync(CancellationToken.None);
         Assert.That(time.Pauses, Is.GreaterThan(100), "one after each row, and more");
     }

@@ -42,7 +42,14 @@ internal sealed class PaceTests
     [Test]
     public async Task Pause_WhereTheServiceIsAway_DoesNotGrow()
     {
-        await using var pace = new Pace(maxLoad: 1, _ => throw new InvalidOperationException("away"), _time);
+        await using var pace = new Pace(
+            maxLoad: 1,
+            _ =>
+            {
+                _time.Advance(TimeSpan.FromSeconds(2));
+                throw new HttpRequestException("tried again and again");
+            },
+            _time);
         pace.Start();
         Assert.That(pace.PauseAfter(Took), Is.EqualTo(TimeSpan.Zero));
     }
@@ -83,7 +90,7 @@ internal sealed class PaceTests
         await using var pace = new Pace(maxLoad: 0.5, askService: null, _time);
         pace.NoteReply(TimeSpan.FromMilliseconds(20));
         var first = pace.Size;
-        // Of 80 ms it is on its way for 79: it has worked for one, and rested for longer.
+        // Of 80 ms it is on its way for all: it has rested.
         Assert.That(pace.PauseAfter(TimeSpan.FromMilliseconds(80), roundTrips: 4, rows: first), Is.EqualTo(TimeSpan.Zero));
         Assert.That(pace.Size, Is.GreaterThan(first));
         pace.PauseAfter(TimeSpan.FromMilliseconds(110), roundTrips: 4, rows: pace.Size);
@@ -106,6 +113,34 @@ internal sealed class PaceTests
         var first = pace.Size;
         pace.PauseAfter(TimeSpan.FromMilliseconds(0.5), rows: 1);
         Assert.That(pace.Size, Is.EqualTo(first));
+    }
+
+    /// <summary>A timer counts whole milliseconds.</summary>
+    [Test]
+    public async Task Pauses_TooShortToSleep_AreMadeUpForLater()
+    {
+        await using var pace = new Pace(maxLoad: 0.5, askService: null, _time);
+        var took = TimeSpan.FromMilliseconds(0.4);
+        Assert.That(
+            ((TimeSpan[])[pace.PauseAfter(took), pace.PauseAfter(took), pace.PauseAfter(took), pace.PauseAfter(took)]).Select(pause => pause / took),
+            Is.EqualTo(new[] { 0, 0, 3, 0 }).Within(0.001));
+    }
+
+    /// <summary>Where a row takes next to nothing, fewer of them would only take more batches.</summary>
+    [Test]
+    public async Task Size_OfFewRows_GetsSmallerOnlyWhereABatchTakesLong()
+    {
+        await using var pace = new Pace(maxLoad: 0.1, askService: null, _time);
+        var few = pace.Size;
+        pace.PauseAfter(TimeSpan.FromMilliseconds(8), rows: few);
+        Assert.That(pace.Size, Is.EqualTo(few));
+        pace.PauseAfter(TimeSpan.FromMilliseconds(3), rows: few);
+        var more = pace.Size;
+        Assert.That(more, Is.GreaterThan(few));
+        pace.PauseAfter(TimeSpan.FromMilliseconds(3), rows: more);
+        Assert.That(pace.Size, Is.LessThan(more));
+        pace.PauseAfter(TimeSpan.FromMilliseconds(11), rows: pace.Size);
+        Assert.That(pace.Size, Is.LessThan(more / 3));
     }
 
     [Test]
