@@ -66,8 +66,8 @@ internal sealed class ImportTrials
         var ages = new Times();
         var sampling = SampleAgesAsync(ages, ending.Token);
         await Pause.ForAsync(TimeSpan.FromSeconds(5));
-        // One slice without the import, two beside it and one beside the floor take turns, because the others' times change from minute to minute as well.
-        var (without, beside, floor) = (new List<Measured>(), new List<Measured>(), new List<Measured>());
+        // One slice without the import, two beside it and one beside bare updates take turns, because the others' times change from minute to minute as well.
+        var (without, beside, updated) = (new List<Measured>(), new List<Measured>(), new List<Measured>());
         ToolProcess? tool = null;
         while (tool is not { HasEnded: true })
         {
@@ -89,7 +89,7 @@ internal sealed class ImportTrials
             await FreezeIdleAsync(tool);
             using var updating = new CancellationTokenSource();
             var updates = UpdateRowByRowAsync(updating.Token);
-            floor.Add(await MeasureAsync(others, ages, "beside bare updates", until: null));
+            updated.Add(await MeasureAsync(others, ages, "beside bare updates", until: null));
             await updating.CancelAsync();
             await updates;
         }
@@ -101,7 +101,7 @@ internal sealed class ImportTrials
         tool.Dispose();
         await TestContext.Progress.WriteLineAsync(
             $"exit code {exitCode} after {beside.Sum(slice => slice.Took.TotalSeconds):F0} s of its own\n{output}{string.Join('\n', error.Split('\n')[^14..])}\n"
-            + $"medians of slices: without it          {Medians(without)}\n                   beside it           {Medians(beside)}\n                   beside bare updates {Medians(floor)}");
+            + $"medians of slices: without it          {Medians(without)}\n                   beside it           {Medians(beside)}\n                   beside bare updates {Medians(updated)}");
         Assert.That(output, Does.Contain(Summary));
         await AssertTableIsRightAsync();
         await _service.AssertEqualsViewAsync(_database);
@@ -303,7 +303,7 @@ internal sealed class ImportTrials
         }
     }
 
-    /// <summary>The least that so many changed rows can cost: one a millisecond, each by its key in a transaction of its own that waits for no disk.</summary>
+    /// <summary>What changed rows cost without an import: one a millisecond, each by its key in a transaction of its own that waits for no disk.</summary>
     private async Task UpdateRowByRowAsync(CancellationToken ending)
     {
         await using var connection = await _database.OpenAsync();
