@@ -128,7 +128,7 @@ internal sealed class SharedNameTests
     private sealed class MixtureReader : IAsyncDisposable
     {
         /// <summary>Replies in a row; the follower's publishers put a frame into the stream for each of them.</summary>
-        private const int Many = 500;
+        private const int Many = 200;
 
         private readonly CancellationTokenSource _ending = new();
         private readonly RunningService _follower;
