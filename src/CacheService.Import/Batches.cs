@@ -6,7 +6,8 @@ namespace CacheService.Import;
 /// <summary>Goes through a range of numbers in batches: gives way to others' locks, and finds the one row for which a batch fails.</summary>
 internal sealed class Batches(IImportSession session, Pace pace, TimeProvider time)
 {
-    // By an index, whatever the statistics say: a plan that reads the whole table for each batch would be a plan for days. And one plan for all batches, because a batch takes little longer than to plan it.
+    // By an index, whatever the statistics say: a plan that reads the whole table for each batch would be a plan for days. And one plan for all batches,
+    // because a batch takes little longer than to plan it.
     private const string PlannerSettings =
         "set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off; set local plan_cache_mode = force_generic_plan";
 

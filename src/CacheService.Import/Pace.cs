@@ -5,7 +5,8 @@ namespace CacheService.Import;
 /// replies late, or the service to a read that has to be up to date. For one caller at a time.
 /// </summary>
 /// <param name="maxLoad">The share of its time for which it works.</param>
-/// <param name="askService">Has the service answer a read that includes everything committed before; null: there is no service. It throws an <see cref="HttpRequestException"/> where there is none at the moment.</param>
+/// <param name="askService">Has the service answer a read that includes everything committed before; null: there is no service.
+/// It throws an <see cref="HttpRequestException"/> where there is none at the moment.</param>
 /// <param name="time">The clock.</param>
 internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askService, TimeProvider time) : IAsyncDisposable
 {
@@ -21,11 +22,12 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private static readonly TimeSpan AtHand = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan AskPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
-    // Whoever sleeps, sleeps for so long.
+    // A timer counts whole milliseconds.
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan AimedAtWithFewRows = TimeSpan.FromMilliseconds(5);
 
-    // What a batch should take: who writes to a row that it changes, or wants the processor that it has, waits for so long. Whoever has it work for more of its time wants it to end sooner.
+    // What a batch should take: who writes to a row that it changes, or wants the processor that it has, waits for so long.
+    // Whoever has it work for more of its time wants it to end sooner.
     private readonly TimeSpan _aimedAt = TimeSpan.FromMilliseconds(Math.Max(1, 10 * maxLoad));
 
     private readonly CancellationTokenSource _ended = new();

@@ -4,6 +4,7 @@ using System.Globalization;
 using CacheService.Client;
 using CacheService.Import;
 using CacheService.Tool.Output;
+using CacheService.Tool.Service;
 using Grpc.Core;
 
 namespace CacheService.Tool.Commands;
@@ -163,10 +164,9 @@ internal sealed class ImportCommand : ToolCommand
             {
                 await service.Client.BatchGetCountsAsync([1], ReadRequirement.Strong, cancellationToken: cancellation);
             }
-            catch (RpcException e) when (e.Status.DebugException is { } cause && e.StatusCode != StatusCode.DeadlineExceeded)
+            catch (RpcException e) when (ServiceConnection.HasReachedNobody(e))
             {
-                // It has not been reached, though the client has tried again.
-                throw new HttpRequestException(cause.Message, e);
+                throw new HttpRequestException(e.Message, e);
             }
         }
 

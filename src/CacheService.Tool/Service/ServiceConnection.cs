@@ -26,6 +26,9 @@ internal sealed class ServiceConnection(Uri address, TimeSpan timeout, ServiceCr
 
     public void Dispose() => Client.Dispose();
 
+    /// <summary>Whether an error is of this side, and not of a service: only those carry an exception.</summary>
+    public static bool HasReachedNobody(RpcException error) => error.Status.DebugException is not null && error.StatusCode != StatusCode.DeadlineExceeded;
+
     /// <summary>What to tell the user of an error.</summary>
     public string Describe(RpcException error) => error.StatusCode switch
     {
@@ -35,9 +38,8 @@ internal sealed class ServiceConnection(Uri address, TimeSpan timeout, ServiceCr
         _ when error.Status.DebugException?.GetBaseException() is AuthenticationException { Message: var reason } =>
             $"no trust in what answers at {address}: {reason.TrimEnd('.')}; name the authority of its certificate with --ca, and the host as the certificate does",
 
-        // Only failures on this side carry an exception.
-        _ when error.Status.DebugException is { } cause && error.StatusCode != StatusCode.DeadlineExceeded =>
-            $"no service answers at {address}: {cause.GetBaseException().Message.TrimEnd('.')}; start it, or name its gRPC address with --address or {ServiceAddress.Variable}",
+        _ when HasReachedNobody(error) =>
+            $"no service answers at {address}: {error.Status.DebugException!.GetBaseException().Message.TrimEnd('.')}; start it, or name its gRPC address with --address or {ServiceAddress.Variable}",
         StatusCode.DeadlineExceeded =>
             $"no answer from {address} within {Durations.Format(timeout)}: see tweetcounts status, or allow more with --timeout",
         StatusCode.Unimplemented => $"what answers at {address} does not know this call: name the service's gRPC address with --address",

@@ -98,23 +98,6 @@ internal sealed class Rivals(Broker broker, FeedStatus feed, DrainRequests reque
         Log(last.Publisher, _holdsBack ? $"It has come back again: both are to stop, and this service publishes nothing for {LongSilence.TotalSeconds:F0} s." : "This service was there first, and begins a new chain.");
     }
 
-    private async Task<bool> IsStillRingerAsync(Tenure tenure, CancellationToken cancellationToken)
-    {
-        for (var attempt = 1; feed.RingerTerm == tenure.RingerTerm; attempt++)
-        {
-            try
-            {
-                return await ProveRingerAsync(cancellationToken) == tenure.RingerTerm;
-            }
-            catch (TimeoutException) when (attempt < Attempts)
-            {
-                // A drain may take longer.
-            }
-        }
-
-        return false;
-    }
-
     /// <summary>Waits until who has put the last frame into the stream does not publish any more, or this cache is not the ringer any more.</summary>
     /// <param name="end">The stream's end.</param>
     /// <param name="isRival">Whether it is a rival, if it still publishes.</param>
@@ -142,6 +125,23 @@ internal sealed class Rivals(Broker broker, FeedStatus feed, DrainRequests reque
         }
 
         return end;
+    }
+
+    private async Task<bool> IsStillRingerAsync(Tenure tenure, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; feed.RingerTerm == tenure.RingerTerm; attempt++)
+        {
+            try
+            {
+                return await ProveRingerAsync(cancellationToken) == tenure.RingerTerm;
+            }
+            catch (TimeoutException) when (attempt < Attempts)
+            {
+                // A drain may take longer.
+            }
+        }
+
+        return false;
     }
 
     private void Log(uint publisher, string consequence) => ReplicationLog.NameIsShared(logger, options.Value.Name, $"{publisher:x8}", consequence);

@@ -102,14 +102,11 @@ internal sealed class Succession(
         return (term, new Frame { LogIdentity = identity, Publisher = broker.Number, DayTimeZone = store.Version!.Days is null ? "" : counted.Value.TimeZone });
     }
 
-    /// <summary>Whether a frame has its days in a time zone. One of an earlier version, whose publishers have no number either, does not say it.</summary>
-    private static bool IsOfZone(Frame frame, string zone) => frame.Publisher == 0 || frame.DayTimeZone == zone;
-
     /// <summary>What has been touched since a frame of this log.</summary>
     /// <returns>Null: the frame is of another one, or from before all that is remembered, or objects to a rival, which may be this service.</returns>
     private DrainSum? MissedBy(Frame? last, string identity) =>
-        last is not null && (last.Chain.Length > 0 || last.Publisher == broker.Number) && last.LogIdentity == identity && !rivals.Contains(last.Publisher) && PgSnapshot.Parse(last.Snapshot) is var snapshot
-        && drains.SinceOneIncludedIn(snapshot) is { } missed && snapshot.IsContainedIn(missed.Version.Snapshot) ? missed : null;
+        last is not null && (last.Chain.Length > 0 || last.Publisher == broker.Number) && last.LogIdentity == identity && !rivals.Contains(last.Publisher)
+        && PgSnapshot.Parse(last.Snapshot) is var snapshot && drains.SinceOneIncludedIn(snapshot) is { } missed && snapshot.IsContainedIn(missed.Version.Snapshot) ? missed : null;
 
     /// <summary>
     /// Whether a cache knows of everything that was touched since a snapshot. Where the table is its own log, a row that one transaction inserts and another deletes leaves no trace for a
@@ -201,6 +198,9 @@ internal sealed class Succession(
             return (copy, since.Latest);
         }
     }
+
+    /// <summary>Whether a frame has its days in a time zone. One of an earlier version, whose publishers have no number either, does not say it.</summary>
+    private static bool IsOfZone(Frame frame, string zone) => frame.Publisher == 0 || frame.DayTimeZone == zone;
 
     private static string DatabaseOf(string identity) => identity[(identity.IndexOf('/', StringComparison.Ordinal) + 1)..];
 
