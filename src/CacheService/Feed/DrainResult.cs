@@ -23,6 +23,9 @@ internal sealed record DrainResult
     /// <summary>The number of the consumer's last renewal; -1: it is not registered, or the lease has not held since.</summary>
     public required long Renewal { get; init; }
 
+    /// <summary>The number of the latest lapse: a time for which the lease had run out, and changes may have gone unrecorded.</summary>
+    public required long Lapse { get; init; }
+
     /// <summary>The epoch second until which changes are recorded.</summary>
     public required long Lease { get; init; }
 

@@ -53,8 +53,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
         LastStart = time.GetTimestamp();
         var waiting = requests.BeginDrain(out var isAsked);
         var depth = IsDue(_lastBaseline, BaselineInterval) ? DrainDepth.Baseline
-            : isAsked ? DrainDepth.Readings
-            : IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
+            : isAsked || IsDue(_lastLook, LookIntervalPerTable * registration.Baseline.Tables.Length) ? DrainDepth.Footprint
             : DrainDepth.Changes;
         var succeeded = false;
         try
@@ -119,7 +118,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
 
     private static string? FindDrift(Baseline baseline, DrainResult drain) =>
         (drain.Baseline is { } now ? baseline.DescribeChangeTo(now) : null)
-        ?? (drain.Footprint is { } footprint && baseline.Footprint.DiffersFrom(footprint) ? baseline.Footprint.DescribeChangeTo(footprint) : null);
+        ?? (drain.Footprint is { } footprint && baseline.Footprint != footprint ? baseline.Footprint.DescribeChangeTo(footprint) : null);
 
     private bool IsDue(long last, TimeSpan interval) => last == 0 || time.GetElapsedTime(last) >= interval;
 }

@@ -6,10 +6,7 @@ namespace CacheService.Feed;
 /// </summary>
 /// <param name="Triggers">The triggers of all tables, with the transactions that last changed them.</param>
 /// <param name="Functions">Their functions in schema twcache, likewise.</param>
-/// <param name="Readings">
-/// The columns that are counted and their labels, how the view reads the tables, and the subscriptions that fill them, likewise; zero where it was not asked for,
-/// because it takes as long as the rest.
-/// </param>
+/// <param name="Readings">The columns that are counted and their labels, how the view reads the tables, and the subscriptions that fill them, likewise.</param>
 /// <param name="Children">The partitions and children of all tables, likewise.</param>
 /// <param name="Files">The files of all tables and of the change log: another file is another content.</param>
 /// <param name="Message">What <c>tweet.message</c> names.</param>
@@ -17,9 +14,6 @@ namespace CacheService.Feed;
 /// <param name="ChangeLog">What <c>twcache.change</c> names, and whether it has rules or triggers, or had some until the last vacuum.</param>
 internal readonly record struct Footprint(long Triggers, long Functions, long Readings, long Children, long Files, long Message, long Activity, long ChangeLog)
 {
-    /// <summary>Whether anything differs that both look at.</summary>
-    public bool DiffersFrom(Footprint now) => this != (now.Readings == 0 ? now with { Readings = Readings } : now);
-
     /// <summary>What is different, in words.</summary>
     public string DescribeChangeTo(Footprint now)
     {
@@ -32,7 +26,7 @@ internal readonly record struct Footprint(long Triggers, long Functions, long Re
         return Children != now.Children ? "partitions or children of tweet.activity or tweet.message came or went"
             : Triggers != now.Triggers ? "triggers of tweet.activity or tweet.message were changed"
             : Functions != now.Functions ? "trigger functions of schema twcache were replaced"
-            : Readings != now.Readings && now.Readings != 0
+            : Readings != now.Readings
                 ? "columns or labels of tweet.activity or tweet.message, or the view tweet.message_with_counters, were changed, or tables came to be filled by a subscription"
             : "tweet.activity, tweet.message, a partition of them or twcache.change was truncated or rewritten";
     }

@@ -179,6 +179,7 @@ internal sealed class ModelDatabase(Action comeBetween, TimeProvider time) : ICh
             Snapshot = PgSnapshot.Parse($"{(running.Length > 0 ? running[0] : _nextXid)}:{_nextXid}:{string.Join(',', running)}"),
             Identity = Identity,
             Renewal = 0,
+            Lapse = 0,
             Lease = long.MaxValue,
             Consumers = 2,
             Footprint = null,
