@@ -9,6 +9,7 @@ heed_signal INT 2 "$@"
 loadtest="$root/tests/CacheService.LoadTests/bin/Release/net10.0/CacheService.LoadTests"
 service="$root/src/CacheService/bin/Release/net10.0/CacheService"
 tool="$root/src/CacheService.Tool/bin/Release/net10.0/tweetcounts"
+published="$root/artifacts/published"
 stop_timeout=10 # seconds
 
 help() {
@@ -43,7 +44,7 @@ sources() {
 
 stamp() { printf '%s' "$root/artifacts/$(basename "$1").built"; }
 
-# False when a file has come, gone or changed since the last build of the program.
+# False when a file has come, gone or changed since the last build of the program, or of the folder.
 up_to_date() {
   [[ -x $1 && -f $(stamp "$1") && "$(sources)" == "$(<"$(stamp "$1")")" && -z "$(sources -newer "$(stamp "$1")")" ]]
 }
@@ -69,6 +70,24 @@ build() {
     cp -p "$root/artifacts/sources.$$" "$(stamp "$program")"
   done
   rm "$root/artifacts/sources.$$"
+}
+
+# The service as it is deployed: compiled for this system, with the runtime.
+publish() {
+  [[ -z ${CACHESERVICE_NO_BUILD:-} ]] || return 0
+  ! up_to_date "$published" || return 0
+
+  require_dotnet
+  say "publishing the service, to measure its start … (two minutes)"
+  local log="$root/artifacts/build-log.$$"
+  mkdir -p "$root/artifacts"
+  sources >"$root/artifacts/sources.$$"
+  in_background dotnet publish "$root/src/CacheService" -c Release --use-current-runtime --self-contained -o "$published" -v quiet -nodeReuse:false -p:UseSharedCompilation=false >"$log" 2>&1 || {
+    cat "$log" >&2
+    die "the service could not be published: see above, or run with --published FOLDER, or with --quick"
+  }
+  mv "$root/artifacts/sources.$$" "$(stamp "$published")"
+  rm "$log"
 }
 
 # Whether a process that this script has started still runs. (A number alone may be another's by now.)
@@ -147,6 +166,10 @@ case "${1:-}" in
     if [[ " $* " != *" --help "* && " $* " != *" -h "* && " $* " != *" -? "* ]]; then
       require_postgres
       offer_tools
+      if [[ " $* " != *" --quick "* && " $* " != *" --published"* && (" $* " != *" --parts"* || " $* " == *startup*) ]]; then
+        publish
+        set -- --published "$published" "$@"
+      fi
     fi
     [[ " $* " == *" --output"* ]] || set -- --output "$root/artifacts/loadtest" "$@"
     trap - INT TERM HUP EXIT

@@ -4,6 +4,7 @@ using CacheService.LoadTests.Horizon;
 using CacheService.LoadTests.Options;
 using CacheService.LoadTests.Reads;
 using CacheService.LoadTests.Redis;
+using CacheService.LoadTests.Reporting;
 using CacheService.LoadTests.Rpc;
 using CacheService.LoadTests.Startup;
 using CacheService.LoadTests.Streams;
@@ -89,7 +90,7 @@ internal static class GoalList
             run => run.Median(PartNames.Streams, StreamsPart.AgesName(2_048), StreamsPart.AgeP99)),
         AtLeast("1 million changes in one drain: changes applied a second", 1_000_000, run => run.Median(PartNames.Apply, ApplyPart.RateName(ManyChanges), ApplyPart.Store)),
         AtMost("1 million changes in one drain: the longest read beside it", 5, "ms", run => run.Median(PartNames.Apply, ApplyPart.HoldName(ManyChanges), ApplyPart.Reader)),
-        AtMost("from the start of the process until it is LIVE, 10,000 messages", 0.5, "s", run => run.Median(PartNames.Startup, StartupPart.StartName(10_000), StartupPart.Service)),
+        AtMost("from the start of the process until it is LIVE, 10,000 messages", 0.5, "s", Start),
         AtLeast("loading against the bare COPY", 0.7,
             run => run.LastRatio(PartNames.Startup, [.. run.Options.LoadSizes.Order().Select(StartupPart.LoadName)], StartupPart.Load, StartupPart.Copy)),
         AtMost("resident memory per message at 10 million, above an empty service", 64, "bytes",
@@ -101,6 +102,16 @@ internal static class GoalList
     private static Goal AtLeast(string name, double limit, Func<RunFigures, GoalValue> read) => new(name, IsLeast: true, limit, "", read);
 
     private static Goal AtMost(string name, double limit, string unit, Func<RunFigures, GoalValue> read) => new(name, IsLeast: false, limit, unit, read);
+
+    // As it is deployed.
+    private static GoalValue Start(RunFigures run)
+    {
+        var scenario = StartupPart.StartName(10_000);
+        var built = run.Median(PartNames.Startup, scenario, StartupPart.Built);
+        return run.Options.Published is not null || built.Value is not { } seconds
+            ? run.Value(PartNames.Startup, scenario, StartupPart.Published, StartupPart.Built)
+            : new GoalValue(null, $"{StartupPart.Built}: {Figures.Short(seconds)}; --published measures it");
+    }
 
     private static GoalValue Reads(RunFigures run, int callers, string candidate, string other) =>
         run.Ratio(PartNames.Reads, ReadsPart.ScenarioName(callers, run.Options.Rows), candidate, other);

@@ -48,11 +48,15 @@ internal sealed partial class MeasuredService : IAsyncDisposable
     /// <param name="settings">As on its command line.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public static Task<MeasuredService> StartAsync(LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken) =>
-        StartAsync([InOutput($"{Service}.dll")], database, settings, cancellationToken);
+        StartAsync(Host(), [InOutput($"{Service}.dll")], database, settings, cancellationToken);
+
+    /// <summary>Starts the service of another folder, which has its runtime there.</summary>
+    public static Task<MeasuredService> StartPublishedAsync(string folder, LoadDatabase database, CancellationToken cancellationToken) =>
+        StartAsync(Path.GetFullPath(Path.Combine(folder, Service)), [], database, [], cancellationToken);
 
     /// <summary>The same service, hosted by this program with one RPC more. It gets the service's own runtime settings, such as those of the garbage collector.</summary>
     public static Task<MeasuredService> StartWithEmptyRpcAsync(LoadDatabase database, CancellationToken cancellationToken) =>
-        StartAsync([.. ThisProgram, Rpc.RpcHost.Verb], database, [], cancellationToken);
+        StartAsync(Host(), [.. ThisProgram, Rpc.RpcHost.Verb], database, [], cancellationToken);
 
     /// <summary>The program that runs this one's runtime, on the path or not.</summary>
     public static string Host()
@@ -91,7 +95,7 @@ internal sealed partial class MeasuredService : IAsyncDisposable
     private static string InOutput(string file) => Path.Combine(AppContext.BaseDirectory, file);
 
     private static async Task<MeasuredService> StartAsync(
-        IReadOnlyList<string> command, LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken)
+        string program, IReadOnlyList<string> command, LoadDatabase database, IReadOnlyList<string> settings, CancellationToken cancellationToken)
     {
         var address = new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}");
         var http = new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}");
@@ -102,7 +106,7 @@ internal sealed partial class MeasuredService : IAsyncDisposable
         // The password is in it: nothing for a command line.
         var environment = new Dictionary<string, string> { ["ConnectionStrings__Postgres"] = database.ConnectionString };
         var start = Stopwatch.GetTimestamp();
-        var service = new MeasuredService(ChildProcess.Start(Host(), arguments, environment), address, new Uri(http, "/health"));
+        var service = new MeasuredService(ChildProcess.Start(program, arguments, environment), address, new Uri(http, "/health"));
         try
         {
             await service.WaitUntilLiveAsync(cancellationToken);

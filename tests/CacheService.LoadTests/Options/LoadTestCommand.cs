@@ -44,13 +44,18 @@ internal sealed class LoadTestCommand : RootCommand
     private readonly Option<int?> _seriesWorkers = NumberOption.Create("--series-workers", 1, MostWorkers, $"Workers of the articles' benchmarks, each with a connection. [default: {Usual.SeriesWorkers}]");
     private readonly Option<IReadOnlyList<int>?> _seriesRetweets = NumberListOption.Create("--series-retweets", 100_000, $"Retweets of each of these workers. [default: {Listed(Usual.SeriesRetweets)}]");
     private readonly Option<double?> _heldMinutes = NumberOption.Create("--held-minutes", 0.1, 1_000, $"Minutes for which a transaction is held open; a dump is under way, and a slot is stale, for a sixth of it each. [default: {Usual.HeldFor.TotalMinutes}]");
+    private readonly Option<string?> _published = new("--published")
+    {
+        HelpName = "FOLDER",
+        Description = "Where the service lies as it is deployed, whose start is then measured beside that of the one that was built: dotnet publish src/CacheService -c Release --use-current-runtime --self-contained -o FOLDER",
+    };
     private readonly Option<string?> _output = new("--output") { HelpName = "FOLDER", Description = $"Where the JSON file and the page go. [default: {Usual.Output}]" };
 
     public LoadTestCommand(IAnsiConsole console)
         : base("Measures the cache against direct SQL: reads, writes, freshness, streams, large transactions, start and size.")
     {
         _console = console;
-        foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _streams, _keyStreams, _bulkChanges, _loadSizes, _seriesWorkers, _seriesRetweets, _heldMinutes, _output])
+        foreach (var option in (Option[])[_quick, _full, _parts, _round, _rounds, _messages, _rows, _manyRowsMessages, _manyRows, _callers, _writers, _bulkRows, _rates, _streams, _keyStreams, _bulkChanges, _loadSizes, _seriesWorkers, _seriesRetweets, _heldMinutes, _published, _output])
         {
             Add(option);
         }
@@ -103,6 +108,7 @@ internal sealed class LoadTestCommand : RootCommand
             SeriesWorkers = arguments.GetValue(_seriesWorkers) ?? preset.SeriesWorkers,
             SeriesRetweets = arguments.GetValue(_seriesRetweets) ?? preset.SeriesRetweets,
             HeldFor = arguments.GetValue(_heldMinutes) is { } minutes ? TimeSpan.FromMinutes(minutes) : preset.HeldFor,
+            Published = arguments.GetValue(_published),
             Output = arguments.GetValue(_output) ?? preset.Output,
         };
     }

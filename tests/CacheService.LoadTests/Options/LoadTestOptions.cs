@@ -82,6 +82,9 @@ internal sealed record LoadTestOptions
     /// <summary>How long a transaction is held open; a dump is under way, and a slot is stale, for a sixth of it each.</summary>
     public TimeSpan HeldFor { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>The folder of the service as it is deployed: published for this system, with the runtime. Null: its start is not measured.</summary>
+    public string? Published { get; init; }
+
     public string Output { get; init; } = "artifacts/loadtest";
 
     /// <summary>The longest round, of those that need more samples or whole seconds.</summary>
