@@ -1,7 +1,10 @@
+using CacheService.Feed.Postgres;
 using CacheService.IntegrationTests.AnyDatabase;
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.Postgres;
 using CacheService.Rollup;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Days;
@@ -130,5 +133,21 @@ internal sealed class TimeZoneTests
     {
         var status = service.Services.GetRequiredService<RollupStatus>();
         await Wait.UntilAsync(() => status.Age is not null, RunningService.Patience, $"the counts are written back ({status.Detail})");
+    }
+
+    // As a dump brings it from a server that knew it; PST8PDT without a file of its own would be taken as a rule.
+    [TestCase("Mars/Phobos")]
+    [TestCase("ABC8DEF")]
+    public async Task Zone_ThatIsSetAndTheServerDoesNotKnow_IsRefused(string zone)
+    {
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.ExecuteAsync($"update twcache.day_zone set zone = '{zone}'");
+        await using var source = NpgsqlDataSource.Create(database.ConnectionString);
+        await using var connection = await source.OpenConnectionAsync();
+
+        var error = await Assert.ThrowsAsync<DatabaseSetupException>(() => DayZone.SetAsync(connection, zone, CancellationToken.None));
+
+        Assert.That(error!.Message, Does.Contain(zone).And.Contain("Counts:TimeZone"));
     }
 }

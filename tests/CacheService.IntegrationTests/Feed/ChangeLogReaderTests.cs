@@ -48,10 +48,17 @@ internal sealed class ChangeLogReaderTests
         using var reader = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), "UTC", TimeProvider.System);
         var registration = await book.RegisterAsync(reader.ReadBaseline(), trustsOthers: true, CancellationToken.None);
         await registration.BeginLoadAsync(CancellationToken.None);
-        var since = PgSnapshot.Parse(await database.QueryAsync<string>("select pg_current_snapshot()::text"));
-
-        var first = Drain(reader);
-        var second = Drain(reader);
+        PgSnapshot since = null!;
+        DrainResult first = null!, second = null!;
+        await Wait.UntilAsync(
+            async () =>
+            {
+                since = PgSnapshot.Parse(await database.QueryAsync<string>("select pg_current_snapshot()::text"));
+                (first, second) = (Drain(reader), Drain(reader));
+                return IsSame(since, second.Snapshot);
+            },
+            RunningService.Patience,
+            "nobody else does anything, such as autovacuum");
         Assert.That(Described(second), Is.EqualTo(Described(first)), "nothing has happened");
         Assert.That(second.StartedAt, Is.GreaterThan(first.StartedAt), "and what was found is younger");
         Assert.That(await DrainsAskingWhetherAnythingChangedAsync(), Is.EqualTo(1), "without looking at everything again");
@@ -61,7 +68,17 @@ internal sealed class ChangeLogReaderTests
         var later = Drain(reader);
 
         using var fresh = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), "UTC", TimeProvider.System);
-        Assert.That(Described(later), Is.EqualTo(Described(Drain(fresh))));
+        var expected = Drain(fresh);
+        await Wait.UntilAsync(
+            () =>
+            {
+                var isSame = IsSame(later.Snapshot, expected.Snapshot);
+                (later, expected) = isSame ? (later, expected) : (Drain(reader), Drain(fresh));
+                return isSame;
+            },
+            RunningService.Patience,
+            "both have read the same state");
+        Assert.That(Described(later), Is.EqualTo(Described(expected)));
 
         DrainResult Drain(ChangeLogReader with) => with.Drain(since, registration, new DrainOrder(DrainPrelude.None, DrainDepth.Footprint), DrainTimeout);
 
@@ -86,7 +103,7 @@ internal sealed class ChangeLogReaderTests
         // Another transaction ends, so that the open one lies within the snapshot.
         await database.AddMessagesAsync(1);
         var since = PgSnapshot.Parse(await database.QueryAsync<string>("select pg_current_snapshot()::text"));
-        Assert.That(since.InProgress, Has.Length.EqualTo(1));
+        Assert.That(since.InProgress, Is.Not.Empty);
         Assert.That(Drain().Changes, Is.Empty);
         Assert.That(Drain().Changes, Is.Empty);
 
@@ -112,6 +129,8 @@ internal sealed class ChangeLogReaderTests
         var error = Assert.Catch<NpgsqlException>(reader.TellOthers);
         Assert.That(DatabaseErrors.Describe(error!), Does.Contain("57P01").Or.Contain("stream"));
     }
+
+    private static bool IsSame(PgSnapshot one, PgSnapshot other) => one.ToString() == other.ToString();
 
     // All but the times.
     private static string Described(DrainResult drain) => string.Join(

@@ -90,7 +90,7 @@ internal static class GoalList
             run => run.Median(PartNames.Streams, StreamsPart.AgesName(2_048), StreamsPart.AgeP99)),
         AtLeast("1 million changes in one drain: changes applied a second", 1_000_000, run => run.Median(PartNames.Apply, ApplyPart.RateName(ManyChanges), ApplyPart.Store)),
         AtMost("1 million changes in one drain: the longest read beside it", 5, "ms", run => run.Median(PartNames.Apply, ApplyPart.HoldName(ManyChanges), ApplyPart.Reader)),
-        AtMost("from the start of the process until it is LIVE, 10,000 messages", 0.5, "s", Start),
+        AtMost("from the start of the process, published with the runtime, until it is LIVE, 10,000 messages", 0.5, "s", Start),
         AtLeast("loading against the bare COPY", 0.7,
             run => run.LastRatio(PartNames.Startup, [.. run.Options.LoadSizes.Order().Select(StartupPart.LoadName)], StartupPart.Load, StartupPart.Copy)),
         AtMost("resident memory per message at 10 million, above an empty service", 64, "bytes",
@@ -103,7 +103,6 @@ internal static class GoalList
 
     private static Goal AtMost(string name, double limit, string unit, Func<RunFigures, GoalValue> read) => new(name, IsLeast: false, limit, unit, read);
 
-    // As it is deployed.
     private static GoalValue Start(RunFigures run)
     {
         var scenario = StartupPart.StartName(10_000);

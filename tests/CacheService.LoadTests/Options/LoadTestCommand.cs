@@ -47,7 +47,7 @@ internal sealed class LoadTestCommand : RootCommand
     private readonly Option<string?> _published = new("--published")
     {
         HelpName = "FOLDER",
-        Description = "Where the service lies as it is deployed, whose start is then measured beside that of the one that was built: dotnet publish src/CacheService -c Release --use-current-runtime --self-contained -o FOLDER",
+        Description = "Where the service lies as it was published with the runtime, whose start is then measured beside that of the one that was built: dotnet publish src/CacheService -c Release --use-current-runtime --self-contained -o FOLDER",
     };
     private readonly Option<string?> _output = new("--output") { HelpName = "FOLDER", Description = $"Where the JSON file and the page go. [default: {Usual.Output}]" };
 

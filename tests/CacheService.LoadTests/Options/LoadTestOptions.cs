@@ -6,7 +6,7 @@ internal sealed record LoadTestOptions
     /// <summary>What is measured where nobody says otherwise.</summary>
     public static LoadTestOptions Usual { get; } = new();
 
-    /// <summary>Whether everything works: a figure for each goal, but that of 10 million messages, and all of them rough.</summary>
+    /// <summary>Whether everything works: a figure for each goal, but those of 10 million messages and of the start of what was published, and all of them rough.</summary>
     public static LoadTestOptions Quick { get; } = new()
     {
         Round = TimeSpan.FromSeconds(0.3),
@@ -82,7 +82,7 @@ internal sealed record LoadTestOptions
     /// <summary>How long a transaction is held open; a dump is under way, and a slot is stale, for a sixth of it each.</summary>
     public TimeSpan HeldFor { get; init; } = TimeSpan.FromHours(1);
 
-    /// <summary>The folder of the service as it is deployed: published for this system, with the runtime. Null: its start is not measured.</summary>
+    /// <summary>The folder of the service, published for this system with the runtime. Null: its start is not measured.</summary>
     public string? Published { get; init; }
 
     public string Output { get; init; } = "artifacts/loadtest";

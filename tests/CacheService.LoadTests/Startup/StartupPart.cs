@@ -65,7 +65,7 @@ internal sealed class StartupPart : ILoadPart
         }
         else
         {
-            result.Notes.Add("How fast the service starts as it is deployed was not measured: --published says where that is.");
+            result.Notes.Add("How fast the service starts that is published with the runtime was not measured: --published says where it is.");
         }
 
         // Not the first start, which finds nothing that was written back, and no file in the system's cache.

@@ -30,9 +30,10 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
         """;
 
     // No snapshot is equal to one from before a transaction that has changed anything and has ended since. So where it is, tables and catalogs are as they were; sequences may not be.
+    // The identity is read because its table is unlogged: as the whole drain does, this fails on a standby, whose snapshots may be equal.
     private const string UnchangedSql =
         """
-        select pg_current_snapshot()::text = $1, (select last_value from twcache.lapse), (select last_value from twcache.lease), extract(epoch from clock_timestamp())::float8
+        select pg_current_snapshot()::text = $1 and (select id from twcache.change_identity) is not distinct from $2, (select last_value from twcache.lapse), (select last_value from twcache.lease), extract(epoch from clock_timestamp())::float8
         """;
 
     private const string WakeUpSql = $"select pg_advisory_unlock({AdvisoryLocks.Asleep})";
@@ -226,9 +227,9 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
             }
         }
 
-        _idle = drain!.Footprint is not null && drain.Snapshot.ToString() == since.ToString() ? new Idle(drain, registration, baseline) : null;
+        _idle = drain is { Footprint: not null, Identity: not null } && drain.Snapshot.ToString() == since.ToString() ? new Idle(drain, registration, baseline) : null;
         // By now: a renewal that comes in while the drain is read may show in its snapshot.
-        return drain with { Baseline = now, SentRenewals = registration.Sent };
+        return drain! with { Baseline = now, SentRenewals = registration.Sent };
     }
 
     /// <summary>
@@ -245,12 +246,17 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
 
         if (_unchanged is null)
         {
-            _unchanged = new NpgsqlCommand(UnchangedSql, _connection) { Parameters = { new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text } } };
-            _unchanged.Prepare();
+            var unchanged = new NpgsqlCommand(UnchangedSql, _connection)
+            {
+                CommandTimeout = (int)timeout.TotalSeconds,
+                Parameters = { new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text }, new NpgsqlParameter<Guid> { NpgsqlDbType = NpgsqlDbType.Uuid } },
+            };
+            unchanged.Prepare();
+            _unchanged = unchanged;
         }
 
         _unchanged.CommandTimeout = (int)timeout.TotalSeconds;
-        _unchanged.Parameters[0].Value = since.ToString();
+        (_unchanged.Parameters[0].Value, _unchanged.Parameters[1].Value) = (since.ToString(), idle.Drain.Identity!.Value);
         var proven = registration.Proven;
         var startedAt = _time.GetTimestamp();
         using var reader = _unchanged.ExecuteReader();

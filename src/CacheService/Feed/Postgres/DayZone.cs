@@ -7,15 +7,14 @@ namespace CacheService.Feed.Postgres;
 /// <summary>The time zone of the daily counters, which all services of a database share.</summary>
 internal static class DayZone
 {
+    // To set it is to read all zones of the server. Where it is set that is not done again: an unknown one fails all the same, but for a name with digits, which may be taken as a rule.
+    private const string SetSql =
+        "select twcache.set_day_zone($1) where twcache.day_zone() is distinct from $1 or $1 ~ '[0-9]' or timezone($1, now()) is null";
+
     /// <summary>Has the database write days back in a time zone. Where that was another one, all is to be counted afresh.</summary>
     /// <exception cref="DatabaseSetupException">The server does not know that zone.</exception>
     public static async Task SetAsync(NpgsqlConnection connection, string zone, CancellationToken cancellationToken)
     {
-        if (await IsSetAsync(connection, zone, cancellationToken))
-        {
-            return;
-        }
-
         // A rollup that counts holds what is to be changed for as long as that takes: rather try again than seem to have stopped.
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken);
         await using (var patience = new NpgsqlCommand("set local lock_timeout = '5s'", connection))
@@ -23,7 +22,7 @@ internal static class DayZone
             await patience.ExecuteNonQueryAsync(cancellationToken);
         }
 
-        await using var set = new NpgsqlCommand("select twcache.set_day_zone($1)", connection);
+        await using var set = new NpgsqlCommand(SetSql, connection);
         set.Parameters.Add(new NpgsqlParameter<string> { TypedValue = zone });
         try
         {
@@ -34,13 +33,5 @@ internal static class DayZone
         {
             throw new DatabaseSetupException($"the database knows no time zone '{zone}' (Counts:TimeZone); pg_timezone_names lists those that it knows", e);
         }
-    }
-
-    // By far the cheaper, and the rule: to set it is to read all zones of the server. One that it does not know any more is set, and refused.
-    private static async Task<bool> IsSetAsync(NpgsqlConnection connection, string zone, CancellationToken cancellationToken)
-    {
-        await using var ask = new NpgsqlCommand("select twcache.day_zone() is not distinct from $1", connection);
-        ask.Parameters.Add(new NpgsqlParameter<string> { TypedValue = zone });
-        return await ask.ExecuteScalarAsync(cancellationToken) is true;
     }
 }

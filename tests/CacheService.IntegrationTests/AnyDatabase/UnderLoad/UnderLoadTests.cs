@@ -74,6 +74,8 @@ internal sealed class UnderLoadTests
         {
             for (var n = 0; n < Reads; n++)
             {
+                // Else a drain need not read the log.
+                await looking.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
                 await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } });
                 workers += await looking.QueryAsync<long>("select count(*) from pg_stat_activity where backend_type = 'parallel worker'");
             }
