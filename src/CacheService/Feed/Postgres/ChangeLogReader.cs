@@ -267,7 +267,8 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
             return null;
         }
 
-        return idle.Drain with { StartedAt = startedAt, Proven = proven, Lease = reader.GetInt64(2), ServerTime = reader.GetDouble(3), SentRenewals = registration.Sent };
+        // A snapshot of its own: by that the publisher tells a drain from a correction.
+        return idle.Drain with { Snapshot = PgSnapshot.Parse(since.ToString()), StartedAt = startedAt, Proven = proven, Lease = reader.GetInt64(2), ServerTime = reader.GetDouble(3), SentRenewals = registration.Sent };
     }
 
     private bool AllowsPreparedTransactions()
