@@ -42,6 +42,9 @@ internal sealed class PgSnapshot
     /// </summary>
     public bool Includes(ulong xid) => xid < Xmax && Array.BinarySearch(InProgress, xid) < 0;
 
+    /// <summary>Whether another snapshot of the same server includes the same, and has the same in progress.</summary>
+    public bool IsSameAs(PgSnapshot other) => _text == other._text;
+
     /// <summary>Whether another snapshot of the same server includes all that this one does.</summary>
     public bool IsContainedIn(PgSnapshot other)
     {

@@ -14,7 +14,7 @@ internal sealed class Drainer(CountsStore store, Repairs repairs, DrainRequests 
 {
     private static readonly TimeSpan BaselineInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>Some ten times what it costs to look at a table with its triggers and columns: a tenth of the time goes there at most.</summary>
+    /// <summary>Some ten times what it costs to look at a table with its triggers and columns: a tenth of the time at most.</summary>
     private static readonly TimeSpan LookIntervalPerTable = TimeSpan.FromMilliseconds(0.1);
 
     private Registration? _registration;

@@ -6,7 +6,9 @@ namespace CacheService.Feed;
 /// </summary>
 /// <param name="Triggers">The triggers of all tables, with the transactions that last changed them.</param>
 /// <param name="Functions">Their functions in schema twcache, likewise.</param>
-/// <param name="Readings">The columns that are counted and their labels, how the view reads the tables, and the subscriptions that fill them, likewise.</param>
+/// <param name="Readings">
+/// The columns that are counted and their labels, how the view reads the tables, and the subscriptions that fill them, likewise.
+/// </param>
 /// <param name="Children">The partitions and children of all tables, likewise.</param>
 /// <param name="Files">The files of all tables and of the change log: another file is another content.</param>
 /// <param name="Message">What <c>tweet.message</c> names.</param>

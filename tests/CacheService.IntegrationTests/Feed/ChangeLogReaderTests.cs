@@ -42,12 +42,9 @@ internal sealed class ChangeLogReaderTests
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
         await database.AddMessagesAsync(2);
-        await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString), Options.Create(new DatabaseOptions()), NullLogger<PostgresConnections>.Instance);
-        await connections.ChoosePrimaryAsync(CancellationToken.None);
-        var book = new ConsumerBook(connections, Options.Create(new FeedOptions()));
-        using var reader = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), "UTC", TimeProvider.System);
-        var registration = await book.RegisterAsync(reader.ReadBaseline(), trustsOthers: true, CancellationToken.None);
-        await registration.BeginLoadAsync(CancellationToken.None);
+        await using var connections = await ConnectAsync(database);
+        using var reader = await OpenReaderAsync(connections);
+        var registration = await RegisterAsync(connections, reader);
         PgSnapshot since = null!;
         DrainResult first = null!, second = null!;
         await Wait.UntilAsync(
@@ -55,24 +52,26 @@ internal sealed class ChangeLogReaderTests
             {
                 since = PgSnapshot.Parse(await database.QueryAsync<string>("select pg_current_snapshot()::text"));
                 (first, second) = (Drain(reader), Drain(reader));
-                return IsSame(since, second.Snapshot);
+                return since.IsSameAs(second.Snapshot);
             },
             RunningService.Patience,
             "nobody else does anything, such as autovacuum");
         Assert.That(Described(second), Is.EqualTo(Described(first)), "nothing has happened");
         Assert.That(second.StartedAt, Is.GreaterThan(first.StartedAt), "and what was found is younger");
+        Assert.That(second.Snapshot, Is.Not.SameAs(since), "a drain, and not a correction of the one before");
+        Assert.That(second.Snapshot, Is.Not.SameAs(first.Snapshot));
         Assert.That(await DrainsAskingWhetherAnythingChangedAsync(), Is.EqualTo(1), "without looking at everything again");
 
         await using var other = await database.OpenAsync();
         await other.ExecuteAsync(happening);
         var later = Drain(reader);
 
-        using var fresh = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), "UTC", TimeProvider.System);
+        using var fresh = await OpenReaderAsync(connections);
         var expected = Drain(fresh);
         await Wait.UntilAsync(
             () =>
             {
-                var isSame = IsSame(later.Snapshot, expected.Snapshot);
+                var isSame = later.Snapshot.IsSameAs(expected.Snapshot);
                 (later, expected) = isSame ? (later, expected) : (Drain(reader), Drain(fresh));
                 return isSame;
             },
@@ -92,12 +91,9 @@ internal sealed class ChangeLogReaderTests
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
         await database.AddMessagesAsync(1);
-        await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString), Options.Create(new DatabaseOptions()), NullLogger<PostgresConnections>.Instance);
-        await connections.ChoosePrimaryAsync(CancellationToken.None);
-        var book = new ConsumerBook(connections, Options.Create(new FeedOptions()));
-        using var reader = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), "UTC", TimeProvider.System);
-        var registration = await book.RegisterAsync(reader.ReadBaseline(), trustsOthers: true, CancellationToken.None);
-        await registration.BeginLoadAsync(CancellationToken.None);
+        await using var connections = await ConnectAsync(database);
+        using var reader = await OpenReaderAsync(connections);
+        var registration = await RegisterAsync(connections, reader);
         await using var open = await database.OpenAsync();
         await open.ExecuteAsync("begin; insert into tweet.activity (messageid, action) values (1, 'rt')");
         // Another transaction ends, so that the open one lies within the snapshot.
@@ -119,9 +115,8 @@ internal sealed class ChangeLogReaderTests
     {
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
-        await using var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString), Options.Create(new DatabaseOptions()), NullLogger<PostgresConnections>.Instance);
-        await connections.ChoosePrimaryAsync(CancellationToken.None);
-        using var reader = await ChangeLogReader.OpenAsync(connections, new FeedOptions(), "UTC", TimeProvider.System);
+        await using var connections = await ConnectAsync(database);
+        using var reader = await OpenReaderAsync(connections);
 
         await Wait.UntilAsync(async () => await database.TerminateServiceAsync("reader") == 0, RunningService.Patience, "the session has ended");
 
@@ -130,7 +125,22 @@ internal sealed class ChangeLogReaderTests
         Assert.That(DatabaseErrors.Describe(error!), Does.Contain("57P01").Or.Contain("stream"));
     }
 
-    private static bool IsSame(PgSnapshot one, PgSnapshot other) => one.ToString() == other.ToString();
+    private static async Task<PostgresConnections> ConnectAsync(TestDatabase database)
+    {
+        var connections = new PostgresConnections(new DatabaseAddress(database.ConnectionString), Options.Create(new DatabaseOptions()), NullLogger<PostgresConnections>.Instance);
+        await connections.ChoosePrimaryAsync(CancellationToken.None);
+        return connections;
+    }
+
+    private static Task<ChangeLogReader> OpenReaderAsync(PostgresConnections connections) => ChangeLogReader.OpenAsync(connections, new FeedOptions(), "UTC", TimeProvider.System);
+
+    private static async Task<Registration> RegisterAsync(PostgresConnections connections, ChangeLogReader reader)
+    {
+        var book = new ConsumerBook(connections, Options.Create(new FeedOptions()));
+        var registration = await book.RegisterAsync(reader.ReadBaseline(), trustsOthers: true, CancellationToken.None);
+        await registration.BeginLoadAsync(CancellationToken.None);
+        return registration;
+    }
 
     // All but the times.
     private static string Described(DrainResult drain) => string.Join(

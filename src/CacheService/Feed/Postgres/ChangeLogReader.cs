@@ -29,11 +29,12 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
           from twcache.recent_changes($1::pg_snapshot)
         """;
 
-    // No snapshot is equal to one from before a transaction that has changed anything and has ended since. So where it is, tables and catalogs are as they were; sequences may not be.
-    // The identity is read because its table is unlogged: as the whole drain does, this fails on a standby, whose snapshots may be equal.
+    // No snapshot is equal to one from before a transaction that has changed anything and has ended since. So where it is, tables and catalogs are as they
+    // were; sequences may not be. The identity is read because its table is unlogged: as the whole drain does, this fails on a standby, whose snapshots may be equal.
     private const string UnchangedSql =
         """
-        select pg_current_snapshot()::text = $1 and (select id from twcache.change_identity) is not distinct from $2, (select last_value from twcache.lapse), (select last_value from twcache.lease), extract(epoch from clock_timestamp())::float8
+        select pg_current_snapshot()::text = $1 and (select id from twcache.change_identity) is not distinct from $2,
+               (select last_value from twcache.lapse), (select last_value from twcache.lease), extract(epoch from clock_timestamp())::float8
         """;
 
     private const string WakeUpSql = $"select pg_advisory_unlock({AdvisoryLocks.Asleep})";
@@ -227,14 +228,14 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
             }
         }
 
-        _idle = drain is { Footprint: not null, Identity: not null } && drain.Snapshot.ToString() == since.ToString() ? new Idle(drain, registration, baseline) : null;
+        _idle = drain is { Footprint: not null, Identity: { } identity } && drain.Snapshot.IsSameAs(since) ? new Idle(drain, identity, registration, baseline) : null;
         // By now: a renewal that comes in while the drain is read may show in its snapshot.
         return drain! with { Baseline = now, SentRenewals = registration.Sent };
     }
 
     /// <summary>
-    /// Where the drain before has found nothing, it asks first whether anything has changed at all: a third of what a drain costs that looks at what the changes stand on. Not behind a pooler of
-    /// connections, because another server's snapshot may be equal.
+    /// Where the drain before has found nothing, it asks first whether anything has changed at all: a third of what a drain costs that looks at what the
+    /// changes stand on. Not behind a pooler of connections, because another server's snapshot may be equal.
     /// </summary>
     /// <returns>What the drain would find; null: something has changed, or it is not known.</returns>
     private DrainResult? FindUnchanged(PgSnapshot since, Registration registration, DrainOrder order, TimeSpan timeout)
@@ -244,19 +245,9 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
             return null;
         }
 
-        if (_unchanged is null)
-        {
-            var unchanged = new NpgsqlCommand(UnchangedSql, _connection)
-            {
-                CommandTimeout = (int)timeout.TotalSeconds,
-                Parameters = { new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text }, new NpgsqlParameter<Guid> { NpgsqlDbType = NpgsqlDbType.Uuid } },
-            };
-            unchanged.Prepare();
-            _unchanged = unchanged;
-        }
-
+        _unchanged ??= PrepareUnchanged();
         _unchanged.CommandTimeout = (int)timeout.TotalSeconds;
-        (_unchanged.Parameters[0].Value, _unchanged.Parameters[1].Value) = (since.ToString(), idle.Drain.Identity!.Value);
+        (_unchanged.Parameters[0].Value, _unchanged.Parameters[1].Value) = (since.ToString(), idle.Identity);
         var proven = registration.Proven;
         var startedAt = _time.GetTimestamp();
         using var reader = _unchanged.ExecuteReader();
@@ -268,7 +259,25 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
         }
 
         // A snapshot of its own: by that the publisher tells a drain from a correction.
-        return idle.Drain with { Snapshot = PgSnapshot.Parse(since.ToString()), StartedAt = startedAt, Proven = proven, Lease = reader.GetInt64(2), ServerTime = reader.GetDouble(3), SentRenewals = registration.Sent };
+        return idle.Drain with
+        {
+            Snapshot = PgSnapshot.Parse(since.ToString()),
+            StartedAt = startedAt,
+            Proven = proven,
+            Lease = reader.GetInt64(2),
+            ServerTime = reader.GetDouble(3),
+            SentRenewals = registration.Sent,
+        };
+    }
+
+    private NpgsqlCommand PrepareUnchanged()
+    {
+        var command = new NpgsqlCommand(UnchangedSql, _connection)
+        {
+            Parameters = { new NpgsqlParameter<string> { NpgsqlDbType = NpgsqlDbType.Text }, new NpgsqlParameter<Guid> { NpgsqlDbType = NpgsqlDbType.Uuid } },
+        };
+        command.Prepare();
+        return command;
     }
 
     private bool AllowsPreparedTransactions()
@@ -377,9 +386,8 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
     }
 
     /// <summary>A drain that found nothing, with all that it rests on.</summary>
-    private sealed record Idle(DrainResult Drain, Registration Registration, Baseline Baseline)
+    private sealed record Idle(DrainResult Drain, Guid Identity, Registration Registration, Baseline Baseline)
     {
-        public bool IsOf(PgSnapshot since, Registration registration) =>
-            registration == Registration && registration.Baseline == Baseline && since.ToString() == Drain.Snapshot.ToString();
+        public bool IsOf(PgSnapshot since, Registration registration) => registration == Registration && registration.Baseline == Baseline && since.IsSameAs(Drain.Snapshot);
     }
 }

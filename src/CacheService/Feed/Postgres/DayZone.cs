@@ -7,7 +7,8 @@ namespace CacheService.Feed.Postgres;
 /// <summary>The time zone of the daily counters, which all services of a database share.</summary>
 internal static class DayZone
 {
-    // To set it is to read all zones of the server. Where it is set that is not done again: an unknown one fails all the same, but for a name with digits, which may be taken as a rule.
+    // To set it is to read all zones of the server. Where it is set that is not done again: an unknown one fails all the same, but for a name with digits,
+    // which may be taken as a rule.
     private const string SetSql =
         "select twcache.set_day_zone($1) where twcache.day_zone() is distinct from $1 or $1 ~ '[0-9]' or timezone($1, now()) is null";
 
