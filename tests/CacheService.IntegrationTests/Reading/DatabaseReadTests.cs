@@ -297,7 +297,7 @@ internal sealed class DatabaseReadTests
         }
 
         Assert.That(most, Is.InRange(1, 2), "one connection is left to authors and texts");
-        Assert.That((await service.Client.GetMessageAsync(new GetMessageRequest { MessageId = 2 }, deadline: DateTime.UtcNow.AddSeconds(3))).Text, Is.EqualTo("message 2"), "which have it");
+        Assert.That((await service.Client.GetMessageAsync(new GetMessageRequest { MessageId = 2 }, deadline: DateTime.UtcNow + RunningService.Patience)).Text, Is.EqualTo("message 2"), "which have it");
 
         // The other order, as the reads have it. Whoever waited with a lock for longer would have this one fail as a deadlock.
         await migration.ExecuteAsync("lock table tweet.message in access exclusive mode; commit");
