@@ -305,11 +305,7 @@ internal sealed class RollUpTests
     public async Task Rollup_NotKeptAnyLonger_LetsTheLogGo()
     {
         await using var database = await TrialDatabase.CreateAsync();
-        await using (var connection = await database.OpenAsync())
-        {
-            await connection.RollUpAsync(keepSeconds: 1);
-            await connection.RollUpAsync(keepSeconds: 1);
-        }
+        await Wait.UntilAsync(TryRollUpAsync, RunningService.Patience, "the counts are rolled up");
 
         await database.ExecuteAsync(Retweet);
         await Wait.UntilAsync(() => database.QueryAsync<bool>("select clock_timestamp() > (select keep_until from twcache.rollup) + interval '1 second'"), RunningService.Patience, "its time is over");
@@ -318,5 +314,19 @@ internal sealed class RollUpTests
         await database.QueryAsync<int>("select twcache.trim(100)");
         Assert.That(await database.QueryAsync<long>("select count(*) from twcache.rollup"), Is.Zero);
         Assert.That(await database.QueryAsync<long>("select count(*) from twcache.change"), Is.Zero, "the log is empty, and what came when the lease was over was not recorded");
+
+        async Task<bool> TryRollUpAsync()
+        {
+            await using var connection = await database.OpenAsync();
+            try
+            {
+                return (await connection.RollUpAsync(keepSeconds: 2)).Counted;
+            }
+            catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.QueryCanceled)
+            {
+                // The time of the one before ran out: leases end at whole seconds, and a slow machine needs longer.
+                return false;
+            }
+        }
     }
 }
