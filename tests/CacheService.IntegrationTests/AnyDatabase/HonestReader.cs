@@ -54,9 +54,6 @@ internal sealed class HonestReader : IAsyncDisposable
     /// <summary>Reads without a LIVE reply.</summary>
     public int NotLive => Volatile.Read(ref _notLive);
 
-    /// <summary>Whether writers only add meanwhile, so that a reply between two truths can be judged too.</summary>
-    public bool OnlyGrows { get; set; }
-
     /// <summary>When a strong read that was LIVE and exact had been answered, of those sent after a time; null if there is none yet.</summary>
     public long? ExactAfter(long time) => Volatile.Read(ref _lastExactSentAt) > time ? Volatile.Read(ref _lastExactReceivedAt) : null;
 
@@ -100,25 +97,18 @@ internal sealed class HonestReader : IAsyncDisposable
             return;
         }
 
-        if (before.IsLike(after))
+        if (before.IsLike(after) && Check(reply, after, "strong", sentAt, change) && change == _lastChange())
         {
-            if (Check(reply, after, after, "strong", sentAt, change) && change == _lastChange())
-            {
-                // The order lets a reader of the two take a time that is too late, never one that is too early.
-                Volatile.Write(ref _lastExactReceivedAt, receivedAt);
-                Volatile.Write(ref _lastExactSentAt, sentAt);
-            }
-        }
-        else if (OnlyGrows && change.EndedAt is not null && change == _lastChange())
-        {
-            Check(reply, before, after, "strong, between two truths", sentAt, change);
+            // The order lets a reader of the two take a time that is too late, never one that is too early.
+            Volatile.Write(ref _lastExactReceivedAt, receivedAt);
+            Volatile.Write(ref _lastExactSentAt, sentAt);
         }
     }
 
     private async Task ReadPlainlyAsync(TruthReader truth)
     {
         var change = _lastChange();
-        if (OnlyGrows || change.EndedAt is not { } endedAt || await truth.TryReadAsync() is not { } before)
+        if (change.EndedAt is not { } endedAt || await truth.TryReadAsync() is not { } before)
         {
             return;
         }
@@ -131,7 +121,7 @@ internal sealed class HonestReader : IAsyncDisposable
 
         if (await truth.TryReadAsync() is { } after && before.IsLike(after) && change == _lastChange())
         {
-            Check(reply, after, after, $"plain, of age {reply.Freshness.Age.ToTimeSpan().TotalMilliseconds:F1} ms,", sentAt, change);
+            Check(reply, after, $"plain, of age {reply.Freshness.Age.ToTimeSpan().TotalMilliseconds:F1} ms,", sentAt, change);
         }
     }
 
@@ -168,20 +158,20 @@ internal sealed class HonestReader : IAsyncDisposable
         return null;
     }
 
-    /// <summary>Each message between what it was in one truth and in another, which may be the same.</summary>
-    private bool Check(BatchGetCountsResponse reply, Truth before, Truth after, string kind, long sentAt, Change change)
+    /// <summary>Whether each message of a reply is as it is in truth; else that is noted.</summary>
+    private bool Check(BatchGetCountsResponse reply, Truth truth, string kind, long sentAt, Change change)
     {
         Interlocked.Increment(ref _checked);
         var counts = reply.Counts.ToDictionary(one => one.MessageId, one => (one.Retweets, one.Likes));
         var asked = counts.Keys.Concat(reply.MissingMessageIds);
-        foreach (var (what, one, other) in Sources(before, after))
+        foreach (var (what, expected) in Sources(truth))
         {
             foreach (var id in asked)
             {
-                (long Retweets, long Likes)? said = counts.TryGetValue(id, out var found) ? found : null;
-                if (!IsBetween(said, Find(one, id), Find(other, id)))
+                var (said, has) = (Find(counts, id), Find(expected, id));
+                if (said != has)
                 {
-                    Violate($"{kind} reply, LIVE: message {id} has {Say(said)}; {what} {Say(Find(one, id))}, and afterwards {Say(Find(other, id))}", sentAt, change);
+                    Violate($"{kind} reply, LIVE: message {id} has {Say(said)}; {what} {Say(has)}", sentAt, change);
                     return false;
                 }
             }
@@ -190,20 +180,14 @@ internal sealed class HonestReader : IAsyncDisposable
         return true;
     }
 
-    private static IEnumerable<(string What, IReadOnlyDictionary<long, (long, long)> Before, IReadOnlyDictionary<long, (long, long)> After)> Sources(Truth before, Truth after)
+    private static IEnumerable<(string What, IReadOnlyDictionary<long, (long, long)> Counts)> Sources(Truth truth)
     {
-        yield return ("the tables have", before.Counted, after.Counted);
-        if (before.Viewed is not null && after.Viewed is not null)
+        yield return ("the tables have", truth.Counted);
+        if (truth.Viewed is not null)
         {
-            yield return ("the view has", before.Viewed, after.Viewed);
+            yield return ("the view has", truth.Viewed);
         }
     }
-
-    private static bool IsBetween((long Retweets, long Likes)? said, (long Retweets, long Likes)? before, (long Retweets, long Likes)? after) =>
-        said is { } counts
-            ? (before ?? after) is { } low && after is { } high && low.Retweets <= counts.Retweets && counts.Retweets <= high.Retweets && low.Likes <= counts.Likes && counts.Likes <= high.Likes
-                || (before is null && after is { } born && counts.Retweets <= born.Retweets && counts.Likes <= born.Likes)
-            : before is null || after is null;
 
     private void Violate(string what, long sentAt, Change change)
     {

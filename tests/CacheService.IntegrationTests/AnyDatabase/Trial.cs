@@ -44,13 +44,6 @@ internal sealed class Trial : IAsyncDisposable
     /// <summary>LIVE replies that were wrong.</summary>
     public int Violations => _reader.ViolationCount;
 
-    /// <summary>Whether writers that the trial does not know of add all the while, and nobody does anything else.</summary>
-    public bool OnlyGrows
-    {
-        get => _reader.OnlyGrows;
-        set => _reader.OnlyGrows = value;
-    }
-
     /// <summary>Starts the service as the least role, and waits until it is LIVE and exact.</summary>
     public static async Task<Trial> StartAsync(TrialDatabase database, params string[] settings)
     {
