@@ -142,78 +142,17 @@ internal sealed class CountsStore(int maxTombstones)
     /// <param name="revision">The revision that this leads to, where another cache numbers them; null: the next one, if something changes.</param>
     /// <param name="renewsAll">Whether messages that stay as they are, or stay away, get that revision as well: somebody may hold them otherwise.</param>
     /// <exception cref="InconsistentChangeException">A change does not fit; nothing was applied.</exception>
-    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null, bool renewsAll = false)
+    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null, bool renewsAll = false) =>
+        Add(changes, dayChanges, snapshot, takenAt, isCorrection: false, revision, renewsAll);
+
+    /// <summary>Corrects counts that were wrong, at the snapshot that the store is of. Only for the writer.</summary>
+    /// <param name="corrections">What is to be added, each message once.</param>
+    /// <param name="dayCorrections">Likewise to days; of no use where the store has none.</param>
+    /// <exception cref="InconsistentChangeException">A correction does not fit; nothing was applied.</exception>
+    public void Correct(IReadOnlyList<CountChange> corrections, IReadOnlyList<DayCounts>? dayCorrections)
     {
-        var version = _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
-        _table.TakeIn();
-        var isLarge = changes.Count > LargeDrain;
-        changes = isLarge ? CountsOverlay.Arrange(changes) : changes;
-        var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
-        var (messages, shown) = (version.Messages, 0);
-        List<long>? came = null, undone = null;
-        // By index: the enumerator of an interface is an allocation for each drain.
-        for (var i = 0; i < changes.Count; i++)
-        {
-            var change = changes[i];
-            var known = _table.TryGet(change.MessageId, out _);
-            if ((known ? 1 : 0) + change.Born is not (0 or 1) || (!known && change.Born == 0 && (change.Retweets | change.Likes) != 0 && _orphans is null))
-            {
-                throw new InconsistentChangeException(change, known);
-            }
-
-            messages += change.Born;
-            if ((!change.IsZero || renewsAll) && (known || change.Born != 0))
-            {
-                messageIds[shown++] = change.MessageId;
-            }
-            else
-            {
-                (undone ??= []).Add(change.MessageId);
-            }
-
-            if (change.Born > 0)
-            {
-                (came ??= []).Add(change.MessageId);
-            }
-        }
-
-        Array.Resize(ref messageIds, shown);
-        var days = dayChanges is null ? version.Days : version.Days?.Add(dayChanges);
-        var nextRevision = revision ?? (shown == 0 && days == version.Days ? version.Revision : NextRevision);
-        var next = version with { Revision = nextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt, Days = days };
-        var overlay = isLarge ? LayOut(changes, messageIds.Length, next.Revision, renewsAll) : null;
-        lock (_writing)
-        {
-            BeginWrite();
-            try
-            {
-                if (overlay is null)
-                {
-                    ApplyInPlace(changes, next.Revision, renewsAll);
-                }
-                else
-                {
-                    _table.Cover(overlay);
-                }
-
-                Volatile.Write(ref _version, next);
-            }
-            finally
-            {
-                // Also where memory ran out in between. Then everything has to be loaded afresh.
-                EndWrite();
-            }
-
-            if (messageIds.Length > 0)
-            {
-                _scans.ForEach(scan => scan.Note(messageIds));
-            }
-        }
-
-        Came = (IReadOnlyCollection<long>?)came ?? [];
-        (Undone, DayChanges) = ((IReadOnlyCollection<long>?)undone ?? [], dayChanges ?? []);
-        Changed?.Invoke(next, messageIds);
-        _table.TakeIn();
+        var version = LoadedVersion;
+        Add(corrections, dayCorrections, version.Snapshot, version.TakenAt, isCorrection: true, revision: null, renewsAll: false);
     }
 
     /// <summary>One message's counts, and the version they are of. Thread-safe.</summary>
@@ -337,7 +276,83 @@ internal sealed class CountsStore(int maxTombstones)
         }
     }
 
+    private CountsVersion LoadedVersion => _version ?? throw new InvalidOperationException("Nothing is loaded yet.");
+
     private ulong NextRevision => (_version?.Revision ?? 0) + 1;
+
+    private void Add(IReadOnlyList<CountChange> changes, IReadOnlyList<DayCounts>? dayChanges, PgSnapshot snapshot, long takenAt, bool isCorrection, ulong? revision, bool renewsAll)
+    {
+        var version = LoadedVersion;
+        _table.TakeIn();
+        var isLarge = changes.Count > LargeDrain;
+        changes = isLarge ? CountsOverlay.Arrange(changes) : changes;
+        var messageIds = changes.Count == 0 ? [] : new long[changes.Count];
+        var (messages, shown) = (version.Messages, 0);
+        List<long>? came = null, undone = null;
+        // By index: the enumerator of an interface is an allocation for each drain.
+        for (var i = 0; i < changes.Count; i++)
+        {
+            var change = changes[i];
+            var known = _table.TryGet(change.MessageId, out _);
+            if ((known ? 1 : 0) + change.Born is not (0 or 1) || (!known && change.Born == 0 && (change.Retweets | change.Likes) != 0 && _orphans is null))
+            {
+                throw new InconsistentChangeException(change, known);
+            }
+
+            messages += change.Born;
+            if ((!change.IsZero || renewsAll) && (known || change.Born != 0))
+            {
+                messageIds[shown++] = change.MessageId;
+            }
+            else
+            {
+                (undone ??= []).Add(change.MessageId);
+            }
+
+            if (change.Born > 0)
+            {
+                (came ??= []).Add(change.MessageId);
+            }
+        }
+
+        Array.Resize(ref messageIds, shown);
+        var days = dayChanges is null ? version.Days : version.Days?.Add(dayChanges);
+        var nextRevision = revision ?? (shown == 0 && days == version.Days ? version.Revision : NextRevision);
+        var next = version with { Revision = nextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt, Days = days, IsCorrection = isCorrection };
+        var overlay = isLarge ? LayOut(changes, messageIds.Length, next.Revision, renewsAll) : null;
+        lock (_writing)
+        {
+            BeginWrite();
+            try
+            {
+                if (overlay is null)
+                {
+                    ApplyInPlace(changes, next.Revision, renewsAll);
+                }
+                else
+                {
+                    _table.Cover(overlay);
+                }
+
+                Volatile.Write(ref _version, next);
+            }
+            finally
+            {
+                // Also where memory ran out in between. Then everything has to be loaded afresh.
+                EndWrite();
+            }
+
+            if (messageIds.Length > 0)
+            {
+                _scans.ForEach(scan => scan.Note(messageIds));
+            }
+        }
+
+        Came = (IReadOnlyCollection<long>?)came ?? [];
+        (Undone, DayChanges) = ((IReadOnlyCollection<long>?)undone ?? [], dayChanges ?? []);
+        Changed?.Invoke(next, messageIds);
+        _table.TakeIn();
+    }
 
     private TopScan BeginScan(TopOrder order, int limit)
     {

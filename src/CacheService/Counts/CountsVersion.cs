@@ -10,4 +10,7 @@ internal sealed record CountsVersion(string Epoch, ulong Revision, long Messages
 {
     /// <summary>What happened on each day; null where the database does not tell the time of activity.</summary>
     public DailyCounts? Days { get; init; }
+
+    /// <summary>It came of a correction (<see cref="CountsStore.Correct"/>) of counts that were wrong, and not of a later snapshot.</summary>
+    public bool IsCorrection { get; init; }
 }

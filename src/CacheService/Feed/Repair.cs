@@ -36,7 +36,7 @@ internal sealed class Repair(CountsVersion found, IReadOnlyList<CountChange> cor
 
             if (version.Epoch == found.Epoch && store.Tombstones.ForgottenTo <= found.Revision && valid.Count + (dayCorrections?.Count ?? 0) > 0)
             {
-                store.Apply(valid, version.Snapshot, version.TakenAt, dayCorrections);
+                store.Correct(valid, dayCorrections);
                 count = valid.Count;
             }
 

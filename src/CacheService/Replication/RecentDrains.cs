@@ -96,7 +96,7 @@ internal sealed class RecentDrains : IDisposable
             // What an audit has corrected here, whoever published until now may have wrong, whatever its snapshot.
             for (var number = _first + 1; number <= included; number++)
             {
-                included = At(number).IsCorrection ? number - 1 : included;
+                included = At(number).Version.IsCorrection ? number - 1 : included;
             }
 
             var sum = SumAfter(included) with { HasAllDays = true };
@@ -149,8 +149,7 @@ internal sealed class RecentDrains : IDisposable
             }
             else if (version.Revision != _latest.Version.Revision || _store.Undone.Count > 0)
             {
-                // A drain comes with a snapshot of its own.
-                Remember(++number, version, [.. changed, .. _store.Undone], isCorrection: ReferenceEquals(version.Snapshot, _latest.Version.Snapshot));
+                Remember(++number, version, [.. changed, .. _store.Undone]);
             }
 
             _latest = new DrainMark(number, version);
@@ -159,7 +158,7 @@ internal sealed class RecentDrains : IDisposable
         Drained.Set();
     }
 
-    private void Remember(long number, CountsVersion version, long[] messageIds, bool isCorrection)
+    private void Remember(long number, CountsVersion version, long[] messageIds)
     {
         var counts = new MessageCounts?[messageIds.Length];
         _store.ReadMany(messageIds, counts);
@@ -174,14 +173,14 @@ internal sealed class RecentDrains : IDisposable
             Slot(_first) = null;
         }
 
-        Slot(number) = new Drain(version, messageIds, counts, days, isCorrection);
+        Slot(number) = new Drain(version, messageIds, counts, days);
     }
 
     private Drain At(long number) => Slot(number)!;
 
     private ref Drain? Slot(long number) => ref _drains[number % MaxDrains];
 
-    private sealed record Drain(CountsVersion Version, long[] MessageIds, MessageCounts?[] Counts, DayCounts[] Days, bool IsCorrection);
+    private sealed record Drain(CountsVersion Version, long[] MessageIds, MessageCounts?[] Counts, DayCounts[] Days);
 }
 
 /// <summary>A drain of this cache, or a load.</summary>

@@ -258,10 +258,8 @@ internal sealed class ChangeLogReader : IChangeSource, IDisposable
             return null;
         }
 
-        // A snapshot of its own: by that the publisher tells a drain from a correction.
         return idle.Drain with
         {
-            Snapshot = PgSnapshot.Parse(since.ToString()),
             StartedAt = startedAt,
             Proven = proven,
             Lease = reader.GetInt64(2),
