@@ -5,19 +5,23 @@ namespace CacheService.IntegrationTests.Deployment;
 /// <summary>The service as its image has it: made by the image's own command, in a folder that goes with this.</summary>
 internal sealed class PublishedService : IDisposable
 {
-    private PublishedService(string folder) => Folder = folder;
+    private readonly string _root = TestFolders.NewPath();
 
-    public string Folder { get; }
+    private PublishedService()
+    {
+    }
+
+    public string Folder => Path.Combine(_root, "published");
 
     public static async Task<PublishedService> CreateAsync()
     {
-        var published = new PublishedService(TestFolders.NewPath());
+        var published = new PublishedService();
         var (command, target) = Dockerfile.Publish;
-        string[] arguments = [.. command[1..].Select(word => word == target ? published.Folder : word == "Release" ? SourceFolder.Configuration : word)];
-        // What was built for the tests is what is published.
-        await Sdk.RunAsync(SourceFolder.Root, [.. arguments, "--no-build", "-nodeReuse:false"]);
+        // What it builds on the way lies in a folder of its own too, because what the tests run stays as it is.
+        string[] arguments = [.. command[1..].Select(word => word == target ? published.Folder : word), "--artifacts-path", Path.Combine(published._root, "artifacts"), "-nodeReuse:false"];
+        await Sdk.RunAsync(SourceFolder.Root, arguments);
         return published;
     }
 
-    public void Dispose() => TestFolders.Delete(Folder);
+    public void Dispose() => TestFolders.Delete(_root);
 }
