@@ -8,8 +8,8 @@ namespace CacheService.Watching;
 /// </summary>
 internal sealed class AllWatchers : IDisposable
 {
-    /// <summary>Some four times what it costs to tell one of them something. For a hundred of them it is three milliseconds.</summary>
-    private static readonly TimeSpan PauseForEach = TimeSpan.FromMicroseconds(30);
+    /// <summary>Some four times what it costs to tell one of them something. For a hundred of them it is four milliseconds.</summary>
+    private static readonly TimeSpan PauseForEach = TimeSpan.FromMicroseconds(40);
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
 
