@@ -34,6 +34,12 @@ internal sealed class LoadTestRun(LoadTestOptions options, IAnsiConsole console,
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         ReportFiles.Prepare(options.Output);
+        if (options.Published is { } published)
+        {
+            // Now, and not when it is to be started, after all that is measured before.
+            _ = MeasuredService.ProgramIn(published);
+        }
+
         var (started, start) = (DateTimeOffset.UtcNow, Stopwatch.GetTimestamp());
         var machine = MachineDescription.Read();
         var progress = new ProgressLine(console);

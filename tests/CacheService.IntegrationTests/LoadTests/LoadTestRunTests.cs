@@ -3,6 +3,7 @@ using CacheService.LoadTests;
 using CacheService.LoadTests.Machine;
 using CacheService.LoadTests.Options;
 using CacheService.LoadTests.Reporting;
+using CacheService.LoadTests.Startup;
 
 namespace CacheService.IntegrationTests.LoadTests;
 
@@ -47,9 +48,10 @@ internal sealed class LoadTestRunTests
     [Test]
     public async Task Run_OfAllParts_MeasuresAndFindsNothingWrong()
     {
-        var (exitCode, output) = await RunAsync(Tiny);
+        var (exitCode, output) = await RunAsync(Tiny with { Published = AppContext.BaseDirectory });
 
         Assert.That(exitCode, Is.Zero, output);
+        Assert.That(output, Does.Contain(StartupPart.Built).And.Contain(StartupPart.Published));
         using var json = ReadJson();
         Assert.That(json.RootElement.GetProperty("isVoid").GetBoolean(), Is.False);
         Assert.That(json.RootElement.GetProperty("goals").GetArrayLength(), Is.EqualTo(42));
@@ -113,6 +115,17 @@ internal sealed class LoadTestRunTests
         var error = await Assert.ThrowsAsync<LoadTestException>(() => new LoadTestRun(Tiny with { Output = file }, OutputConsole.Plain(output)).RunAsync(CancellationToken.None));
 
         Assert.That(error!.Message, Does.Contain(file).And.Contain("--output"));
+        Assert.That(output.ToString(), Is.Empty);
+    }
+
+    [Test]
+    public async Task Run_OfAFolderWithoutTheService_SaysSoAtOnce()
+    {
+        await using var output = new StringWriter();
+
+        var error = await Assert.ThrowsAsync<LoadTestException>(() => new LoadTestRun(Tiny with { Published = _folder, Output = _folder }, OutputConsole.Plain(output)).RunAsync(CancellationToken.None));
+
+        Assert.That(error!.Message, Does.StartWith($"--published {_folder} has no program CacheService"));
         Assert.That(output.ToString(), Is.Empty);
     }
 

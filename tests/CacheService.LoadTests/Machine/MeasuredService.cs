@@ -52,7 +52,15 @@ internal sealed partial class MeasuredService : IAsyncDisposable
 
     /// <summary>Starts the service of another folder, which has its runtime there.</summary>
     public static Task<MeasuredService> StartPublishedAsync(string folder, LoadDatabase database, CancellationToken cancellationToken) =>
-        StartAsync(Path.GetFullPath(Path.Combine(folder, Service)), [], database, [], cancellationToken);
+        StartAsync(ProgramIn(folder), [], database, [], cancellationToken);
+
+    /// <summary>The service's program in the folder that it was published to.</summary>
+    /// <exception cref="LoadTestException">There is none.</exception>
+    public static string ProgramIn(string folder)
+    {
+        var program = Path.GetFullPath(Path.Combine(folder, Service));
+        return File.Exists(program) ? program : throw new LoadTestException($"--published {folder} has no program {Service}: name the folder that the service was published to (--help shows how)");
+    }
 
     /// <summary>The same service, hosted by this program with one RPC more. It gets the service's own runtime settings, such as those of the garbage collector.</summary>
     public static Task<MeasuredService> StartWithEmptyRpcAsync(LoadDatabase database, CancellationToken cancellationToken) =>
