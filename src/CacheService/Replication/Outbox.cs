@@ -72,6 +72,18 @@ internal sealed class Outbox : IDisposable
     /// <summary>The drain of this cache whose state the last frame in the stream has.</summary>
     public DrainMark Taken { get; private set; }
 
+    /// <summary>The number of that frame.</summary>
+    public ulong TakenNumber
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _takenNumber;
+            }
+        }
+    }
+
     /// <summary>Adds the next frame.</summary>
     /// <param name="parts">Its parts.</param>
     /// <param name="own">The drain whose state it has.</param>

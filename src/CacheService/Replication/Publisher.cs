@@ -113,6 +113,8 @@ internal sealed class Publisher(
     /// <summary>Makes frames for as long as this service may publish, and the stream takes them.</summary>
     private async Task MakeFramesAsync(Tenure tenure, Task sending, CancellationToken cancellationToken)
     {
+        // The number of a frame that is made in doubt. Once the stream has it, what a follower had in its place is lost.
+        ulong? proof = null;
         while (feed.IsRinger && !sending.IsCompleted)
         {
             // A load, whose changes are not known one by one; followers that have nothing to begin at; or frames that nobody can apply.
@@ -122,7 +124,7 @@ internal sealed class Publisher(
                 return;
             }
 
-            if (desk.HasLostFrames(tenure.Publication) && (_lostAt == 0 || time.GetElapsedTime(_lostAt) > LostInterval))
+            if (tenure.Outbox.TakenNumber >= proof)
             {
                 _lostAt = time.GetTimestamp();
                 succession.End(tenure.Chain);
@@ -130,10 +132,13 @@ internal sealed class Publisher(
                 return;
             }
 
+            var isInDoubt = proof is null && desk.MayHaveLostFrames(tenure.Publication) && (_lostAt == 0 || time.GetElapsedTime(_lostAt) > LostInterval);
             await keeper.AddSuspectsAsync(news, cancellationToken);
-            if (!news.IsEmpty || time.GetElapsedTime(tenure.MadeAt) >= LongestSilence)
+            if (isInDoubt || !news.IsEmpty || time.GetElapsedTime(tenure.MadeAt) >= LongestSilence)
             {
                 tenure.Make(news);
+                // If another service has gone on behind this one, the stream refuses it.
+                proof = isInDoubt ? tenure.Publication.Number : proof;
                 await tenure.Outbox.WaitUntilTakenAsync(LongestHoldUp, cancellationToken);
             }
 

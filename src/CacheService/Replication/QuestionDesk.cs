@@ -64,8 +64,10 @@ internal sealed class QuestionDesk(
         }
     }
 
-    /// <summary>Whether a follower has had frames of a publication that the stream does not have, and will not: its servers have lost them.</summary>
-    public bool HasLostFrames(Publication publication)
+    /// <summary>
+    /// Whether a follower has had frames of a publication's chain that are not of that publication. The stream's servers have lost them, or another service has gone on behind this one.
+    /// </summary>
+    public bool MayHaveLostFrames(Publication publication)
     {
         lock (_gate)
         {

@@ -15,7 +15,11 @@ internal sealed class ImageTests
     private PublishedService _published = null!;
 
     [OneTimeSetUp]
-    public async Task Publish() => (_database, _published) = (await ComposedDatabase.StartAsync(), await PublishedService.CreateAsync());
+    public async Task Publish()
+    {
+        _database = await ComposedDatabase.StartAsync();
+        _published = await PublishedService.CreateAsync();
+    }
 
     [OneTimeTearDown]
     public async Task Delete()

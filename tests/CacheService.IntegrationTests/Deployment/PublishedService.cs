@@ -18,9 +18,17 @@ internal sealed class PublishedService : IDisposable
         var published = new PublishedService();
         var (command, target) = Dockerfile.Publish;
         // What it builds on the way lies in a folder of its own too, because what the tests run stays as it is.
-        string[] arguments = [.. command[1..].Select(word => word == target ? published.Folder : word), "--artifacts-path", Path.Combine(published._root, "artifacts"), "-nodeReuse:false"];
-        await Sdk.RunAsync(SourceFolder.Root, arguments);
-        return published;
+        string[] arguments = [.. command[1..].Select(word => word == target ? published.Folder : word), "--artifacts-path", Path.Combine(published._root, "artifacts")];
+        try
+        {
+            await Sdk.RunAsync(SourceFolder.Root, [.. arguments, "-nodeReuse:false", "-p:UseSharedCompilation=false"]);
+            return published;
+        }
+        catch
+        {
+            published.Dispose();
+            throw;
+        }
     }
 
     public void Dispose() => TestFolders.Delete(_root);

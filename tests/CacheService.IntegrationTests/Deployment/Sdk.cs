@@ -13,8 +13,12 @@ internal static class Sdk
     public static async Task RunAsync(string folder, params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
-        // It would come before what a nuget.config says.
-        start.Environment.Remove("NUGET_PACKAGES");
+        if (File.Exists(Path.Combine(folder, "nuget.config")))
+        {
+            // It would come before what that says.
+            start.Environment.Remove("NUGET_PACKAGES");
+        }
+
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = start.Environment["DOTNET_NOLOGO"] = "1";
         var (code, output) = await ForeignProgram.RunToEndAsync(start, Patience);
         Assert.That(code, Is.Zero, $"dotnet {string.Join(' ', arguments)}: {output}");

@@ -112,7 +112,7 @@ internal sealed class ChangeLogReaderTests
     public async Task Drain_AfterOneThatFoundNothing_KeepsToItsBudgetOfAllocatedBytes()
     {
         const int Drains = 100;
-        const long Budget = 500;
+        const long Budget = 450;
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
         await using var connections = await ConnectAsync(database);

@@ -28,7 +28,7 @@ internal sealed class SharedNameTests
         intruder.ExpectsErrors = true;
         await another.AddMessagesAsync(7);
 
-        await WaitUntilItSaysSoAsync(intruder, name);
+        await WaitUntilItSaysSoAsync(intruder, name, publisher);
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
         await follower.AssertEqualsViewAsync(database);
         await intruder.AssertEqualsViewAsync(another);
@@ -51,7 +51,7 @@ internal sealed class SharedNameTests
 
         await using (var reader = new MixtureReader(follower, original, copy))
         {
-            await WaitUntilItSaysSoAsync(intruder, name);
+            await WaitUntilItSaysSoAsync(intruder, name, publisher);
             await reader.WaitUntilItLastsAsync();
             Assert.That(reader.Wrong, Is.EqualTo(TimeSpan.Zero));
         }
@@ -62,8 +62,9 @@ internal sealed class SharedNameTests
     }
 
     /// <summary>Its log's identity is that of the original as well, and its transactions are ahead: nothing tells its service that the chain is not its own, before another one objects.</summary>
+    /// <param name="isOriginalQuiet">Whether nothing is written to the original, so that it is a follower's question from which its service hears of the other one first.</param>
     [Test]
-    public async Task CopyOfAStoppedServer_GoingOnWithTheChain_GivesWay()
+    public async Task CopyOfAStoppedServer_GoingOnWithTheChain_GivesWay([Values] bool isOriginalQuiet)
     {
         await using var original = await PrivateServer.StartAsync();
         var name = ReplicationSetUp.NewName();
@@ -85,9 +86,10 @@ internal sealed class SharedNameTests
         {
             proxy.Fault = NetworkFault.None;
             await Wait.UntilAsync(() => intruder.Log.Has("ChainTakenOver"), RunningService.Patience, "the copy's service goes on with the chain");
+            reader.IsOriginalQuiet = isOriginalQuiet;
+            await WaitUntilItSaysSoAsync(intruder, name, publisher);
+            await WaitUntilItSaysSoAsync(publisher, name, intruder);
             reader.IsOriginalQuiet = false;
-            await WaitUntilItSaysSoAsync(intruder, name);
-            await WaitUntilItSaysSoAsync(publisher, name);
             await reader.WaitUntilItLastsAsync();
             Assert.That(reader.Wrong, Is.LessThan(LongestMixture));
         }
@@ -106,7 +108,7 @@ internal sealed class SharedNameTests
         }
     }
 
-    private static async Task WaitUntilItSaysSoAsync(RunningService service, string name)
+    private static async Task WaitUntilItSaysSoAsync(RunningService service, string name, RunningService other)
     {
         try
         {
@@ -117,7 +119,7 @@ internal sealed class SharedNameTests
         }
         catch (TimeoutException e)
         {
-            throw new TimeoutException($"{e.Message} It has logged: {string.Join('\n', service.Log.Entries)}", e);
+            throw new TimeoutException($"{e.Message} It has logged:\n{string.Join('\n', service.Log.Entries)}\nand the other one:\n{string.Join('\n', other.Log.Entries)}", e);
         }
     }
 

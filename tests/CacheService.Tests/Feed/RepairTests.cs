@@ -25,8 +25,11 @@ internal sealed class RepairTests
 
         Assert.That(await repair.Applied, Is.EqualTo(1));
         Assert.That(Get(1), Is.EqualTo(new MessageCounts(16, 15, before.Revision + 1)));
-        Assert.That(_store.Version, Is.EqualTo(before with { Revision = before.Revision + 1 }), "of the same snapshot, no older and no younger");
+        Assert.That(_store.Version, Is.EqualTo(before with { Revision = before.Revision + 1, IsCorrection = true }), "of the same snapshot, no older and no younger");
         Assert.That(told, Is.EqualTo(new[] { 1L }));
+
+        _store.Apply([], before.Snapshot, 9);
+        Assert.That(_store.Version!.IsCorrection, Is.False, "a drain that found nothing");
     }
 
     [Test]
@@ -42,6 +45,7 @@ internal sealed class RepairTests
 
         Assert.That(await repair.Applied, Is.Zero, "no message");
         Assert.That(_store.Version!.Days!.All(), Is.EqualTo(new DayCounts[] { new(day, 12, 0, 2, 0) }));
+        Assert.That(_store.Version.IsCorrection);
     }
 
     [Test]

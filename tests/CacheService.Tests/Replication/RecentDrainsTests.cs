@@ -74,10 +74,20 @@ internal sealed class RecentDrainsTests
     {
         Load("10:10:", (1, 5), (2, 6), (3, 7));
         Drain("20:20:", new CountChange(1, 1, 0, 0));
-        // By an audit: at the snapshot that there is.
-        _store.Apply([new CountChange(2, 1, 0, 0)], _store.Version!.Snapshot, 2);
+        _store.Correct([new CountChange(2, 1, 0, 0)], null);
         Drain("30:30:", new CountChange(3, 1, 0, 0));
         Assert.That(_drains.SinceOneIncludedIn(PgSnapshot.Parse("40:40:"))!.Counts.Keys, Is.EquivalentTo(new[] { 2L, 3L }));
+    }
+
+    [Test]
+    public void SinceOneIncludedIn_AfterADrainThatFoundNothing_TakesTheNextForNoCorrection()
+    {
+        Load("10:10:", (1, 5), (2, 6));
+        Drain("20:20:", new CountChange(1, 1, 0, 0));
+        _store.Apply([], _store.Version!.Snapshot, 2);
+        // Another database under the same name may have other rows at a snapshot that looks the same.
+        _store.Apply([new CountChange(2, 1, 0, 0)], _store.Version!.Snapshot, 3);
+        Assert.That(_drains.SinceOneIncludedIn(PgSnapshot.Parse("40:40:"))!.Counts, Is.Empty);
     }
 
     [Test]
