@@ -82,12 +82,17 @@ internal sealed class FaultService : IAsyncDisposable
     /// <summary>The three who tell the state say the same, at rest.</summary>
     public async Task AssertStateIsToldAlikeAsync(FeedState expected)
     {
-        var grpc = await new HealthClient(_channel).CheckAsync(new HealthCheckRequest());
-        using var http = await Http.GetAsync(new Uri(_http, "/health"));
-        Assert.That(
-            ((await GetStatusAsync()).State, grpc.Status == HealthCheckResponse.Types.ServingStatus.Serving, http.IsSuccessStatusCode),
-            Is.EqualTo((expected, expected == FeedState.Live, expected == FeedState.Live)),
-            "GetStatus, gRPC's health and HTTP's agree");
+        // A machine that stalls between the questions has the state change under them.
+        await Wait.UntilAsync(
+            async () =>
+            {
+                var grpc = await new HealthClient(_channel).CheckAsync(new HealthCheckRequest());
+                using var http = await Http.GetAsync(new Uri(_http, "/health"));
+                return ((await GetStatusAsync()).State, grpc.Status == HealthCheckResponse.Types.ServingStatus.Serving, http.IsSuccessStatusCode)
+                    == (expected, expected == FeedState.Live, expected == FeedState.Live);
+            },
+            RunningService.Patience,
+            $"GetStatus, gRPC's health and HTTP's agree on {expected}");
     }
 
     /// <summary>Kills the process, so that nothing says good-bye for it.</summary>

@@ -14,7 +14,7 @@ internal static class CacheComparison
     public static async Task AssertEqualsViewAsync(this RunningService service, ITestDatabase database, string when = "")
     {
         await service.Client.AssertEqualsViewAsync(database, when);
-        Assert.That(service.Status.Condition.State, Is.EqualTo(CacheService.Feed.FeedState.Live));
+        await service.WaitForLiveAsync();
     }
 
     /// <inheritdoc cref="AssertEqualsViewAsync(RunningService, ITestDatabase, string)"/>

@@ -8,6 +8,9 @@ namespace CacheService.IntegrationTests.Watching;
 /// </summary>
 internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? watched)
 {
+    /// <summary>For so long a removal may be told and not noted yet, on a machine that stalls.</summary>
+    private static readonly TimeSpan RemovalIsNoted = TimeSpan.FromSeconds(1);
+
     private readonly Dictionary<long, (ulong Revision, long Retweets, long Likes)> _held = [];
     private readonly Dictionary<long, ulong> _lastRevisions = [];
 
@@ -117,7 +120,7 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
 
         // Where a stream resumes, or has fallen far behind, a message that has come and gone again since is told to be gone once more.
         if (!_removed.TryAdd(messageId, Progress?.Revision ?? 0) && IsSynced && !_mayBeTwice.Contains(messageId)
-            && !SpinWait.SpinUntil(() => truth.WentAfter(messageId, _removed[messageId]) > 1, TimeSpan.FromMilliseconds(100)))
+            && !SpinWait.SpinUntil(() => truth.WentAfter(messageId, _removed[messageId]) > 1, RemovalIsNoted))
         {
             _violations.Add($"message {messageId} is told twice to be gone");
         }
@@ -133,7 +136,7 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
         // A message that went just now may be told as gone before that is noted: then it is about to be.
         foreach (var messageId in Watched.Where(messageId => !HoldsAsOf(messageId, revision)).ToList())
         {
-            if (SpinWait.SpinUntil(() => HoldsAsOf(messageId, revision), TimeSpan.FromMilliseconds(100)))
+            if (SpinWait.SpinUntil(() => HoldsAsOf(messageId, revision), RemovalIsNoted))
             {
                 continue;
             }

@@ -98,7 +98,7 @@ internal sealed class ReadCountsTests
             Reads =
             {
                 new CountsRead { Id = 1, MessageId = 1, Read = unmet, Timeout = new Duration { Seconds = 30 } },
-                new CountsRead { Id = 2, MessageId = 1, Read = unmet, Timeout = new Duration { Nanos = 50_000_000 } },
+                new CountsRead { Id = 2, MessageId = 1, Read = unmet, Timeout = new Duration { Seconds = 2 } },
                 new CountsRead { Id = 1, MessageId = 1, Read = unmet },
             },
         });
