@@ -115,7 +115,7 @@ internal sealed class Publisher(
     {
         // The number of a frame that is made in doubt. Once the stream has it, what a follower had in its place is lost.
         ulong? proof = null;
-        while (feed.IsRinger && !sending.IsCompleted)
+        while (feed.RingerTerm == tenure.RingerTerm && !sending.IsCompleted)
         {
             // A load, whose changes are not known one by one; followers that have nothing to begin at; or frames that nobody can apply.
             if (drains.Since(tenure.Own) is not { } news || (desk.TakeNoCheckpoint() && !await checkpoints.ExistsAsync(cancellationToken)) || keeper.Unreadable == tenure.Chain)
