@@ -142,7 +142,9 @@ internal sealed class CountsStore(int maxTombstones)
     /// <param name="revision">The revision that this leads to, where another cache numbers them; null: the next one, if something changes.</param>
     /// <param name="renewsAll">Whether messages that stay as they are, or stay away, get that revision as well: somebody may hold them otherwise.</param>
     /// <exception cref="InconsistentChangeException">A change does not fit; nothing was applied.</exception>
-    public void Apply(IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null, bool renewsAll = false) =>
+    public void Apply(
+        IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null,
+        bool renewsAll = false) =>
         Add(changes, dayChanges, snapshot, takenAt, isCorrection: false, revision, renewsAll);
 
     /// <summary>Corrects counts that were wrong, at the snapshot that the store is of. Only for the writer.</summary>
@@ -280,7 +282,9 @@ internal sealed class CountsStore(int maxTombstones)
 
     private ulong NextRevision => (_version?.Revision ?? 0) + 1;
 
-    private void Add(IReadOnlyList<CountChange> changes, IReadOnlyList<DayCounts>? dayChanges, PgSnapshot snapshot, long takenAt, bool isCorrection, ulong? revision, bool renewsAll)
+    private void Add(
+        IReadOnlyList<CountChange> changes, IReadOnlyList<DayCounts>? dayChanges, PgSnapshot snapshot, long takenAt, bool isCorrection, ulong? revision,
+        bool renewsAll)
     {
         var version = LoadedVersion;
         _table.TakeIn();
@@ -318,7 +322,15 @@ internal sealed class CountsStore(int maxTombstones)
         Array.Resize(ref messageIds, shown);
         var days = dayChanges is null ? version.Days : version.Days?.Add(dayChanges);
         var nextRevision = revision ?? (shown == 0 && days == version.Days ? version.Revision : NextRevision);
-        var next = version with { Revision = nextRevision, Messages = messages, Snapshot = snapshot, TakenAt = takenAt, Days = days, IsCorrection = isCorrection };
+        var next = version with
+        {
+            Revision = nextRevision,
+            Messages = messages,
+            Snapshot = snapshot,
+            TakenAt = takenAt,
+            Days = days,
+            IsCorrection = isCorrection,
+        };
         var overlay = isLarge ? LayOut(changes, messageIds.Length, next.Revision, renewsAll) : null;
         lock (_writing)
         {

@@ -65,7 +65,8 @@ internal sealed class QuestionDesk(
     }
 
     /// <summary>
-    /// Whether a follower has had frames of a publication's chain that are not of that publication. The stream's servers have lost them, or another service has gone on behind this one.
+    /// Whether a follower has had frames of a publication's chain that are not of that publication. The stream's servers have lost them, or another service
+    /// has gone on behind this one.
     /// </summary>
     public bool MayHaveLostFrames(Publication publication)
     {
