@@ -67,8 +67,8 @@ public sealed class RealServiceTests
             await UntilEqualsViewAsync(mirror);
         }
 
-        var reads = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.GetStatusAsync()));
-        Assert.That(reads.Select(status => status.Watchers), Has.All.EqualTo(20));
+        await Wait.UntilAsync(
+            async () => (await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.GetStatusAsync()))).All(status => status.Watchers == 20), RunningService.Patience, "each mirror is a watcher");
         foreach (var mirror in mirrors)
         {
             await mirror.DisposeAsync();
@@ -78,9 +78,10 @@ public sealed class RealServiceTests
     [Test]
     public async Task Mirror_ServiceStoppedAndStartedAgain_EqualsTheView()
     {
-        var service = await RunningService.StartAsync(_database.ConnectionString);
+        var address = new Uri($"http://127.0.0.1:{LoopbackPort.ChooseNew()}");
+        var service = await RunningService.StartAsync(_database.ConnectionString, $"--Kestrel:Endpoints:Grpc:Url={address}");
         await _database.AddMessagesAsync(20);
-        using var client = ClientOf(service.GrpcAddress);
+        using var client = ClientOf(address);
         await using var mirror = client.StartMirror(WatchOptions.All);
         await UntilEqualsViewAsync(mirror);
 
@@ -88,7 +89,7 @@ public sealed class RealServiceTests
         await Wait.UntilAsync(() => mirror.State == MirrorState.Stale, RunningService.Patience, "the mirror knows that the service is away");
         await WriteAsync(3);
         await _database.ExecuteAsync("delete from tweet.message where messageid = 4");
-        await using var again = await RunningService.StartAsync(_database.ConnectionString, $"--Kestrel:Endpoints:Grpc:Url={service.GrpcAddress}");
+        await using var again = await RunningService.StartAsync(_database.ConnectionString, $"--Kestrel:Endpoints:Grpc:Url={address}");
         await WriteAsync(5);
 
         await UntilEqualsViewAsync(mirror);

@@ -25,7 +25,7 @@ internal sealed class ReloadNowTests
     [Test]
     public async Task Reload_WhereCountsAreWrong_MendsThem()
     {
-        await using var service = await StartAsync();
+        await using var service = await StartAsync("--Feed:StaleAfter=00:01:00");
         for (var n = 1; n <= 5; n++)
         {
             var before = await service.Client.GetStatusAsync(new GetStatusRequest());

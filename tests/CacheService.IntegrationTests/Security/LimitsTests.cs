@@ -124,7 +124,7 @@ internal sealed class LimitsTests
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
         await database.AddMessagesAsync(20_000);
-        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:StuckClientTimeout=00:00:01", "--Limits:DeadClientTimeout=00:00:02");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:StuckClientTimeout=00:00:06", "--Limits:DeadClientTimeout=00:00:08");
         using var connection = await RawConnection.OpenAsync(service.GrpcAddress);
 
         // A window of nothing for every stream.
@@ -171,7 +171,7 @@ internal sealed class LimitsTests
     [Test]
     public async Task Connection_WhoseClientAnswersNoPing_IsEnded()
     {
-        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:DeadClientTimeout=00:00:02");
+        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:DeadClientTimeout=00:00:08");
         using var dead = await RawConnection.OpenAsync(service.GrpcAddress);
         using var alive = await RawConnection.OpenAsync(service.GrpcAddress);
         await alive.SendAsync(Http2Frames.Preface);

@@ -16,7 +16,7 @@ internal abstract class SeriesFixture
     public async Task StartService()
     {
         Database = await TestDatabase.CreateAsync();
-        Service = await RunningService.StartAsync(Database.ConnectionString);
+        Service = await RunningService.StartAsync(Database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         var cast = await ToolRun.RunAsync("load-cast", "--connection", Database.ConnectionString);
         Assert.That(cast.ExitCode, Is.Zero, cast.Error);
     }

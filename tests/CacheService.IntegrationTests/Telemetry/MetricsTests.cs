@@ -28,7 +28,7 @@ internal sealed class MetricsTests
         _database = await TestDatabase.CreateAsync();
         await _database.ApplySchemaAsync();
         await _database.AddMessagesAsync(3);
-        _service = await ScrapedService.StartAsync(_database.ConnectionString, "--Rollup:Interval=00:00:00.3", "--Audit:Interval=00:00:00", $"--Feed:LeaseDuration={Lease}");
+        _service = await ScrapedService.StartAsync(_database.ConnectionString, "--Rollup:Interval=00:00:00.3", "--Audit:Interval=00:00:00", $"--Feed:LeaseDuration={Lease}", "--Feed:StaleAfter=00:01:00");
     }
 
     [TearDown]

@@ -219,7 +219,7 @@ internal sealed class WatchCountsTests
     public async Task Watch_PacedWhileEverythingIsLoadedAfresh_IsNotLiveBeforeItIsToldWhatDiffers()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(2);
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
         await service.AssertEqualsViewAsync(database);

@@ -28,7 +28,7 @@ internal sealed class StandardServicesTests
     public async Task StartService()
     {
         _database = await TestDatabase.CreateAsync();
-        _service = await RunningService.StartAsync(_database.ConnectionString);
+        _service = await RunningService.StartAsync(_database.ConnectionString, "--Feed:StaleAfter=00:01:00");
     }
 
     [OneTimeTearDown]

@@ -78,7 +78,7 @@ internal sealed class ConformanceTests
     public async Task StartService()
     {
         _database = await TestDatabase.CreateAsync();
-        _service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:MaxIdsPerRequest=100", "--Audit:Interval=1.00:00:00");
+        _service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:MaxIdsPerRequest=100", "--Audit:Interval=1.00:00:00", "--Feed:StaleAfter=00:01:00");
         await _database.AddMessagesAsync(20);
         await _database.ExecuteAsync("insert into tweet.activity (messageid, action) select n, 'rt' from generate_series(1, 20) n, generate_series(1, n)");
         await _service.AssertEqualsViewAsync(_database);
@@ -104,7 +104,7 @@ internal sealed class ConformanceTests
     {
         // A service of its own: it begins a new epoch.
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(3);
         await service.AssertEqualsViewAsync(database);
         var reload = Case.Post("v1/reload", null, "ReloadNow", client => client.ReloadNowAsync(new ReloadNowRequest()));

@@ -113,7 +113,7 @@ internal sealed class EventStreamTests
     public async Task Stream_WithAHeartbeat_HearsOfAgeAndState()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:00:10");
         await database.AddMessagesAsync(1);
         await service.AssertEqualsViewAsync(database);
         await using var events = await EventReader.OpenAsync(service, "ids=1&heartbeat=0.1s&min_interval=60s");
@@ -136,7 +136,7 @@ internal sealed class EventStreamTests
     public async Task Stream_WithoutAHeartbeat_HearsTheStateAndComments()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:00:10");
         await database.AddMessagesAsync(1);
         await service.AssertEqualsViewAsync(database);
         var answer = await service.GetAsync("v1/counts/watch?ids=1");

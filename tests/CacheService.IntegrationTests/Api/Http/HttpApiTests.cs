@@ -15,7 +15,7 @@ internal sealed class HttpApiTests
     public async Task StartService()
     {
         _database = await TestDatabase.CreateAsync();
-        _service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:MaxRequestBytes=2000", "--Limits:TopCountsExpiration=00:00:00.010");
+        _service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:MaxRequestBytes=2000", "--Limits:TopCountsExpiration=00:00:00.010", "--Feed:StaleAfter=00:01:00");
         await _database.AddMessagesAsync(20);
         await _database.ExecuteAsync("insert into tweet.activity (messageid, action) select 3, 'fav' from generate_series(1, 100)");
         await _service.AssertEqualsViewAsync(_database);
@@ -139,7 +139,7 @@ internal sealed class HttpApiTests
     public async Task ETag_WhileStale_IsNotConfirmed()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:00:10");
         await database.AddMessagesAsync(1);
         await service.AssertEqualsViewAsync(database);
         var live = await service.GetAsync("v1/messages/1/counts");
