@@ -113,7 +113,7 @@ internal sealed class AuditorTests
     [Test]
     public async Task Log_WhilePinned_KeepsWhatCameSince()
     {
-        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Audit:Interval=0", "--Feed:LeaseDuration=00:00:03");
+        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Audit:Interval=0", "--Feed:LeaseDuration=00:00:12");
         await _database.AddMessagesAsync(10);
         await service.AssertEqualsViewAsync(_database);
         var pin = service.Services.GetRequiredService<SnapshotPin>();

@@ -27,16 +27,23 @@ internal sealed class OddTablesTests
     {
         await _database.ApplySchemaAsync();
         await _database.AddMessagesAsync(50);
-        await _database.ExecuteAsync("insert into tweet.activity (messageid, action) select 20, 'rt' from generate_series(1, 500000)");
-        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Audit:Interval=0", "--Audit:MaxMessageTime=00:00:00.020");
-        await _database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'fav'), (20, 'fav'), (50, 'fav')" + Forgotten);
+        // A label that takes a minute to read, of which this message alone has a row.
+        await _database.ExecuteAsync(
+            """
+            insert into tweet.activity (messageid, action) values (16, 'de-rt');
+            create function tweet.read_slowly(tweet.action_t) returns text language plpgsql as
+              $$ begin if $1 = 'de-rt' then perform pg_sleep(60); end if; return enumlabel from pg_enum where enumtypid = 'tweet.action_t'::regtype and enumsortorder = array_position(enum_range(null::tweet.action_t), $1); end $$;
+            create cast (tweet.action_t as text) with function tweet.read_slowly(tweet.action_t)
+            """);
+        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Audit:Interval=0", "--Audit:MaxMessageTime=00:00:04");
+        await _database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'fav'), (16, 'fav'), (50, 'fav')" + Forgotten);
 
         var audit = await service.Client.AuditNowAsync(new AuditNowRequest());
         Assert.That((audit.Messages, audit.Differences, audit.Uncompared), Is.EqualTo((49, 2, 1)));
-        Assert.That(audit.FirstUncompared, Is.EqualTo(new[] { 20L }));
+        Assert.That(audit.FirstUncompared, Is.EqualTo(new[] { 16L }));
         Assert.That(
             service.Log.Entries.Single(entry => entry.EventName == "AuditLeftOut").Message,
-            Is.EqualTo("1 messages could not be compared, because the count of their activity took longer than 00:00:00.0200000: 20. Give them more time by Audit:MaxMessageTime"));
+            Is.EqualTo("1 messages could not be compared, because the count of their activity took longer than 00:00:04: 16. Give them more time by Audit:MaxMessageTime"));
         Assert.That(service.Services.GetRequiredService<Auditor>().Summary.Audits, Is.EqualTo(1));
     }
 

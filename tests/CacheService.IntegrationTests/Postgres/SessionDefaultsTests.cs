@@ -37,11 +37,11 @@ internal sealed class SessionDefaultsTests
         await using var role = await TestRole.CreateAsync("twcache_reader");
         await SetAsync(database, role, Hostile);
 
-        await using var service = await RunningService.StartAsync(role.ConnectionStringTo(database), "--Feed:LeaseDuration=00:00:03");
+        await using var service = await RunningService.StartAsync(role.ConnectionStringTo(database), "--Feed:LeaseDuration=00:00:24");
         await AssertFollowsAsync(database, service);
         await Wait.UntilAsync(() => service.Status.NotificationsWorking, RunningService.Patience, "notifications arrive");
-        // Some renewals long, and as long as its sessions may be idle.
-        var until = await database.QueryAsync<DateTime>("select clock_timestamp() + interval '4s'");
+        // Some renewals long, and longer than its sessions may be idle.
+        var until = await database.QueryAsync<DateTime>("select clock_timestamp() + interval '10s'");
         await Wait.UntilAsync(async () => await database.QueryAsync<DateTime>("select clock_timestamp()") > until, RunningService.Patience, "time has passed");
         await AssertFollowsAsync(database, service);
         Assert.That(service.Log.Entries.Where(entry => entry.EventName is "SessionBroken" or "LeaseRenewalFailed" or "ChangeLogCareFailed"), Is.Empty);
