@@ -15,7 +15,7 @@ internal sealed class JobFaultsTests
     private const int Steps = 10;
     private const int BrokenStep = 4;
 
-    private static readonly string[] SoonLost = ["--Jobs:LostAfter=00:00:02", "--Feed:DrainTimeout=00:00:02"];
+    private static readonly string[] SoonLost = ["--Jobs:LostAfter=00:00:05", "--Feed:DrainTimeout=00:00:02"];
 
     [TestCase(NetworkFault.Refuses)]
     [TestCase(NetworkFault.SwallowsBoth)]

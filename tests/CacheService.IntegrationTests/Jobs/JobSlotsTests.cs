@@ -116,7 +116,7 @@ internal sealed class JobSlotsTests
             insert into tweet.users (uname) values ('Puck');
             insert into tweet.message (userid, message, datetime) select userid, 'old', '2018-01-01' from tweet.users, generate_series(1, 2000)
             """);
-        await using var frozen = ServiceProcess.Start($"--ConnectionStrings:Postgres={_database.ConnectionString}", "--Jobs:Enabled=true", "--Jobs:LostAfter=00:00:02", "--Feed:LeaseDuration=00:01:00");
+        await using var frozen = ServiceProcess.Start($"--ConnectionStrings:Postgres={_database.ConnectionString}", "--Jobs:Enabled=true", "--Jobs:LostAfter=00:00:05", "--Feed:LeaseDuration=00:01:00");
         await Wait.UntilAsync(async () => await _database.QueryAsync<bool>("select exists (select from twjobs.job where name = 'expire-messages')"), JobsHost.Patience, "it runs jobs");
         await _database.ExecuteAsync(
             """
@@ -128,7 +128,7 @@ internal sealed class JobSlotsTests
         // Whoever takes over need not be slow.
         await _database.ExecuteAsync("""update twjobs.job set parameters = '{"older_than": "1 year", "max_load": "1"}' where name = 'expire-messages'""");
 
-        await using var other = await JobsHost.StartAsync(_database.ConnectionString, [], "--Jobs:LostAfter=00:00:02", "--Feed:LeaseDuration=00:01:00");
+        await using var other = await JobsHost.StartAsync(_database.ConnectionString, [], "--Jobs:LostAfter=00:00:05", "--Feed:LeaseDuration=00:01:00");
         var id = await _database.QueryAsync<long>("select runid from twjobs.run where trigger = 'schedule' and state in ('running', 'lost')");
         var resumed = await other.WaitForFollowerAsync(id);
         Assert.That((resumed.Run.State, resumed.Run.Trigger, resumed.Run.Numbers["deleted_messages"]), Is.EqualTo((JobRunState.Succeeded, "resume", 2000L)), "each once, by the one or the other");

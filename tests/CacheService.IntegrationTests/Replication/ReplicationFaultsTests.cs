@@ -11,7 +11,7 @@ namespace CacheService.IntegrationTests.Replication;
 internal sealed class ReplicationFaultsTests
 {
     private const string NoDatabase = "";
-    private const string ShortLease = "--Feed:LeaseDuration=00:00:03";
+    private const string ShortLease = "--Feed:LeaseDuration=00:00:08";
 
     [Test]
     public async Task Publisher_Killed_IsReplacedWithoutALoad()

@@ -26,10 +26,11 @@ internal sealed class UnderLoadTests
         var rows = Setting(BulkVariable, 300_000);
         var duration = TimeSpan.FromSeconds(rows > 1_000_000 ? 20 : 4);
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(1000);
         await service.AssertEqualsViewAsync(database);
 
+        await using var lag = new MachineLag();
         var before = await SampleBesideWritersAsync(database, service, PerSecond, duration);
 
         await using var bulk = await database.OpenAsync();
@@ -45,7 +46,7 @@ internal sealed class UnderLoadTests
 
         await TestContext.Progress.WriteLineAsync($"{PerSecond} tx/s: age {before}; beside an open insert of {rows} rows: age {open}");
         await service.AssertEqualsViewAsync(database);
-        Assert.That(open.P99, Is.LessThan(Math.Max(20, 3 * before.P99)), "the age, in milliseconds; as without the open insert where the machine is slow");
+        Assert.That(open.P99, Is.LessThan(lag.Allow(TimeSpan.FromMilliseconds(Math.Max(20, 3 * before.P99))).TotalMilliseconds), "the age, in milliseconds; as without the open insert where the machine is slow");
         Assert.That(open.NotLive, Is.Zero);
     }
 
@@ -97,8 +98,8 @@ internal sealed class UnderLoadTests
         var seconds = Setting(LockVariable, 14);
         await using var database = await TrialDatabase.CreateAsync();
         await database.AddMessagesAsync(500);
-        // The lease is over before the lock is, unless something else renews it than what waits for the lock.
-        await using var trial = await Trial.StartAsync(database, $"--Feed:LeaseDuration=00:00:{(seconds >= 60 ? 30 : 6):00}");
+        // The lease and the age of LIVE counts are over before the lock is, unless something else renews them than what waits for the lock.
+        await using var trial = await Trial.StartAsync(database, $"--Feed:LeaseDuration=00:00:{(seconds >= 60 ? 30 : 9):00}", "--Feed:StaleAfter=00:00:06");
         await using var locking = await database.OpenAsync();
         await locking.ExecuteAsync("begin; lock table tweet.users");
         using var stopping = new CancellationTokenSource();
@@ -232,11 +233,12 @@ internal sealed class UnderLoadTests
     public async Task AdvisoryLock_HeldByAnother_IsHarmless(int key)
     {
         await using var database = await TrialDatabase.CreateAsync();
-        await using var trial = await Trial.StartAsync(database, "--Feed:LeaseDuration=00:00:03");
+        // Both are over before the samples are.
+        await using var trial = await Trial.StartAsync(database, "--Feed:LeaseDuration=00:00:08", "--Feed:StaleAfter=00:00:06");
         await using var other = await database.OpenAsync();
         await other.ExecuteAsync($"set lock_timeout = '20s'; select pg_advisory_lock(1951, {key}) where {key} <> 3; select pg_try_advisory_lock(1951, {key})");
 
-        var ages = await Ages.SampleAsync(trial.Service.Client, TimeSpan.FromSeconds(5));
+        var ages = await Ages.SampleAsync(trial.Service.Client, TimeSpan.FromSeconds(11));
         await trial.RetweetAsync();
         await trial.ExactAsync("a retweet", Trial.Mends);
         Assert.That(ages.NotLive, Is.Zero, "replies that were not LIVE");
@@ -266,12 +268,12 @@ internal sealed class UnderLoadTests
         return ages;
     }
 
-    /// <summary>The statement that reads the log most often, as the server measured it.</summary>
+    /// <summary>The statement that reads the log most often, as the server measured it; the mean without the longest, in which the server may have stalled.</summary>
     private static async Task<(long Calls, double Mean, double Least)> ReadDrainsAsync(TrialDatabase database)
     {
         await using var connection = await database.OpenAsync();
         await using var command = new NpgsqlCommand(
-            $"select calls, mean_exec_time, min_exec_time, query from pg_stat_statements s join pg_roles r on r.oid = s.userid where rolname = '{database.Counts}' and query like '%twcache.change%' order by calls desc limit 1",
+            $"select calls, (total_exec_time - max_exec_time) / greatest(calls - 1, 1), min_exec_time, query from pg_stat_statements s join pg_roles r on r.oid = s.userid where rolname = '{database.Counts}' and query like '%twcache.change%' order by calls desc limit 1",
             connection);
         await using var row = await command.ExecuteReaderAsync();
         Assert.That(await row.ReadAsync(), "the server has seen drains");
