@@ -29,7 +29,7 @@ internal sealed class HealthProbeTests
             Assert.That(await ProbeAsync("ready", settings), Is.EqualTo((1, "starting\n")));
         }
 
-        await using (await RunningService.StartAsync(database.ConnectionString, settings))
+        await using (await RunningService.StartAsync(database.ConnectionString, [.. settings, "--Feed:StaleAfter=00:01:00"]))
         {
             Assert.That(await ProbeAsync("ready", settings), Is.EqualTo((0, "live\n")));
         }

@@ -23,7 +23,7 @@ internal sealed class ApiKeyTests
     public async Task StartService()
     {
         _database = await TestDatabase.CreateAsync();
-        _service = await RunningService.StartAsync(_database.ConnectionString, [.. Reader.Settings, .. Watcher.Settings, .. Both.Settings]);
+        _service = await RunningService.StartAsync(_database.ConnectionString, [.. Reader.Settings, .. Watcher.Settings, .. Both.Settings, "--Feed:StaleAfter=00:01:00"]);
         await _database.AddMessagesAsync(3);
         using var client = Client(Both);
         await client.GetCountsAsync(3, ReadRequirement.Strong);

@@ -64,7 +64,7 @@ internal sealed class StandardServicesTests
     {
         await using var database = await TestDatabase.CreateAsync();
         var gate = await new TestDatabaseGate(database).CloseAsync();
-        await using var service = await RunningService.StartWithoutWaitingAsync(database.ConnectionString);
+        await using var service = await RunningService.StartWithoutWaitingAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         using var watch = new HealthClient(service.Channel).Watch(new HealthCheckRequest());
         Assert.That(await NextAsync(watch), Is.EqualTo(ServingStatus.NotServing));
 

@@ -206,7 +206,7 @@ internal sealed class HttpApiTests
     [Test]
     public async Task Http_SwitchedOff_LeavesHealth()
     {
-        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Security:AllowHttp=false");
+        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Security:AllowHttp=false", "--Feed:StaleAfter=00:01:00");
         Assert.That((await service.GetAsync("health")).Body, Is.EqualTo("live\n"));
         foreach (var path in (string[])["v1/status", "openapi/v1.json"])
         {

@@ -25,7 +25,7 @@ internal sealed class HttpSecurityTests
     public async Task StartService()
     {
         _database = await TestDatabase.CreateAsync();
-        _service = await RunningService.StartAsync(_database.ConnectionString, [.. Keys.Values.SelectMany(key => key.Settings), $"--Security:CorsOrigins=http://localhost:3000, {Page}"]);
+        _service = await RunningService.StartAsync(_database.ConnectionString, [.. Keys.Values.SelectMany(key => key.Settings), $"--Security:CorsOrigins=http://localhost:3000, {Page}", "--Feed:StaleAfter=00:01:00"]);
         await _database.AddMessagesAsync(3);
     }
 
@@ -83,7 +83,7 @@ internal sealed class HttpSecurityTests
     [Test]
     public async Task Rate_OverTheLimit_IsAProblemThatSaysWhenToComeBack()
     {
-        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:CallsPerSecond=2");
+        await using var service = await RunningService.StartAsync(_database.ConnectionString, "--Limits:CallsPerSecond=2", "--Feed:StaleAfter=00:01:00");
         var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => service.GetAsync("v1/status")));
         var refused = answers.Where(answer => answer.Code == HttpStatusCode.TooManyRequests).ToList();
         Assert.That(answers.Count(answer => answer.Code == HttpStatusCode.OK), Is.EqualTo(50 - refused.Count).And.GreaterThanOrEqualTo(2));
