@@ -30,7 +30,6 @@ internal sealed class UnderLoadTests
         await database.AddMessagesAsync(1000);
         await service.AssertEqualsViewAsync(database);
 
-        await using var lag = new MachineLag();
         var before = await SampleBesideWritersAsync(database, service, PerSecond, duration);
 
         await using var bulk = await database.OpenAsync();
@@ -41,6 +40,7 @@ internal sealed class UnderLoadTests
             await insert.ExecuteNonQueryAsync();
         }
 
+        await using var lag = new MachineLag();
         var open = await SampleBesideWritersAsync(database, service, PerSecond, duration);
         await bulk.ExecuteAsync("commit");
 
