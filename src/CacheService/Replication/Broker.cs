@@ -35,7 +35,10 @@ internal sealed class Broker : IAsyncDisposable
 
     private static readonly TimeSpan AckPatience = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan ClosePatience = TimeSpan.FromSeconds(1);
+
     private readonly NatsOptions _options;
+    private readonly ILogger _logger;
     private readonly NatsConnection _connection;
     private readonly NatsJSContext _jetStream;
     private readonly NatsObjContext _objects;
@@ -43,6 +46,7 @@ internal sealed class Broker : IAsyncDisposable
     public Broker(IOptions<NatsOptions> options, ILoggerFactory loggers)
     {
         _options = options.Value;
+        _logger = loggers.CreateLogger<Broker>();
         Name = $"{Environment.MachineName}-{Environment.ProcessId}-{Number:x8}";
         _connection = new NatsConnection(new NatsOpts
         {
@@ -62,6 +66,9 @@ internal sealed class Broker : IAsyncDisposable
             // What is asked or published while there is no connection fails, and is tried again by who knows whether it is still wanted.
             PublishTimeoutOnDisconnected = true,
             CommandTimeout = Patience,
+            // Else the socket is closed first, under what is just being sent: with TLS, an error in the log.
+            DrainSubscriptionsOnDispose = true,
+            DrainPingTimeout = ClosePatience,
             AuthOpts = new NatsAuthOpts
             {
                 Username = NullIfEmpty(_options.User),
@@ -291,7 +298,18 @@ internal sealed class Broker : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await _connection.DisposeAsync().AsTask().WaitAsync(Patience);
+        }
+        catch (Exception e) when (e is TimeoutException or NatsException)
+        {
+            // The server takes nothing, and is not waited for: what is not sent is sent again by the next service, or not wanted any more.
+            ReplicationLog.NotClosed(_logger, e.Message);
+        }
+    }
 
     /// <summary>Waits for a connection; it goes on connecting by itself.</summary>
     private async Task ConnectAsync(CancellationToken cancellationToken)

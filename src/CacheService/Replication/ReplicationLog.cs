@@ -66,4 +66,8 @@ internal static partial class ReplicationLog
     [LoggerMessage(EventId = 1115, EventName = "NameShared", Level = LogLevel.Error,
         Message = "Another database, or a physical copy of this one, is published under Nats:Name={Name}, by the service whose connection to NATS has a name that ends with {Publisher}. {Consequence} Give each database a Nats:Name of its own.")]
     public static partial void NameIsShared(ILogger logger, string name, string publisher, string consequence);
+
+    [LoggerMessage(EventId = 1116, EventName = "BrokerNotClosed", Level = LogLevel.Warning,
+        Message = "The connection to NATS is left as it is, because it cannot be closed in time: {Reason}")]
+    public static partial void NotClosed(ILogger logger, string reason);
 }

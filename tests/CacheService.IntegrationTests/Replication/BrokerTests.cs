@@ -1,5 +1,8 @@
 using CacheService.IntegrationTests.Infrastructure;
+using CacheService.IntegrationTests.Security;
 using CacheService.Replication;
+using Microsoft.Extensions.Logging;
+using TweetCounts.V1;
 
 namespace CacheService.IntegrationTests.Replication;
 
@@ -35,5 +38,57 @@ internal sealed class BrokerTests
         }
 
         static string User(string password) => $$"""authorization { users = [ { user: oberon, password: {{password}} } ] }""";
+    }
+
+    [Test]
+    public async Task Dispose_WhileSomethingIsSent_LogsNoError()
+    {
+        using var certificates = new TestCertificates();
+        await using var nats = await NatsServer.RequireAsync($$"""tls { cert_file: "{{certificates.ServerFile}}", key_file: "{{certificates.ServerKeyFile}}" }""");
+        using var log = new RecordedLog();
+        using var loggers = LoggerFactory.Create(builder => builder.AddProvider(log));
+        for (var i = 0; i < 30; i++)
+        {
+            var broker = ReplicationSetUp.NewBroker(new NatsOptions { Url = nats.Url, CaFile = certificates.AuthorityFile }, loggers);
+            await broker.PrepareAsync(CancellationToken.None);
+            using var ending = new CancellationTokenSource();
+            var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var publishing = Task.Run(async () =>
+            {
+                while (true)
+                {
+                    await broker.PublishAsync(new Frame(), after: null, ending.Token);
+                    begun.TrySetResult();
+                }
+            });
+            await begun.Task;
+            await broker.DisposeAsync();
+            await ending.CancelAsync();
+            await publishing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        Assert.That(log.Entries.Where(entry => entry.Level >= LogLevel.Error), Is.Empty);
+    }
+
+    [Test]
+    public async Task Dispose_WhileTheServerTakesNothing_EndsAllTheSame()
+    {
+        await using var nats = await NatsServer.RequireAsync();
+        using var log = new RecordedLog();
+        using var loggers = LoggerFactory.Create(builder => builder.AddProvider(log));
+        var broker = ReplicationSetUp.NewBroker(new NatsOptions { Url = nats.Url }, loggers);
+        await broker.PrepareAsync(CancellationToken.None);
+
+        await nats.FreezeAsync();
+        // More in all than sockets hold.
+        var frame = new Frame { Chain = new string('x', 500_000) };
+        var sending = Enumerable.Range(0, 40).Select(_ => broker.PublishAsync(frame, after: null, CancellationToken.None)).ToList();
+        await broker.DisposeAsync();
+
+        Assert.That(log.Has("BrokerNotClosed"), Is.True);
+        foreach (var task in sending)
+        {
+            Assert.That(() => task, Throws.Exception);
+        }
     }
 }

@@ -1,5 +1,6 @@
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.Replication;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -20,9 +21,9 @@ internal sealed class ReplicationSetUp
     public static string[] Following(string name) => [.. Publishing(name), "--Feed:Source=Nats"];
 
     /// <summary>A test's own way to what services have of NATS.</summary>
-    public static Broker NewBroker(NatsOptions options) => new(Options.Create(options), NullLoggerFactory.Instance);
+    public static Broker NewBroker(NatsOptions options, ILoggerFactory? loggers = null) => new(Options.Create(options), loggers ?? NullLoggerFactory.Instance);
 
-    /// <inheritdoc cref="NewBroker(NatsOptions)"/>
+    /// <inheritdoc cref="NewBroker(NatsOptions, ILoggerFactory)"/>
     public static Broker NewBroker(string name) => NewBroker(new NatsOptions { Url = Url, Name = name, MaxMegabytes = 32 });
 
     /// <summary>A name that no other test has.</summary>
