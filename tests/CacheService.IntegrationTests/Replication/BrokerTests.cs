@@ -47,7 +47,7 @@ internal sealed class BrokerTests
         await using var nats = await NatsServer.RequireAsync($$"""tls { cert_file: "{{certificates.ServerFile}}", key_file: "{{certificates.ServerKeyFile}}" }""");
         using var log = new RecordedLog();
         using var loggers = LoggerFactory.Create(builder => builder.AddProvider(log));
-        for (var i = 0; i < 30; i++)
+        for (var i = 0; i < 100; i++)
         {
             var broker = ReplicationSetUp.NewBroker(new NatsOptions { Url = nats.Url, CaFile = certificates.AuthorityFile }, loggers);
             await broker.PrepareAsync(CancellationToken.None);
