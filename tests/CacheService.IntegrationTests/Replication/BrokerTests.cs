@@ -61,7 +61,7 @@ internal sealed class BrokerTests
                     begun.TrySetResult();
                 }
             });
-            await begun.Task;
+            await Task.WhenAny(begun.Task, publishing);
             await broker.DisposeAsync();
             await ending.CancelAsync();
             await publishing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

@@ -401,6 +401,23 @@ internal sealed class WatchCountsTests
     }
 
     [Test]
+    public async Task Stop_WhileManyClientsHaveNotRead_LogsNoError([Values] bool leave)
+    {
+        const int Watchers = 300;
+        await using var database = await TestDatabase.CreateAsync();
+        await database.ApplySchemaAsync();
+        await database.AddMessagesAsync(20_000);
+        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        var watches = Enumerable.Range(0, Watchers).Select(_ => service.Client.WatchCounts(new WatchCountsRequest { All = true })).ToList();
+        await Wait.UntilAsync(() => service.Hub.Count == Watchers, RunningService.Patience, "all watch");
+
+        await Task.WhenAll(Task.Run(() => watches.ForEach(leave ? static watch => watch.Dispose() : static _ => { })), Task.Run(service.StopAsync));
+
+        // Its end tells what it has logged.
+        Assert.That(service.Hub.Count, Is.Zero);
+    }
+
+    [Test]
     public async Task Watch_WhenTheServiceStops_EndsUnavailableAtOnce()
     {
         await using var database = await TestDatabase.CreateAsync();

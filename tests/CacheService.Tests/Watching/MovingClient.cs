@@ -73,7 +73,7 @@ internal sealed class MovingClient(IReadOnlyCollection<long>? watched, IReadOnly
         static Google.Protobuf.WellKnownTypes.Duration Span(TimeSpan time) => Google.Protobuf.WellKnownTypes.Duration.FromTimeSpan(time);
     }
 
-    public Task WriteAsync(WatchReply reply, CancellationToken cancellationToken)
+    public Task WriteAsync(WatchReply reply)
     {
         var message = WatchMessage.Of(reply);
         NoteEpoch(message.Seen?.Epoch ?? message.Freshness.Epoch);

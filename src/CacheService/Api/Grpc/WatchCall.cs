@@ -14,7 +14,7 @@ internal sealed class WatchCall(IServerStreamWriter<WatchReply> replies, ServerC
 
     public CancellationToken Gone => context.CancellationToken;
 
-    public Task WriteAsync(WatchReply reply, CancellationToken cancellationToken) => replies.WriteAsync(reply, cancellationToken);
+    public Task WriteAsync(WatchReply reply) => replies.WriteAsync(reply);
 
     public void Abort() => context.GetHttpContext().Abort();
 }

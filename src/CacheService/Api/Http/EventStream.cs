@@ -44,11 +44,11 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
         static bool TryParse(string text, out ulong number) => ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
     }
 
-    public async Task WriteAsync(WatchReply reply, CancellationToken cancellationToken)
+    public async Task WriteAsync(WatchReply reply)
     {
         if (!context.Response.HasStarted)
         {
-            await StartAsync(cancellationToken);
+            await StartAsync();
         }
 
         var output = context.Response.BodyWriter;
@@ -63,19 +63,19 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
             EncodedEvent.Write(output, reply);
         }
 
-        await output.FlushAsync(cancellationToken);
+        await output.FlushAsync();
     }
 
     public void Abort() => context.Abort();
 
     /// <summary>Ends a stream that has told nothing. After an error an EventSource would not come again; so it does, and says where it was.</summary>
-    public async Task EndAsync(string reason, CancellationToken cancellationToken)
+    public async Task EndAsync(string reason)
     {
-        await StartAsync(cancellationToken);
-        await context.Response.WriteAsync($": {reason}\n\n", cancellationToken);
+        await StartAsync();
+        await context.Response.WriteAsync($": {reason}\n\n");
     }
 
-    private async Task StartAsync(CancellationToken cancellationToken)
+    private async Task StartAsync()
     {
         var response = context.Response;
         response.ContentType = "text/event-stream";
@@ -88,8 +88,8 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
             rate.MinDataRate = null;
         }
 
-        await response.StartAsync(cancellationToken);
+        await response.StartAsync();
         // A client that is cut off comes again after a second, and not only after some.
-        await response.WriteAsync("retry: 1000\n\n", cancellationToken);
+        await response.WriteAsync("retry: 1000\n\n");
     }
 }

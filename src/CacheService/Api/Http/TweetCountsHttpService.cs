@@ -87,7 +87,7 @@ internal sealed class TweetCountsHttpService(
         }
         catch (StreamEndedException e) when (e.Code == StatusCode.Unavailable && !call.Context.Response.HasStarted)
         {
-            await stream.EndAsync(e.Message, call.Context.RequestAborted);
+            await stream.EndAsync(e.Message);
         }
     }
 

@@ -20,6 +20,9 @@ internal sealed class WatchStreams
     /// <summary>Thousands may come together, to a service that has to catch up.</summary>
     private static readonly TimeSpan LongestLagPause = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>Of a client that takes nothing, when the service stops.</summary>
+    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(1);
+
     /// <summary>Some seconds of drains at their fastest; who is further behind, does not get there in time.</summary>
     private const ulong MostBehind = 1000;
 
@@ -93,7 +96,7 @@ internal sealed class WatchStreams
             catch (StuckClientException stuck)
             {
                 streams._hub.CountStuckClient();
-                await EndAsync(stuck.Write);
+                await EndAsync(stuck.Write, streams._options.StuckClientTimeout, streams._stopping);
                 throw new StreamEndedException(
                     StatusCode.Aborted, $"the client has not read for {streams._options.StuckClientTimeout.TotalSeconds:0.#} s; read on, or watch less, and resume");
             }
@@ -167,8 +170,7 @@ internal sealed class WatchStreams
             // After it was collected: what was read of another history is not told.
             subscription.ThrowIfEnded();
             _toldState = streams.StateOf(_told);
-            // With the stop alone: where the client has gone, the write ends by itself.
-            var write = client.WriteAsync(streams.Reply(batch, _told, _aheadTo, _toldState.Value), streams._stopping);
+            var write = client.WriteAsync(streams.Reply(batch, _told, _aheadTo, _toldState.Value));
             if (!write.IsCompletedSuccessfully)
             {
                 await WaitForRoomAsync(write);
@@ -189,25 +191,26 @@ internal sealed class WatchStreams
             {
                 throw new StuckClientException(write);
             }
+            catch (OperationCanceledException) when (streams._stopping.IsCancellationRequested)
+            {
+                await EndAsync(write, PatienceAtTheEnd, client.Gone);
+                throw;
+            }
         }
 
         /// <summary>
         /// Gives a client that has not read the time to take what is under way, behind which the status waits. Then the stream is reset: else the server would
         /// keep both for as long as the client leaves its window closed.
         /// </summary>
-        private async Task EndAsync(Task write)
+        private async Task EndAsync(Task write, TimeSpan patience, CancellationToken ending)
         {
             try
             {
-                await WaitForRoomAsync(write);
+                await write.WaitAsync(patience, streams._time, ending);
             }
-            catch (StuckClientException)
+            catch (Exception e) when (e is TimeoutException or OperationCanceledException)
             {
                 client.Abort();
-            }
-            catch (OperationCanceledException)
-            {
-                // The client has gone, or the service stops: both end the call as well.
             }
         }
 

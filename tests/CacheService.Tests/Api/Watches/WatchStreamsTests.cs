@@ -174,6 +174,42 @@ internal sealed class WatchStreamsTests
         }
     }
 
+    [Test]
+    public async Task Stop_WhileAClientHasNotRead_LeavesItAMomentToTakeWhatIsUnderWay([Values] bool takes)
+    {
+        var store = new CountsStore(1);
+        var options = Options.Create(new SubscriptionOptions());
+        using var hub = new WatchHub(store, options, TimeProvider.System);
+        hub.Start();
+        store.Load([new CountedMessage(1, default)], Snapshot, 0);
+        await using var app = WebApplication.CreateSlimBuilder().Build();
+        var time = new FakeTimeProvider();
+        var streams = new WatchStreams(hub, FeedParts.Live(TimeProvider.System), options, app.Lifetime, time);
+        using var client = new SlowClient();
+        var watching = streams.RunAsync(new WatchCountsRequest { All = true }, client);
+        await client.NextAsync(isTaken: false);
+
+        app.Lifetime.StopApplication();
+        if (takes)
+        {
+            client.Take();
+        }
+        else
+        {
+            Assert.That(watching.IsCompleted, Is.False);
+            Assert.That(
+                () =>
+                {
+                    time.Advance(TimeSpan.FromSeconds(1));
+                    return watching.IsCompleted;
+                },
+                Is.True.After(20_000, 10));
+        }
+
+        var ended = await Assert.ThrowsAsync<StreamEndedException>(() => watching);
+        Assert.That((ended!.Code, client.IsAborted), Is.EqualTo((StatusCode.Unavailable, !takes)));
+    }
+
     /// <summary>Takes a reply when the test says so.</summary>
     private sealed class SlowClient : IWatchClient, IDisposable
     {
@@ -185,10 +221,12 @@ internal sealed class WatchStreamsTests
 
         public CancellationToken Gone => _leaving.Token;
 
-        public async Task WriteAsync(WatchReply reply, CancellationToken cancellationToken)
+        public bool IsAborted { get; private set; }
+
+        public async Task WriteAsync(WatchReply reply)
         {
             var taken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            await _replies.Writer.WriteAsync((reply, taken), cancellationToken);
+            await _replies.Writer.WriteAsync((reply, taken));
             await taken.Task;
         }
 
@@ -208,7 +246,11 @@ internal sealed class WatchStreamsTests
 
         public void Leave() => _leaving.Cancel();
 
-        public void Abort() => Leave();
+        public void Abort()
+        {
+            IsAborted = true;
+            Leave();
+        }
 
         public void Dispose() => _leaving.Dispose();
     }
