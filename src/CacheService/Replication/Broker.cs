@@ -35,7 +35,8 @@ internal sealed class Broker : IAsyncDisposable
 
     private static readonly TimeSpan AckPatience = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan ClosePatience = TimeSpan.FromSeconds(1);
+    /// <summary>Of a subscription that ends: nobody wants what would still come.</summary>
+    private static readonly TimeSpan DrainPatience = TimeSpan.FromMilliseconds(100);
 
     private readonly NatsOptions _options;
     private readonly ILogger _logger;
@@ -68,7 +69,7 @@ internal sealed class Broker : IAsyncDisposable
             CommandTimeout = Patience,
             // Else the socket is closed first, under what is just being sent: with TLS, an error in the log.
             DrainSubscriptionsOnDispose = true,
-            DrainPingTimeout = ClosePatience,
+            DrainPingTimeout = DrainPatience,
             AuthOpts = new NatsAuthOpts
             {
                 Username = NullIfEmpty(_options.User),
@@ -306,7 +307,7 @@ internal sealed class Broker : IAsyncDisposable
         }
         catch (Exception e) when (e is TimeoutException or NatsException)
         {
-            // The server takes nothing, and is not waited for: what is not sent is sent again by the next service, or not wanted any more.
+            // The server takes nothing, as far as is known, and is not waited for: what is not sent is sent again by the next service, or not wanted any more.
             ReplicationLog.NotClosed(_logger, e.Message);
         }
     }

@@ -10,6 +10,9 @@ internal sealed class SubscriptionOptions
     /// <summary>The section's name.</summary>
     public const string Section = "Watch";
 
+    /// <summary>With a client that takes nothing of a stream that ends, because the service stops or for an error.</summary>
+    public static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(1);
+
     /// <summary>The most subscriptions at a time.</summary>
     [Description("The most subscriptions at a time.")]
     [Range(1, 1_000_000)]

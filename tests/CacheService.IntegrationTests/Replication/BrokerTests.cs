@@ -47,10 +47,12 @@ internal sealed class BrokerTests
         await using var nats = await NatsServer.RequireAsync($$"""tls { cert_file: "{{certificates.ServerFile}}", key_file: "{{certificates.ServerKeyFile}}" }""");
         using var log = new RecordedLog();
         using var loggers = LoggerFactory.Create(builder => builder.AddProvider(log));
+        var options = new NatsOptions { Url = nats.Url, CaFile = certificates.AuthorityFile };
+        await using var first = ReplicationSetUp.NewBroker(options);
+        await first.PrepareAsync(CancellationToken.None);
         for (var i = 0; i < 100; i++)
         {
-            var broker = ReplicationSetUp.NewBroker(new NatsOptions { Url = nats.Url, CaFile = certificates.AuthorityFile }, loggers);
-            await broker.PrepareAsync(CancellationToken.None);
+            var broker = ReplicationSetUp.NewBroker(options, loggers);
             using var ending = new CancellationTokenSource();
             var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             var publishing = Task.Run(async () =>
@@ -68,6 +70,7 @@ internal sealed class BrokerTests
         }
 
         Assert.That(log.Entries.Where(entry => entry.Level >= LogLevel.Error), Is.Empty);
+        Assert.That(log.Has("BrokerNotClosed"), Is.False);
     }
 
     [Test]

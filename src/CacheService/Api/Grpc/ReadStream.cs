@@ -25,9 +25,6 @@ internal sealed class ReadStream(
     // Each takes memory until it is answered, and a message of the greatest size has half a million of them.
     private const int MostReadsPerMessage = 10_000;
 
-    // Of a client that takes nothing, when the service stops.
-    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(1);
-
     private static readonly TimeSpan LongestTimeout = TimeSpan.FromDays(1);
 
     private readonly Lock _lock = new();
@@ -53,7 +50,7 @@ internal sealed class ReadStream(
         finally
         {
             await AnsweredAsync();
-            await UntilTakenAsync(_sending, stopping.IsCancellationRequested ? PatienceAtTheEnd : options.StuckClientTimeout, CancellationToken.None);
+            await UntilTakenAsync(_sending, stopping.IsCancellationRequested ? SubscriptionOptions.PatienceAtTheEnd : options.StuckClientTimeout, CancellationToken.None);
         }
     }
 

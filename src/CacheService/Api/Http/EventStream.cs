@@ -1,6 +1,7 @@
 using System.Globalization;
 using CacheService.Api.Messages;
 using CacheService.Api.Watches;
+using CacheService.Watching;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using TweetCounts.V1;
 using FeedState = CacheService.Feed.FeedState;
@@ -71,8 +72,22 @@ internal sealed class EventStream(HttpContext context, bool isSilent) : IWatchCl
     /// <summary>Ends a stream that has told nothing. After an error an EventSource would not come again; so it does, and says where it was.</summary>
     public async Task EndAsync(string reason)
     {
-        await StartAsync();
-        await context.Response.WriteAsync($": {reason}\n\n");
+        var write = WriteAsync();
+        try
+        {
+            await write.WaitAsync(SubscriptionOptions.PatienceAtTheEnd);
+        }
+        catch (TimeoutException)
+        {
+            Abort();
+            await write.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        async Task WriteAsync()
+        {
+            await StartAsync();
+            await context.Response.WriteAsync($": {reason}\n\n");
+        }
     }
 
     private async Task StartAsync()

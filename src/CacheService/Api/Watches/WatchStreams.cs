@@ -20,9 +20,6 @@ internal sealed class WatchStreams
     /// <summary>Thousands may come together, to a service that has to catch up.</summary>
     private static readonly TimeSpan LongestLagPause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Of a client that takes nothing, when the service stops.</summary>
-    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(1);
-
     /// <summary>Some seconds of drains at their fastest; who is further behind, does not get there in time.</summary>
     private const ulong MostBehind = 1000;
 
@@ -167,6 +164,7 @@ internal sealed class WatchStreams
 
         private async ValueTask SendAsync(Subscription subscription, WatchBatch batch)
         {
+            streams._stopping.ThrowIfCancellationRequested();
             // After it was collected: what was read of another history is not told.
             subscription.ThrowIfEnded();
             _toldState = streams.StateOf(_told);
@@ -191,16 +189,16 @@ internal sealed class WatchStreams
             {
                 throw new StuckClientException(write);
             }
-            catch (OperationCanceledException) when (streams._stopping.IsCancellationRequested)
+            catch (OperationCanceledException) when (!write.IsCompleted)
             {
-                await EndAsync(write, PatienceAtTheEnd, client.Gone);
+                await EndAsync(write, SubscriptionOptions.PatienceAtTheEnd, CancellationToken.None);
                 throw;
             }
         }
 
         /// <summary>
-        /// Gives a client that has not read the time to take what is under way, behind which the status waits. Then the stream is reset: else the server would
-        /// keep both for as long as the client leaves its window closed.
+        /// Gives a client that has not read the time to take what is under way, behind which the status waits, but not beyond <paramref name="ending"/>. Then the stream is reset: else the
+        /// server would keep both for as long as the client leaves its window closed.
         /// </summary>
         private async Task EndAsync(Task write, TimeSpan patience, CancellationToken ending)
         {
@@ -211,6 +209,8 @@ internal sealed class WatchStreams
             catch (Exception e) when (e is TimeoutException or OperationCanceledException)
             {
                 client.Abort();
+                // That ends the write. The request may be another client's as soon as this call has ended: nothing is written to it after that.
+                await write.WaitAsync(SubscriptionOptions.PatienceAtTheEnd, streams._time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
 
