@@ -143,8 +143,8 @@ internal sealed class CountsStore(int maxTombstones)
     /// <param name="renewsAll">Whether messages that stay as they are, or stay away, get that revision as well: somebody may hold them otherwise.</param>
     /// <exception cref="InconsistentChangeException">A change does not fit; nothing was applied.</exception>
     public void Apply(
-        IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null, ulong? revision = null,
-        bool renewsAll = false) =>
+        IReadOnlyList<CountChange> changes, PgSnapshot snapshot, long takenAt, IReadOnlyList<DayCounts>? dayChanges = null,
+        ulong? revision = null, bool renewsAll = false) =>
         Add(changes, dayChanges, snapshot, takenAt, isCorrection: false, revision, renewsAll);
 
     /// <summary>Corrects counts that were wrong, at the snapshot that the store is of. Only for the writer.</summary>

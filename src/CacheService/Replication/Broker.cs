@@ -35,7 +35,7 @@ internal sealed class Broker : IAsyncDisposable
 
     private static readonly TimeSpan AckPatience = TimeSpan.FromSeconds(1);
 
-    /// <summary>Of a subscription that ends: nobody wants what would still come.</summary>
+    /// <summary>With a subscription that ends, also while the service runs: nobody wants what would still come.</summary>
     private static readonly TimeSpan DrainPatience = TimeSpan.FromMilliseconds(100);
 
     private readonly NatsOptions _options;

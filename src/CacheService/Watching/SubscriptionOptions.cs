@@ -10,7 +10,7 @@ internal sealed class SubscriptionOptions
     /// <summary>The section's name.</summary>
     public const string Section = "Watch";
 
-    /// <summary>With a client that takes nothing of a stream that ends, because the service stops or for an error.</summary>
+    /// <summary>How long a stream that ends, because the service stops or for an error, waits for a client that takes nothing.</summary>
     public static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(1);
 
     /// <summary>The most subscriptions at a time.</summary>

@@ -50,7 +50,8 @@ internal sealed class ReadStream(
         finally
         {
             await AnsweredAsync();
-            await UntilTakenAsync(_sending, stopping.IsCancellationRequested ? SubscriptionOptions.PatienceAtTheEnd : options.StuckClientTimeout, CancellationToken.None);
+            var patience = stopping.IsCancellationRequested ? SubscriptionOptions.PatienceAtTheEnd : options.StuckClientTimeout;
+            await UntilTakenAsync(_sending, patience, CancellationToken.None);
         }
     }
 

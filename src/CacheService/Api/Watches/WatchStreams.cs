@@ -197,8 +197,8 @@ internal sealed class WatchStreams
         }
 
         /// <summary>
-        /// Gives a client that has not read the time to take what is under way, behind which the status waits, but not beyond <paramref name="ending"/>. Then the stream is reset: else the
-        /// server would keep both for as long as the client leaves its window closed.
+        /// Gives a client that has not read the time to take what is under way, behind which the status waits, but not beyond
+        /// <paramref name="ending"/>. Then the stream is reset: else the server would keep both for as long as the client leaves its window closed.
         /// </summary>
         private async Task EndAsync(Task write, TimeSpan patience, CancellationToken ending)
         {
@@ -209,8 +209,9 @@ internal sealed class WatchStreams
             catch (Exception e) when (e is TimeoutException or OperationCanceledException)
             {
                 client.Abort();
-                // That ends the write. The request may be another client's as soon as this call has ended: nothing is written to it after that.
-                await write.WaitAsync(SubscriptionOptions.PatienceAtTheEnd, streams._time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                // That ends the write, which must not go on when the call has ended: its request object serves another call then.
+                await write.WaitAsync(SubscriptionOptions.PatienceAtTheEnd, streams._time, CancellationToken.None)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
 
