@@ -12,6 +12,8 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
 {
     // Fewer take little less time than these, unless each row takes long.
     private const int FewRows = 100;
+    // Half as many rows are worth it where they take no more than this share of the time.
+    private const double WorthIt = 0.75;
     private const int LargestSize = 20_000;
     private const double StrongestBrake = 32;
 
@@ -39,6 +41,8 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private TimeSpan _bestAnswer = TimeSpan.MaxValue;
     private double _brake = 1;
     private TimeSpan _owed;
+    // What the batch before took, where that was too long and is why half as many rows are done now.
+    private TimeSpan? _tookTooLong;
 
     /// <summary>How many rows to do at a time.</summary>
     public int Size { get; private set; } = FewRows;
@@ -65,7 +69,11 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     }
 
     /// <summary>Others stand in the way of so many rows.</summary>
-    public void Halve() => Size = Math.Max(1, Size / 2);
+    public void Halve()
+    {
+        Size = Math.Max(1, Size / 2);
+        _tookTooLong = null;
+    }
 
     /// <summary>How long to pause after a batch.</summary>
     /// <param name="took">How long it took.</param>
@@ -75,14 +83,38 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     {
         // One at hand that replies late has much to do.
         var working = _bestReply < AtHand ? took : took - (roundTrips * _lastReply);
-        var aimedAt = Size > FewRows || _aimedAt > AimedAtWithFewRows ? _aimedAt : AimedAtWithFewRows;
-        Size = working > 2 * aimedAt ? Math.Max(1, Size / 2) : working < aimedAt && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
+        Resize(working, rows);
         _brake = _isServiceLate || _isDatabaseLate ? Math.Min(StrongestBrake, _brake * 2) : Math.Max(1, _brake / 1.5);
         var pause = (working * (_brake / maxLoad)) - took;
         _owed += pause < TimeSpan.Zero ? TimeSpan.Zero : pause < LongestPause ? pause : LongestPause;
         var due = _owed < ShortestPause ? TimeSpan.Zero : _owed;
         _owed -= due;
         return due;
+    }
+
+    private void Resize(TimeSpan working, long rows)
+    {
+        var aimedAt = Size > FewRows || _aimedAt > AimedAtWithFewRows ? _aimedAt : AimedAtWithFewRows;
+        if (working <= 2 * aimedAt)
+        {
+            _tookTooLong = null;
+            // A stall that looks like slow rows leaves few of them: those get more again sooner.
+            var isShort = working < (Size < FewRows ? 1.5 : 1) * aimedAt;
+            Size = isShort && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
+        }
+        else if (_tookTooLong is { } before && working > WorthIt * before)
+        {
+            // It is not the rows that take so long, but a machine that is busy with others': fewer rows would only take more batches.
+            // Twice as many as before, because by chance alone a batch is often shorter than the one before it, and rows would get fewer and fewer.
+            _tookTooLong = null;
+            Size = Math.Max(Size, Math.Min(FewRows, 4 * Size));
+        }
+        else
+        {
+            var isHalved = Size > 1;
+            Halve();
+            _tookTooLong = isHalved ? working : null;
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -38,8 +38,11 @@ internal sealed class ActivityImportTests
             CultureInfo.InvariantCulture, $"{1 + (n % 100)},{(n % 4 == 0 ? "fav" : n % 10 == 1 ? "de-rt" : "rt")},2018-07-{1 + (n % 28):00}T10:00:00Z"));
         await File.WriteAllLinesAsync(path, lines.Prepend("message,action,time").Append("1,smile,2018-07-01").Append("4711,rt,2018-07-01"));
         string[] args = ["import", "--activity", path, "--connection", _database.ConnectionString, "--address", _service.GrpcAddress.ToString()];
-        using (var tool = new ToolProcess([.. args, "--max-load", "0.02"]))
+        await using (var other = await _database.OpenAsync())
         {
+            // Nothing can be added to a message that somebody deletes.
+            await other.ExecuteAsync("begin; select from tweet.message where messageid = 50 for update");
+            using var tool = new ToolProcess(args);
             await Wait.UntilAsync(async () => await _database.QueryAsync<long>("select count(*) from tweet.activity") > 0, RunningService.Patience, "some are there");
             await tool.KillAsync();
         }

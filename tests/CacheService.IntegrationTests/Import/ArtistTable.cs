@@ -2,6 +2,7 @@ using System.Globalization;
 using CacheService.Import;
 using CacheService.IntegrationTests.Infrastructure;
 using CacheService.IntegrationTests.Tool;
+using Npgsql;
 
 namespace CacheService.IntegrationTests.Import;
 
@@ -68,6 +69,10 @@ internal sealed class ArtistTable : IAsyncDisposable
     /// <summary>A file for an import in this process.</summary>
     public static ImportOrder OrderOf(string path) =>
         new() { Path = path, Name = Path.GetFileName(path), Table = "moma.artist", Key = ["constituentid"], MaxLoad = 1 };
+
+    /// <summary>Has imports of an artist wait until the transaction that another session begins here ends: it writes the same one.</summary>
+    public static Task HoldAsync(NpgsqlConnection other, int id) => other.ExecuteAsync(string.Create(
+        CultureInfo.InvariantCulture, $"begin; insert into moma.artist (constituentid, name) values ({id}, 'held') on conflict (constituentid) do update set name = 'held'"));
 
     /// <summary>Whether somebody waits for a lock.</summary>
     public async Task<bool> IsLockedAsync() =>

@@ -135,13 +135,15 @@ internal sealed class ImportJobTests
     [Test]
     public async Task Run_StoppedAndResumed_GoesOnWhereItWas()
     {
-        var lines = Enumerable.Range(1, 3_000).Select(id => ArtistTable.Line(id)).ToList();
-        var id = (await PostAsync("long.csv", "into=moma.artist&key=constituentid&max_load=0.02", string.Join('\n', lines.Prepend(ArtistTable.Header)))).Message<RunResponse>().Run.Id;
+        await using var other = await _database.OpenAsync();
+        await ArtistTable.HoldAsync(other, id: 2_000);
+        var id = await StartAsync("long.csv", rows: 3_000);
         await Wait.UntilAsync(async () => await _database.QueryAsync<long>("select count(*) from moma.artist") > 0, JobsHost.Patience, "some rows are merged");
         var stopped = (await _service.Jobs().StopRunAsync(new StopRunRequest { Id = id })).Run;
         Assert.That(stopped.State, Is.EqualTo(JobRunState.Stopped));
-        Assert.That(await _database.QueryAsync<long>("select count(*) from moma.artist"), Is.LessThan(3_000));
+        Assert.That(await _database.QueryAsync<long>("select count(*) from moma.artist"), Is.LessThan(2_000));
 
+        await other.ExecuteAsync("rollback");
         var resumed = await _service.WaitForEndAsync((await _service.Jobs().ResumeRunAsync(new ResumeRunRequest { Id = id })).Run.Id);
         Assert.That((resumed.Run.State, resumed.Run.Numbers["inserted"]), Is.EqualTo((JobRunState.Succeeded, 3_000L)), resumed.Run.Detail);
         Assert.That(await _database.QueryAsync<long>("select count(*) from twimport.load"), Is.EqualTo(1));
@@ -199,17 +201,24 @@ internal sealed class ImportJobTests
     [Test]
     public async Task Run_LostFourTimesOnItsWay_IsResumedEachTime()
     {
-        var lines = Enumerable.Range(1, 4_000).Select(id => ArtistTable.Line(id));
-        var id = (await PostAsync("often.csv", "into=moma.artist&key=constituentid&max_load=0.02", string.Join('\n', lines.Prepend(ArtistTable.Header)))).Message<RunResponse>().Run.Id;
+        const int Between = 800;
+        await using var one = await _database.OpenAsync();
+        await using var two = await _database.OpenAsync();
+        await ArtistTable.HoldAsync(one, Between);
+        var id = await StartAsync("often.csv", rows: 4_000);
         var first = id;
         for (var loss = 1; loss <= 4; loss++)
         {
-            var merged = await _database.QueryAsync<long>("select count(*) from moma.artist");
-            await Wait.UntilAsync(async () => await _database.QueryAsync<long>("select count(*) from moma.artist") > merged, JobsHost.Patience, "it gets on");
+            var before = (loss - 1) * Between;
+            await Wait.UntilAsync(async () => await _database.QueryAsync<long>("select count(*) from moma.artist") > before, JobsHost.Patience, "it gets on");
             await LoseAsync(id);
             id = await WaitForFollowerToBeginAsync(id);
+            var (holder, next) = loss % 2 == 1 ? (one, two) : (two, one);
+            await ArtistTable.HoldAsync(next, (loss + 1) * Between);
+            await holder.ExecuteAsync("rollback");
         }
 
+        await one.ExecuteAsync("rollback");
         var run = await _service.WaitForEndAsync(id);
         Assert.That((run.Run.State, run.Run.Numbers["inserted"], run.Run.Numbers["read"]), Is.EqualTo((JobRunState.Succeeded, 4_000L, 4_000L)), run.Run.Detail);
         Assert.That((await _service.GetRunAsync(first)).Run.State, Is.EqualTo(JobRunState.Lost));
@@ -315,6 +324,11 @@ internal sealed class ImportJobTests
         await File.WriteAllLinesAsync(path, lines);
         File.SetLastWriteTimeUtc(path, DateTime.UtcNow - TimeSpan.FromDays(days));
     }
+
+    /// <summary>Sends a file of artists, and does not wait until it is imported.</summary>
+    private async Task<long> StartAsync(string name, int rows) => (await PostAsync(
+        name, "into=moma.artist&key=constituentid&max_load=1", string.Join('\n', Enumerable.Range(1, rows).Select(id => ArtistTable.Line(id)).Prepend(ArtistTable.Header))))
+        .Message<RunResponse>().Run.Id;
 
     private Task LoseAsync(long run) => _database.ExecuteAsync($"select pg_terminate_backend(backend) from twjobs.run where runid = {run}");
 

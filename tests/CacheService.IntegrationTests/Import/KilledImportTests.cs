@@ -32,10 +32,13 @@ internal sealed class KilledImportTests
         await _artists.Database.ExecuteAsync("drop schema twimport cascade; truncate moma.artist");
         await _artists.ImportAsync(all);
 
-        string[] args = ["import", changed, "--into", "moma.artist", "--key", "constituentid", "--connection", _artists.Database.ConnectionString, "--max-load", "0.02"];
+        string[] args = ["import", changed, "--into", "moma.artist", "--key", "constituentid", "--connection", _artists.Database.ConnectionString, "--max-load", "0.2"];
         var place = 0L;
-        for (var kill = 1; kill <= 3; kill++)
+        // Of those that are changed.
+        foreach (var held in new[] { 1_998, 3_498, 4_998 })
         {
+            await using var other = await _artists.Database.OpenAsync();
+            await ArtistTable.HoldAsync(other, held);
             using var tool = new ToolProcess(args);
             var before = place;
             await Wait.UntilAsync(
@@ -66,10 +69,13 @@ internal sealed class KilledImportTests
     public async Task Import_ThatLosesItsSession_FailsAndGoesOnWhenItIsStartedAgain()
     {
         var file = _artists.Write("all.csv", Enumerable.Range(1, 3_000).Select(id => ArtistTable.Line(id)));
-        var import = _artists.ImportAsync(file, "--max-load", "0.02");
+        await using var other = await _artists.Database.OpenAsync();
+        await ArtistTable.HoldAsync(other, id: 1_500);
+        var import = _artists.ImportAsync(file);
         await _artists.WaitUntilMergingAsync();
         await _artists.Database.ExecuteAsync($"select pg_terminate_backend(pid) {Turns}");
         var killed = await import;
+        await other.ExecuteAsync("rollback");
         Assert.That((killed.ExitCode, killed.Output), Is.EqualTo((1, "")));
         var place = await _artists.Database.QueryAsync<long>("select place from twimport.load");
         Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from moma.artist"), Is.EqualTo(place - 1), "the place is that of the rows");
@@ -110,9 +116,11 @@ internal sealed class KilledImportTests
     public async Task Import_WhoseTableIsReplaced_SaysSoAndTouchesNothingOfTheOther()
     {
         var file = _artists.Write("all.csv", Enumerable.Range(1, 3_000).Select(id => ArtistTable.Line(id)));
-        var import = _artists.ImportAsync(file, "--max-load", "0.02");
+        await using var other = await _artists.Database.OpenAsync();
+        await ArtistTable.HoldAsync(other, id: 1_500);
+        var import = _artists.ImportAsync(file);
         await _artists.WaitUntilMergingAsync();
-        await _artists.Database.ExecuteAsync("alter table moma.artist rename to former; create table moma.artist (like moma.former including all)");
+        await other.ExecuteAsync("alter table moma.artist rename to former; create table moma.artist (like moma.former including all); commit");
         var run = await import;
         Assert.That((run.ExitCode, run.Error.Contains("replaced by another one", StringComparison.Ordinal)), Is.EqualTo((1, true)), run.Error);
         Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from moma.artist"), Is.Zero);

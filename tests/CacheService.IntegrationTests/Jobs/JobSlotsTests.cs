@@ -120,7 +120,7 @@ internal sealed class JobSlotsTests
         await Wait.UntilAsync(async () => await _database.QueryAsync<bool>("select exists (select from twjobs.job where name = 'expire-messages')"), JobsHost.Patience, "it runs jobs");
         await _database.ExecuteAsync(
             """
-            update twjobs.job set schedule = '* * * * * *', misfire = 'skip', slots_until = clock_timestamp(), parameters = '{"older_than": "1 year", "max_batch": "20", "max_load": "0.05"}' where name = 'expire-messages'
+            update twjobs.job set schedule = '* * * * * *', misfire = 'skip', slots_until = clock_timestamp(), parameters = '{"older_than": "1 year", "max_batch": "20", "max_load": "0.01"}' where name = 'expire-messages'
             """);
         await Wait.UntilAsync(async () => await _database.QueryAsync<bool>("select exists (select from twjobs.run where state = 'running' and (numbers ->> 'deleted_messages')::int > 0)"), JobsHost.Patience, "it deletes");
         await _database.ExecuteAsync("update twjobs.job set schedule = null where name = 'expire-messages'");

@@ -139,8 +139,32 @@ internal sealed class PaceTests
         Assert.That(more, Is.GreaterThan(few));
         pace.PauseAfter(TimeSpan.FromMilliseconds(3), rows: more);
         Assert.That(pace.Size, Is.LessThan(more));
+        pace.PauseAfter(TimeSpan.FromMilliseconds(8), rows: pace.Size);
         pace.PauseAfter(TimeSpan.FromMilliseconds(11), rows: pace.Size);
         Assert.That(pace.Size, Is.LessThan(more / 3));
+    }
+
+    /// <summary>
+    /// On a busy machine a batch takes long, whatever its rows: a row at a time would take for ever. Only rows that each take long are done one by one.
+    /// </summary>
+    [TestCase(15, 0.01, 0.1, 50, 150, TestName = "Size_WhereABatchTakesLong_StaysLarge")]
+    [TestCase(8, 0.01, 0.3, 40, 150, TestName = "Size_WhereABatchTakesRatherLong_StaysLarge")]
+    [TestCase(20, 0.05, 0.7, 30, 150, TestName = "Size_WhereTheMachineIsBusy_StaysLarge")]
+    [TestCase(2, 1, 0.1, 3, 15, TestName = "Size_WhereEachRowTakesAWhile_GetsSmall")]
+    [TestCase(2, 20, 0.1, 1, 2, TestName = "Size_WhereEachRowTakesLong_IsOne")]
+    public async Task Size_OfManyBatches_IsAbout(double batchMilliseconds, double rowMilliseconds, double spread, double atLeast, double atMost)
+    {
+        await using var pace = new Pace(maxLoad: 0.1, askService: null, _time);
+        var random = new Random(1);
+        var sizes = new List<int>();
+        for (var batch = 0; batch < 2_000; batch++)
+        {
+            sizes.Add(pace.Size);
+            var noise = Math.Exp(spread * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+            pace.PauseAfter(TimeSpan.FromMilliseconds((batchMilliseconds + (rowMilliseconds * pace.Size)) * noise), rows: pace.Size);
+        }
+
+        Assert.That(sizes.Skip(100).Average(), Is.InRange(atLeast, atMost));
     }
 
     [Test]
