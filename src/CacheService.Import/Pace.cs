@@ -12,8 +12,9 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
 {
     // Fewer take little less time than these, unless each row takes long.
     private const int FewRows = 100;
-    // Half as many rows are worth it where they take no more than this share of the time.
-    private const double WorthIt = 0.75;
+    // Fewer rows are of use where half of them take no more than this share of the time.
+    private const double UsefulShare = 0.75;
+    private const int TryMoreEvery = 16;
     private const int LargestSize = 20_000;
     private const double StrongestBrake = 32;
 
@@ -41,8 +42,9 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
     private TimeSpan _bestAnswer = TimeSpan.MaxValue;
     private double _brake = 1;
     private TimeSpan _owed;
-    // What the batch before took, where that was too long and is why half as many rows are done now.
+    // How long the last batch took, if Size was halved because of it; else null.
     private TimeSpan? _tookTooLong;
+    private int _smallBatches;
 
     /// <summary>How many rows to do at a time.</summary>
     public int Size { get; private set; } = FewRows;
@@ -94,26 +96,34 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
 
     private void Resize(TimeSpan working, long rows)
     {
+        var isWhole = rows >= Size;
         var aimedAt = Size > FewRows || _aimedAt > AimedAtWithFewRows ? _aimedAt : AimedAtWithFewRows;
+        // A stall looks like slow rows, and leaves few of them: now and then more are tried.
+        var triesMore = Size < FewRows && ++_smallBatches % TryMoreEvery == 0;
         if (working <= 2 * aimedAt)
         {
             _tookTooLong = null;
-            // A stall that looks like slow rows leaves few of them: those get more again sooner.
-            var isShort = working < (Size < FewRows ? 1.5 : 1) * aimedAt;
-            Size = isShort && rows >= Size ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
+            // A few grow more readily, for the same reason; one or two do not, because the next larger number is twice as many.
+            var isShort = working < (Size is > 2 and < FewRows ? 1.5 : 1) * aimedAt;
+            Size = isWhole && (isShort || triesMore) ? Math.Min(LargestSize, Size + (Size / 2) + 1) : Size;
         }
-        else if (_tookTooLong is { } before && working > WorthIt * before)
+        else if (isWhole && Size < FewRows && _tookTooLong is { } before && working > UsefulShare * before)
         {
-            // It is not the rows that take so long, but a machine that is busy with others': fewer rows would only take more batches.
-            // Twice as many as before, because by chance alone a batch is often shorter than the one before it, and rows would get fewer and fewer.
+            // Half of the rows take as long: the machine is busy with other work, or others hold locks, and fewer rows would only take more batches.
+            // The next batch has twice as many as there were before they were halved. As many as there were would not do, because by chance alone
+            // a batch is often shorter than the one before it, and rows would get fewer and fewer.
             _tookTooLong = null;
-            Size = Math.Max(Size, Math.Min(FewRows, 4 * Size));
+            Size = Math.Min(FewRows, 4 * Size);
+        }
+        else if (Size > 1)
+        {
+            Size /= 2;
+            _tookTooLong = isWhole ? working : null;
         }
         else
         {
-            var isHalved = Size > 1;
-            Halve();
-            _tookTooLong = isHalved ? working : null;
+            _tookTooLong = null;
+            Size = triesMore ? 2 : 1;
         }
     }
 

@@ -139,6 +139,7 @@ internal sealed class PaceTests
         Assert.That(more, Is.GreaterThan(few));
         pace.PauseAfter(TimeSpan.FromMilliseconds(3), rows: more);
         Assert.That(pace.Size, Is.LessThan(more));
+        // As long as a batch may take: the next one is not compared with that which was halved.
         pace.PauseAfter(TimeSpan.FromMilliseconds(8), rows: pace.Size);
         pace.PauseAfter(TimeSpan.FromMilliseconds(11), rows: pace.Size);
         Assert.That(pace.Size, Is.LessThan(more / 3));
@@ -146,25 +147,56 @@ internal sealed class PaceTests
 
     /// <summary>
     /// On a busy machine a batch takes long, whatever its rows: a row at a time would take for ever. Only rows that each take long are done one by one.
+    /// It does not matter how many there were at first: somebody may have held a lock.
     /// </summary>
-    [TestCase(15, 0.01, 0.1, 50, 150, TestName = "Size_WhereABatchTakesLong_StaysLarge")]
-    [TestCase(8, 0.01, 0.3, 40, 150, TestName = "Size_WhereABatchTakesRatherLong_StaysLarge")]
-    [TestCase(20, 0.05, 0.7, 30, 150, TestName = "Size_WhereTheMachineIsBusy_StaysLarge")]
-    [TestCase(2, 1, 0.1, 3, 15, TestName = "Size_WhereEachRowTakesAWhile_GetsSmall")]
-    [TestCase(2, 20, 0.1, 1, 2, TestName = "Size_WhereEachRowTakesLong_IsOne")]
-    public async Task Size_OfManyBatches_IsAbout(double batchMilliseconds, double rowMilliseconds, double spread, double atLeast, double atMost)
+    [TestCase(15, 0.01, 0.1, 50, 150, 1, TestName = "Size_WhereABatchTakesLong_StaysLarge")]
+    [TestCase(8, 0.01, 0.05, 40, 150, 1, TestName = "Size_WhereABatchTakesRatherLong_StaysLarge")]
+    [TestCase(8, 0.01, 0.3, 40, 150, 1, TestName = "Size_WhereABatchTakesLongNowAndThen_StaysLarge")]
+    [TestCase(20, 0.05, 0.7, 30, 150, 1, TestName = "Size_WhereTheMachineIsBusy_StaysLarge")]
+    [TestCase(2, 1, 0.1, 3, 15, 0.3, TestName = "Size_WhereEachRowTakesAWhile_GetsSmall")]
+    [TestCase(1, 6, 0.05, 1, 1.3, 0.1, TestName = "Size_WhereARowTakesAsLongAsABatchShould_IsOne")]
+    [TestCase(2, 20, 0.1, 1, 1.3, 1, TestName = "Size_WhereEachRowTakesLong_IsOne")]
+    public async Task Size_OfManyBatches_IsAbout(double batchMilliseconds, double rowMilliseconds, double spread, double atLeast, double atMost, double longShare)
+    {
+        foreach (var isHalved in new[] { false, true })
+        {
+            await using var pace = new Pace(maxLoad: 0.1, askService: null, _time);
+            if (isHalved)
+            {
+                HalveToOne(pace);
+            }
+
+            var batches = Work(pace, batchMilliseconds, rowMilliseconds, spread, most: int.MaxValue);
+            Assert.That(batches.Average(batch => batch.Size), Is.InRange(atLeast, atMost));
+            Assert.That(batches.Count(batch => batch.Took > TimeSpan.FromMilliseconds(10)), Is.LessThanOrEqualTo(longShare * batches.Count));
+        }
+    }
+
+    /// <summary>Where rows are so large that ten of them are a batch, half of many more are as many.</summary>
+    [Test]
+    public async Task Size_WhereABatchHasFewerRowsAndTakesLong_GetsSmall()
     {
         await using var pace = new Pace(maxLoad: 0.1, askService: null, _time);
-        var random = new Random(1);
-        var sizes = new List<int>();
-        for (var batch = 0; batch < 2_000; batch++)
+        Assert.That(Work(pace, batchMilliseconds: 1, rowMilliseconds: 6, spread: 0.05, most: 10).Average(batch => batch.Size), Is.LessThan(1.3));
+    }
+
+    /// <summary>What is far too long gets shorter with each batch, down to a hundred rows.</summary>
+    [Test]
+    public async Task Size_OfManyRows_IsHalvedWithEachBatchThatTakesLong()
+    {
+        await using var pace = new Pace(maxLoad: 1, askService: null, _time);
+        while (pace.Size < 12_800)
         {
-            sizes.Add(pace.Size);
-            var noise = Math.Exp(spread * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
-            pace.PauseAfter(TimeSpan.FromMilliseconds((batchMilliseconds + (rowMilliseconds * pace.Size)) * noise), rows: pace.Size);
+            pace.PauseAfter(TimeSpan.FromMilliseconds(1), rows: pace.Size);
         }
 
-        Assert.That(sizes.Skip(100).Average(), Is.InRange(atLeast, atMost));
+        var batches = 0;
+        for (; pace.Size > 100; batches++)
+        {
+            pace.PauseAfter(TimeSpan.FromMilliseconds(30), rows: pace.Size);
+        }
+
+        Assert.That(batches, Is.LessThanOrEqualTo(8));
     }
 
     [Test]
@@ -176,11 +208,31 @@ internal sealed class PaceTests
         Assert.That(pace.Size, Is.GreaterThan(first));
         pace.PauseAfter(TimeSpan.FromMilliseconds(50));
         Assert.That(pace.Size, Is.LessThan(first));
-        for (var batch = 0; batch < 20; batch++)
+        HalveToOne(pace);
+        Assert.That(pace.Size, Is.EqualTo(1));
+    }
+
+    private static void HalveToOne(Pace pace)
+    {
+        for (var time = 0; time < 20; time++)
         {
             pace.Halve();
         }
+    }
 
-        Assert.That(pace.Size, Is.EqualTo(1));
+    /// <summary>Two thousand batches, after a hundred to get used to them, that take as long as told, more or less.</summary>
+    private static List<(int Size, TimeSpan Took)> Work(Pace pace, double batchMilliseconds, double rowMilliseconds, double spread, int most)
+    {
+        var random = new Random(1);
+        var batches = new List<(int Size, TimeSpan Took)>();
+        for (var batch = 0; batch < 2_100; batch++)
+        {
+            var rows = Math.Min(most, pace.Size);
+            var noise = Math.Exp(spread * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
+            batches.Add((rows, TimeSpan.FromMilliseconds((batchMilliseconds + (rowMilliseconds * rows)) * noise)));
+            pace.PauseAfter(batches[^1].Took, rows: rows);
+        }
+
+        return batches[100..];
     }
 }
