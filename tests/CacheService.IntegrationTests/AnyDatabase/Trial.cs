@@ -21,7 +21,7 @@ internal sealed class Trial : IAsyncDisposable
     private static readonly TimeSpan Notices = TimeSpan.FromSeconds(2);
 
     /// <summary>What a busy machine makes of a time.</summary>
-    private const int Slowness = 6;
+    private const int Slowness = 20;
 
     private static readonly HttpClient Http = new();
 

@@ -54,7 +54,7 @@ internal sealed class EventSourceTests
     public async Task Events_BehindAProxyThatBuffers_ComeAtOnce()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(2);
         await service.AssertEqualsViewAsync(database);
         await using var nginx = await Nginx.RequireAsync(service.HttpAddress);

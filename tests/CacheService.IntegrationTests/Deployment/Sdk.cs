@@ -6,8 +6,8 @@ namespace CacheService.IntegrationTests.Deployment;
 /// <summary>Runs dotnet, as who builds, packs and installs does.</summary>
 internal static class Sdk
 {
-    // It compiles and restores, beside other tests.
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    // It compiles and restores, beside other tests: for minutes even where it is alone.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(30);
 
     /// <summary>Runs it in a folder; it has succeeded.</summary>
     public static async Task RunAsync(string folder, params string[] arguments)

@@ -68,7 +68,7 @@ internal sealed class ExampleScenario : IAsyncDisposable
             await example.UntilAsync(lines => lines[^1] == "state STALE", "it says that the counts are STALE");
         }
 
-        await example.UntilAsync(lines => lines.Count(line => line == "state LIVE") == 2, "it says that the counts are LIVE again");
+        await example.UntilAsync(lines => lines.Last(line => line.StartsWith("state ", StringComparison.Ordinal)) == "state LIVE", "it says that the counts are LIVE again");
 
         await scenario.RestartServiceAsync();
         await example.UntilAsync(lines => lines.Count(line => line == "synced") == 2, "it begins anew");

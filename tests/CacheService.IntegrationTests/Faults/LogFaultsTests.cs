@@ -13,7 +13,8 @@ internal sealed class LogFaultsTests
     public async Task Trim_Failing_IsWarnedOfAndMadeUpForLater()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var run = await FaultRun.StartAsync("trim fails for a while", database, "--Feed:LeaseDuration=00:00:12");
+        // The log is kept for the rest after a rollup that took long, which is a third of KeepFor at most.
+        await using var run = await FaultRun.StartAsync("trim fails for a while", database, "--Feed:LeaseDuration=00:00:12", "--Rollup:KeepFor=00:00:30");
         await using var lag = new MachineLag();
         var trim = await database.QueryAsync<string>("select pg_get_functiondef('twcache.trim(int)'::regprocedure)");
 
@@ -27,7 +28,10 @@ internal sealed class LogFaultsTests
         await database.ExecuteAsync(trim);
 
         await run.EndFaultAsync();
-        await Wait.UntilAsync(async () => await database.QueryAsync<long>("select count(*) from twcache.change where xid < (select pg_snapshot_xmin(pg_current_snapshot()))") < grown / 2, RunningService.Patience, "the log is trimmed again");
+        await Wait.UntilAsync(
+            async () => await database.QueryAsync<long>("select count(*) from twcache.change where xid < (select pg_snapshot_xmin(pg_current_snapshot()))") < grown / 2,
+            TimeSpan.FromMinutes(5),
+            "the log is trimmed again");
         await run.FinishAsync();
         Assert.That(run.Checker.States.Reloads, Is.Zero);
     }

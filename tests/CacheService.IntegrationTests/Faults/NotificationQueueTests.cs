@@ -11,7 +11,7 @@ internal sealed class NotificationQueueTests
         const double Threshold = 0.0002;
         await using var server = await PrivateServer.StartAsync();
         await using var run = await FaultRun.StartAsync(
-            "the notification queue fills", server, "--Feed:LeaseDuration=00:00:12", $"--Feed:NotificationQueueWarning={Threshold}");
+            "the notification queue fills", server, "--Feed:LeaseDuration=00:00:30", $"--Feed:NotificationQueueWarning={Threshold}");
         await using var lag = new MachineLag();
 
         // A listener in a transaction reads nothing, and the queue keeps everything for it. Each payload fills a page.

@@ -53,7 +53,7 @@ internal sealed class DoorbellTests
             var committed = Stopwatch.GetTimestamp();
             while ((await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1 })).Counts.Retweets < n)
             {
-                Assert.That(Stopwatch.GetElapsedTime(committed), Is.LessThan(TimeSpan.FromSeconds(5)), "the wake-up is lost");
+                Assert.That(Stopwatch.GetElapsedTime(committed), Is.LessThan(RunningService.Patience), "it is visible");
             }
 
             delays.Add(Stopwatch.GetElapsedTime(committed).TotalMilliseconds);
@@ -62,6 +62,7 @@ internal sealed class DoorbellTests
         delays.Sort();
         await TestContext.Progress.WriteLineAsync($"commit to visible, asleep: median {delays[25]:F1} ms, max {delays[^1]:F1} ms");
         Assert.That(delays[25], Is.LessThan(lag.AllowMedian(20)));
+        Assert.That(delays[^1], Is.LessThan(lag.Allow(TimeSpan.FromSeconds(5)).TotalMilliseconds), "no wake-up is lost");
         Assert.That(service.Status.Bells, Is.GreaterThanOrEqualTo(50), "each insert rang");
     }
 

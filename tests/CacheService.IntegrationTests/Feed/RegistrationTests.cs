@@ -192,7 +192,7 @@ internal sealed class RegistrationTests
     public async Task ChangeLog_WhileACacheRuns_IsTrimmed()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:03", "--Rollup:Interval=0");
         await database.AddMessagesAsync(100);
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
 

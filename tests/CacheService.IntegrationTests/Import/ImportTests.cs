@@ -59,7 +59,7 @@ internal sealed class ImportTests
             $"{ArtistTable.Header}\n{ArtistTable.Line(1)}\nx,\"No, number\",,,,,,,\n2,Short\n3,,no name,,,,,,\n4,\"Two\nlines\",,,,,,,\n{ArtistTable.Header}\n7,Last,,,,99999999999,,,");
         var run = await _artists.ImportAsync(path);
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        var lines = run.Error.Split('\n');
+        var lines = run.ErrorWithoutProgress.Split('\n');
         Assert.That(lines[0], Does.StartWith("line 3: invalid input syntax for type integer: \"x\""));
         Assert.That(lines[1], Does.StartWith("line 4: it has 2 values in place of 9"));
         Assert.That(lines[2], Does.StartWith("line 5: null value in column \"name\""));
@@ -89,7 +89,7 @@ internal sealed class ImportTests
         await _artists.Database.ExecuteAsync("insert into moma.artist (constituentid, name) values (1, 'before')");
         var run = await _artists.ImportAsync(_artists.WriteText("bad.csv", text));
         Assert.That((run.ExitCode, run.Output), Is.EqualTo((1, "")));
-        Assert.That(run.Error, Does.StartWith("tweetcounts: bad.csv: ").And.Contain(reason));
+        Assert.That(run.ErrorWithoutProgress, Does.StartWith("tweetcounts: bad.csv: ").And.Contain(reason));
         Assert.That(await _artists.ContentAsync(), Is.EqualTo("(1,before,,,,,,,)"));
         Assert.That(await _artists.Database.QueryAsync<long>("select count(*) from pg_class where relname like 'stage%' and relkind = 'r'"), Is.Zero, "nothing is left behind");
     }

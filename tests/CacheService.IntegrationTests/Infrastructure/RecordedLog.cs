@@ -10,6 +10,9 @@ internal sealed class RecordedLog : ILoggerProvider
 
     public IReadOnlyCollection<LogEntry> Entries => _entries;
 
+    /// <summary>Errors, and those warnings that requests may cause. Kestrel's heartbeat, the feed and audits warn of a slow machine too.</summary>
+    public IEnumerable<LogEntry> WarningsOfRequests => _entries.Where(entry => entry.Level > LogLevel.Warning || (entry.Level == LogLevel.Warning && !MayBeOfASlowMachine(entry)));
+
     public bool Has(string eventName) => _entries.Any(entry => entry.EventName == eventName);
 
     public int Count(string eventName) => _entries.Count(entry => entry.EventName == eventName);
@@ -19,6 +22,9 @@ internal sealed class RecordedLog : ILoggerProvider
     public void Dispose()
     {
     }
+
+    private static bool MayBeOfASlowMachine(LogEntry entry) =>
+        entry.EventName is "HeartbeatSlow" or "AuditGivenUp" || entry.Category.StartsWith("CacheService.Feed.", StringComparison.Ordinal);
 
     internal sealed record LogEntry(string Category, LogLevel Level, string? EventName, string Message, Exception? Exception)
     {

@@ -14,7 +14,7 @@ internal static class ForeignProgram
     /// <summary>What a program prints before a statement that it wants to have run.</summary>
     private const string SqlRequest = "sql ";
 
-    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan TimeLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>Where the programs are.</summary>
     public static string Folder { get; } = Path.Combine(AppContext.BaseDirectory, "Interop");
@@ -80,7 +80,7 @@ internal static class ForeignProgram
 
     /// <summary>Runs something to its end; an exit code of null where there is no such program.</summary>
     /// <param name="start">How it is started.</param>
-    /// <param name="timeLimit">How long it may take, if that is not a minute.</param>
+    /// <param name="timeLimit">How long it may take, if that is not five minutes.</param>
     public static async Task<(int? ExitCode, string Output)> RunToEndAsync(ProcessStartInfo start, TimeSpan? timeLimit = null)
     {
         using var patience = new CancellationTokenSource(timeLimit ?? TimeLimit);

@@ -110,7 +110,8 @@ internal sealed class BuiltInJobsTests
             insert into public.pinned select max(messageid) from tweet.message;
             """);
         await service.AssertEqualsViewAsync(database);
-        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        using var over = new CancellationTokenSource();
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true }, cancellationToken: over.Token);
         var removed = new HashSet<long>();
         var reading = ReadRemovalsAsync(watch.ResponseStream, removed);
 
@@ -130,7 +131,7 @@ internal sealed class BuiltInJobsTests
         Assert.That(retry.Run.State, Is.EqualTo(JobRunState.Succeeded));
         Assert.That(await database.QueryAsync<long>("select count(*) from tweet.message"), Is.EqualTo(10));
         await service.AssertEqualsViewAsync(database);
-        watch.Dispose();
+        await over.CancelAsync();
         await reading;
     }
 

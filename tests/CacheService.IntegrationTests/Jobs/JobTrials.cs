@@ -136,7 +136,8 @@ internal sealed class JobTrials
             analyze tweet.message, tweet.activity;
             """);
         await using var service = await JobsHost.StartAsync(database.ConnectionString, [], "--Feed:LoadTimeout=00:05:00");
-        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true });
+        using var over = new CancellationTokenSource();
+        using var watch = service.Client.WatchCounts(new WatchCountsRequest { All = true }, cancellationToken: over.Token);
         var removed = 0L;
         var reading = CountRemovalsAsync(watch.ResponseStream, count => Interlocked.Add(ref removed, count));
 
@@ -164,7 +165,7 @@ internal sealed class JobTrials
         Assert.That((run.Run.State, run.Run.Numbers["deleted_messages"]), Is.EqualTo((JobRunState.Succeeded, (long)Old)));
         await service.AssertEqualsViewAsync(database);
         await Wait.UntilAsync(() => Interlocked.Read(ref removed) == Old, JobsHost.Patience, "watchers hear of all removals");
-        watch.Dispose();
+        await over.CancelAsync();
         await reading;
         Assert.That(during[^1], Is.LessThan(100), "the longest wait");
     }

@@ -25,6 +25,8 @@ internal static class JobsHost
             },
             connectionString,
             ["--Jobs:Enabled=true", "--Rollup:Interval=00:00:10", .. settings]);
+        // A run that was told to end has less than a second for it.
+        service.ErrorOfStalls = "JobAbandoned";
         await service.WaitForLiveAsync();
         await Wait.UntilAsync(() => service.Services.GetRequiredService<JobsStatus>().Problem is null, Patience, "jobs are run");
         return service;

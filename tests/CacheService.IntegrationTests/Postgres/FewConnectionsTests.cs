@@ -57,7 +57,7 @@ internal sealed class FewConnectionsTests
         await using var database = await TestDatabase.CreateAsync();
         await database.ApplySchemaAsync();
         await database.AddMessagesAsync(Messages);
-        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:05", "--Feed:StaleAfter=00:00:05");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:05", "--Feed:StaleAfter=00:01:00");
         var states = new List<FeedState>();
         service.Status.StateChanged += () => states.Add(service.Status.Condition.State);
 

@@ -26,7 +26,7 @@ internal sealed class ReadGateTests
         var drains = service.Status.Drains - before;
 
         await TestContext.Progress.WriteLineAsync($"{Requests} strong reads at once, {drains} drains");
-        Assert.That(drains, Is.InRange(1, Requests / 4));
+        Assert.That(drains, Is.InRange(1, Requests / 2));
     }
 
     [Test]
@@ -163,7 +163,7 @@ internal sealed class ReadGateTests
     public async Task Requirements_WhileTheDatabaseIsAway_AreUnavailableAndPlainReadsAreServed()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Limits:MaxReadWait=00:00:01");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Limits:MaxReadWait=00:00:05");
         await database.AddMessagesAsync(1);
         await service.AssertEqualsViewAsync(database);
 
@@ -171,9 +171,10 @@ internal sealed class ReadGateTests
         await gate.TerminateServiceAsync();
         await Wait.UntilAsync(() => service.Status.Condition.State == CacheService.Feed.FeedState.Stale, RunningService.Patience, "the service is STALE");
 
-        await AssertFailsAsync(service, Strong, StatusCode.Unavailable, "stale:");
-        await AssertFailsAsync(service, new ReadOptions { MaxAge = new Duration() }, StatusCode.Unavailable, "stale:");
-        await AssertFailsAsync(service, new ReadOptions { AtLeastXid = 1UL << 40 }, StatusCode.Unavailable, "stale:");
+        await Task.WhenAll(
+            AssertFailsAsync(service, Strong, StatusCode.Unavailable, "stale:"),
+            AssertFailsAsync(service, new ReadOptions { MaxAge = new Duration() }, StatusCode.Unavailable, "stale:"),
+            AssertFailsAsync(service, new ReadOptions { AtLeastXid = 1UL << 40 }, StatusCode.Unavailable, "stale:"));
         var plain = await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1 });
         Assert.That(plain.Freshness.State, Is.EqualTo(FeedState.Stale));
     }

@@ -8,6 +8,9 @@ namespace CacheService.IntegrationTests.Shutdown;
 /// <summary>A run of run.sh with a data folder and addresses of its own. What it leaves running is gone when it is disposed.</summary>
 internal sealed class RunScript : IAsyncDisposable
 {
+    // Several programs start one after the other, and a cluster of databases is made.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     private readonly string _folder;
     private readonly Process _process;
     private readonly StringBuilder _printed = new();
@@ -62,7 +65,7 @@ internal sealed class RunScript : IAsyncDisposable
     /// <summary>Waits until it or one of its children has printed that.</summary>
     public async Task UntilPrintedAsync(string text)
     {
-        await Wait.UntilAsync(() => Printed.Contains(text, StringComparison.Ordinal) || _process.HasExited, RunningService.Patience, $"it prints '{text}'");
+        await Wait.UntilAsync(() => Printed.Contains(text, StringComparison.Ordinal) || _process.HasExited, Patience, $"it prints '{text}'");
         Assert.That(Printed, Does.Contain(text));
     }
 
@@ -76,8 +79,8 @@ internal sealed class RunScript : IAsyncDisposable
     /// <returns>The script's exit code.</returns>
     public async Task<int> UntilAllHaveEndedAsync()
     {
-        await Wait.UntilAsync(() => Processes().Length == 0, RunningService.Patience, "all have ended");
-        using var patience = new CancellationTokenSource(RunningService.Patience);
+        await Wait.UntilAsync(() => Processes().Length == 0, Patience, "all have ended");
+        using var patience = new CancellationTokenSource(Patience);
         await _process.WaitForExitAsync(patience.Token);
         return _process.ExitCode;
     }
@@ -85,7 +88,7 @@ internal sealed class RunScript : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await ProcessSignals.SendAsync("KILL", Processes());
-        await Wait.UntilAsync(() => Processes().Length == 0, RunningService.Patience, "all are gone");
+        await Wait.UntilAsync(() => Processes().Length == 0, Patience, "all are gone");
         _process.Dispose();
         TestFolders.Delete(_folder);
     }

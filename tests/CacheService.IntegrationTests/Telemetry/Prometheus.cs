@@ -5,9 +5,12 @@ using CacheService.Postgres.Embedded;
 
 namespace CacheService.IntegrationTests.Telemetry;
 
-/// <summary>A real Prometheus, which scrapes one service five times a second and has the alert rules.</summary>
+/// <summary>A real Prometheus, which scrapes one service every two seconds and has the alert rules.</summary>
 internal sealed class Prometheus : IAsyncDisposable
 {
+    /// <summary>On a slow machine a scrape takes long, and one that takes too long leaves a hole in all series.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+
     private static readonly string[] Places = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"];
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("prometheus-");
@@ -26,7 +29,7 @@ internal sealed class Prometheus : IAsyncDisposable
         await File.WriteAllTextAsync(
             configuration,
             $$"""
-            global: { scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 1s }
+            global: { scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s }
             rule_files: ["{{Deployed.Alerts}}"]
             scrape_configs:
               - job_name: counts
@@ -39,7 +42,7 @@ internal sealed class Prometheus : IAsyncDisposable
         {
             WorkingDirectory = prometheus._folder.FullName,
         });
-        await Wait.UntilAsync(async () => (await prometheus.QueryAsync("up == 1")).Count == 1, RunningService.Patience, "Prometheus scrapes the service");
+        await Wait.UntilAsync(async () => (await prometheus.QueryAsync("up == 1")).Count == 1, Patience, "Prometheus scrapes the service");
         return prometheus;
     }
 

@@ -10,8 +10,6 @@ public sealed partial class SimulateTests
 {
     private const string Activities = "select count(*) from tweet.activity";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     private TweetDatabase _database = null!;
 
     [SetUp]
@@ -40,7 +38,7 @@ public sealed partial class SimulateTests
         using var stop = new CancellationTokenSource();
         var running = RunAsync(stop.Token, "--rate", "200");
         const string Undone = "select count(*) from tweet.activity where action in ('de-rt', 'de-fav')";
-        await Wait.UntilAsync(async () => await _database.NumberAsync(Undone) > 5, Patience, "some are undone");
+        await Wait.UntilAsync(async () => await _database.NumberAsync(Undone) > 5, RunningService.Patience, "some are undone");
 
         await stop.CancelAsync();
 
@@ -53,12 +51,12 @@ public sealed partial class SimulateTests
     {
         using var stop = new CancellationTokenSource();
         var running = RunAsync(stop.Token, "--rate", "200", "--clients", "2");
-        await Wait.UntilAsync(async () => await _database.NumberAsync(Activities) > 20, Patience, "something is written");
+        await Wait.UntilAsync(async () => await _database.NumberAsync(Activities) > 20, RunningService.Patience, "something is written");
 
         await _database.ExecuteAsync(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tweetcounts' and datname = current_database()");
         var before = await _database.NumberAsync(Activities);
-        await Wait.UntilAsync(async () => await _database.NumberAsync(Activities) > before + 50, Patience, "it writes again");
+        await Wait.UntilAsync(async () => await _database.NumberAsync(Activities) > before + 50, RunningService.Patience, "it writes again");
         await stop.CancelAsync();
 
         var run = await running;
@@ -72,12 +70,12 @@ public sealed partial class SimulateTests
     {
         using var stop = new CancellationTokenSource();
         var running = RunAsync(stop.Token, "--rate", "200");
-        await Wait.UntilAsync(async () => await _database.NumberAsync(Activities) > 20, Patience, "something is written");
+        await Wait.UntilAsync(async () => await _database.NumberAsync(Activities) > 20, RunningService.Patience, "something is written");
 
         await _database.ExecuteAsync("delete from tweet.message where messageid <= 4");
         await _database.ExecuteAsync("insert into tweet.message (userid, message) select userid, 'I am new' from tweet.users");
         await Wait.UntilAsync(
-            async () => await _database.NumberAsync("select count(distinct messageid) from tweet.activity") == 2, Patience, "the new message is retweeted or liked");
+            async () => await _database.NumberAsync("select count(distinct messageid) from tweet.activity") == 2, RunningService.Patience, "the new message is retweeted or liked");
         await stop.CancelAsync();
 
         var run = await running;

@@ -7,6 +7,9 @@ namespace CacheService.IntegrationTests.Tool;
 /// <summary>What a run of the command line printed, and its exit code.</summary>
 internal sealed partial record ToolRun(int ExitCode, string Output, string Error)
 {
+    /// <summary>What it has said beside its output, without how far an import has got: that is said only where it takes long.</summary>
+    public string ErrorWithoutProgress => Progress().Replace(Error, "");
+
     public IReadOnlyList<string> OutputLines => Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>Runs it in this process, not at a terminal.</summary>
@@ -25,4 +28,8 @@ internal sealed partial record ToolRun(int ExitCode, string Output, string Error
     // Colours and bold only: other control sequences stay, for a test to find.
     [GeneratedRegex(@"\e\[[0-9;]*m")]
     private static partial Regex Style();
+
+    // The table, with its schema, stands before it.
+    [GeneratedRegex(@"^\w+\.\w+: .*\n?", RegexOptions.Multiline)]
+    private static partial Regex Progress();
 }

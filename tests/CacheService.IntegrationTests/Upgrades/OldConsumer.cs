@@ -11,7 +11,9 @@ namespace CacheService.IntegrationTests.Upgrades;
 /// </summary>
 internal sealed class OldConsumer : IAsyncDisposable
 {
-    private const int LeaseSeconds = 10;
+    /// <summary>Longer than a machine stalls: it loads afresh when its lease has run out.</summary>
+    private const int LeaseSeconds = 60;
+
     private static readonly TimeSpan DrainInterval = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan RenewalInterval = TimeSpan.FromSeconds(1);
 
@@ -76,6 +78,9 @@ internal sealed class OldConsumer : IAsyncDisposable
 
     /// <summary>Reads of the change log.</summary>
     public int Drains { get; private set; }
+
+    /// <summary>Renewals of its lease that were answered.</summary>
+    public int Renewals { get; private set; }
 
     /// <summary>Starts it, loaded.</summary>
     public static async Task<OldConsumer> StartAsync(Landed version, string connectionString)
@@ -199,6 +204,7 @@ internal sealed class OldConsumer : IAsyncDisposable
                 return;
             }
 
+            Renewals++;
             await _turn.WaitAsync();
             _provenUntil = name == _name ? provenUntil : _provenUntil;
             _turn.Release();

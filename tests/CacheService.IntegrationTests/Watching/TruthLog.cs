@@ -81,7 +81,10 @@ internal sealed class TruthLog
     }
 
     /// <summary>A subscriber can be told of a change before it is noted here.</summary>
-    public void WaitFor(ulong revision) => Assert.That(SpinWait.SpinUntil(() => Revision >= revision, TimeSpan.FromSeconds(10)), $"revision {revision} is noted");
+    public void WaitFor(ulong revision) => Assert.That(SpinWait.SpinUntil(() => Revision >= revision, TimeSpan.FromSeconds(60)), $"revision {revision} is noted");
+
+    /// <summary>Waits until all is noted that a subscriber can have been told of by now: what the store has.</summary>
+    public void WaitForWhatIsTold() => WaitFor(_store.Version?.Revision ?? 0);
 
     private static int FirstAfter(IList<ulong> revisions, ulong revision)
     {

@@ -17,7 +17,7 @@ internal sealed class WatchCountsTests
     public async Task Watch_OfSomeMessages_TellsStateThenChangesOfThoseOnly()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(3);
         await service.AssertEqualsViewAsync(database);
 
@@ -44,7 +44,7 @@ internal sealed class WatchCountsTests
     public async Task Watch_OfAll_TellsEverything()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(3);
         await service.AssertEqualsViewAsync(database);
 
@@ -86,7 +86,7 @@ internal sealed class WatchCountsTests
     {
         var interval = TimeSpan.FromMilliseconds(400);
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(1);
         await service.AssertEqualsViewAsync(database);
         using var watch = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1 }, MinInterval = Duration.FromTimeSpan(interval) });
@@ -224,7 +224,7 @@ internal sealed class WatchCountsTests
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (1, 'rt')");
         await service.AssertEqualsViewAsync(database);
         using var watch = service.Client.WatchCounts(
-            new WatchCountsRequest { All = true, Heartbeat = Often, MinInterval = Duration.FromTimeSpan(TimeSpan.FromSeconds(5)) });
+            new WatchCountsRequest { All = true, Heartbeat = Often, MinInterval = Duration.FromTimeSpan(TimeSpan.FromSeconds(15)) });
         var before = (await NextAsync(watch)).Freshness.Epoch;
 
         await database.ExecuteAsync("truncate tweet.activity");
@@ -371,14 +371,14 @@ internal sealed class WatchCountsTests
     public async Task Watch_ByAClientThatDoesNotRead_IsEndedAndDelaysNobody()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:StuckClientTimeout=00:00:02");
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Watch:StuckClientTimeout=00:00:05", "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(60_000);
         await service.Client.GetCountsAsync(new GetCountsRequest { MessageId = 1, Read = new ReadOptions { Strong = true } });
         using var stuck = service.Client.WatchCounts(new WatchCountsRequest { All = true });
         using var reading = service.Client.WatchCounts(new WatchCountsRequest { MessageIds = { 1 } });
         await NextAsync(reading);
 
-        // Reads on as soon as it is ended, whatever the test is busy with: for another two seconds the status waits to be taken.
+        // Reads on as soon as it is ended, whatever the test is busy with: for another five seconds the status waits to be taken.
         var hub = service.Hub;
         var ended = Task.Run(async () =>
         {

@@ -8,9 +8,6 @@ namespace CacheService.IntegrationTests.Watching;
 /// </summary>
 internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? watched)
 {
-    /// <summary>For so long a removal may be told and not noted yet, on a machine that stalls.</summary>
-    private static readonly TimeSpan RemovalIsNoted = TimeSpan.FromSeconds(1);
-
     private readonly Dictionary<long, (ulong Revision, long Retweets, long Likes)> _held = [];
     private readonly Dictionary<long, ulong> _lastRevisions = [];
 
@@ -119,8 +116,7 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
         _held.Remove(messageId);
 
         // Where a stream resumes, or has fallen far behind, a message that has come and gone again since is told to be gone once more.
-        if (!_removed.TryAdd(messageId, Progress?.Revision ?? 0) && IsSynced && !_mayBeTwice.Contains(messageId)
-            && !SpinWait.SpinUntil(() => truth.WentAfter(messageId, _removed[messageId]) > 1, RemovalIsNoted))
+        if (!_removed.TryAdd(messageId, Progress?.Revision ?? 0) && IsSynced && !_mayBeTwice.Contains(messageId) && !HasGoneTwice(messageId))
         {
             _violations.Add($"message {messageId} is told twice to be gone");
         }
@@ -129,18 +125,25 @@ internal sealed class WatchHistory(TruthLog truth, IReadOnlyCollection<long>? wa
         _mayBeTwice.Remove(messageId);
     }
 
+    /// <summary>Whether a message has gone more than once since the progress that the subscriber had when it was first told so.</summary>
+    private bool HasGoneTwice(long messageId)
+    {
+        truth.WaitForWhatIsTold();
+        return truth.WentAfter(messageId, _removed[messageId]) > 1;
+    }
+
     private void CheckProgress(ulong revision)
     {
         truth.WaitFor(revision);
-
-        // A message that went just now may be told as gone before that is noted: then it is about to be.
-        foreach (var messageId in Watched.Where(messageId => !HoldsAsOf(messageId, revision)).ToList())
+        var differing = Watched.Where(messageId => !HoldsAsOf(messageId, revision)).ToList();
+        if (differing.Count > 0)
         {
-            if (SpinWait.SpinUntil(() => HoldsAsOf(messageId, revision), RemovalIsNoted))
-            {
-                continue;
-            }
+            // A message that went just now may be told as gone before that is noted.
+            truth.WaitForWhatIsTold();
+        }
 
+        foreach (var messageId in differing.Where(messageId => !HoldsAsOf(messageId, revision)))
+        {
             var holds = _held.TryGetValue(messageId, out var held) ? $"revision {held.Revision}" : "nothing";
             _violations.Add($"progress {revision}, but of message {messageId} the subscriber holds {holds}, and the truth is of {truth.AsOf(messageId, revision).Since}");
         }

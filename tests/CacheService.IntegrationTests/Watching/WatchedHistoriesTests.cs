@@ -70,7 +70,7 @@ internal sealed class WatchedHistoriesTests
         RunningService service, TruthLog truth, IReadOnlyCollection<long>? messageIds, TimeSpan minInterval, int messagesPerStream, CancellationToken ending)
     {
         var history = new WatchHistory(truth, messageIds);
-        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(10));
         while (!ending.IsCancellationRequested || !history.Knows(truth.Revision))
         {
             var request = new WatchCountsRequest { All = messageIds is null, MinInterval = Duration.FromTimeSpan(minInterval), Heartbeat = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(50)) };

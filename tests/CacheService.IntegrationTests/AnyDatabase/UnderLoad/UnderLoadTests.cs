@@ -95,11 +95,11 @@ internal sealed class UnderLoadTests
     public async Task Users_Locked_LeaveTheCountsLive()
     {
         const int Callers = 20;
-        var seconds = Setting(LockVariable, 14);
+        var seconds = Setting(LockVariable, 20);
         await using var database = await TrialDatabase.CreateAsync();
         await database.AddMessagesAsync(500);
         // The lease and the age of LIVE counts are over before the lock is, unless something else renews them than what waits for the lock.
-        await using var trial = await Trial.StartAsync(database, $"--Feed:LeaseDuration=00:00:{(seconds >= 60 ? 30 : 9):00}", "--Feed:StaleAfter=00:00:06");
+        await using var trial = await Trial.StartAsync(database, $"--Feed:LeaseDuration=00:00:{(seconds >= 60 ? 30 : 15):00}", "--Feed:StaleAfter=00:00:12");
         await using var locking = await database.OpenAsync();
         await locking.ExecuteAsync("begin; lock table tweet.users");
         using var stopping = new CancellationTokenSource();
@@ -234,11 +234,11 @@ internal sealed class UnderLoadTests
     {
         await using var database = await TrialDatabase.CreateAsync();
         // Both are over before the samples are.
-        await using var trial = await Trial.StartAsync(database, "--Feed:LeaseDuration=00:00:08", "--Feed:StaleAfter=00:00:06");
+        await using var trial = await Trial.StartAsync(database, "--Feed:LeaseDuration=00:00:12", "--Feed:StaleAfter=00:00:10");
         await using var other = await database.OpenAsync();
         await other.ExecuteAsync($"set lock_timeout = '20s'; select pg_advisory_lock(1951, {key}) where {key} <> 3; select pg_try_advisory_lock(1951, {key})");
 
-        var ages = await Ages.SampleAsync(trial.Service.Client, TimeSpan.FromSeconds(11));
+        var ages = await Ages.SampleAsync(trial.Service.Client, TimeSpan.FromSeconds(15));
         await trial.RetweetAsync();
         await trial.ExactAsync("a retweet", Trial.Mends);
         Assert.That(ages.NotLive, Is.Zero, "replies that were not LIVE");

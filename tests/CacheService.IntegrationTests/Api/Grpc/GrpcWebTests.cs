@@ -19,7 +19,8 @@ internal sealed class GrpcWebTests
     public async Task StartService()
     {
         _database = await TestDatabase.CreateAsync();
-        _service = await RunningService.StartAsync(_database.ConnectionString, [.. Key.Settings, "--Security:CorsOrigins=https://app.example.com"]);
+        _service = await RunningService.StartAsync(
+            _database.ConnectionString, [.. Key.Settings, "--Security:CorsOrigins=https://app.example.com", "--Feed:StaleAfter=00:01:00"]);
         await _database.AddMessagesAsync(3);
         using var channel = Open(GrpcWebMode.GrpcWeb);
         await new TweetCountsService.TweetCountsServiceClient(channel).GetCountsAsync(new GetCountsRequest { MessageId = 3, Read = new ReadOptions { Strong = true } }, SecureCalls.Headers($"Bearer {Key.Key}"));

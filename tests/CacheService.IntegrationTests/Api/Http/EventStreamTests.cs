@@ -12,7 +12,7 @@ internal sealed class EventStreamTests
     public async Task Stream_OfSomeMessages_TellsStateThenChangesOfThoseOnly()
     {
         await using var database = await TestDatabase.CreateAsync();
-        await using var service = await RunningService.StartAsync(database.ConnectionString);
+        await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:StaleAfter=00:01:00");
         await database.AddMessagesAsync(3);
         await service.AssertEqualsViewAsync(database);
 

@@ -19,7 +19,8 @@ internal static class TransactionRunner
         {
             try
             {
-                await connection.ExecuteAsync($"begin isolation level {transaction.Isolation}; set local lock_timeout = '300ms'");
+                // Long enough for a slow machine. Of those that wait for each other, the server ends one before that (deadlock_timeout).
+                await connection.ExecuteAsync($"begin isolation level {transaction.Isolation}; set local lock_timeout = '5s'");
                 foreach (var step in transaction.Steps)
                 {
                     await RunStepAsync(connection, step);
