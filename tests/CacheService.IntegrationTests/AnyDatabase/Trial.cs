@@ -21,12 +21,13 @@ internal sealed class Trial : IAsyncDisposable
     private static readonly TimeSpan Notices = TimeSpan.FromSeconds(2);
 
     /// <summary>What a busy machine makes of a time.</summary>
-    private const int Slowness = 20;
+    private const int Slowness = 6;
 
     private static readonly HttpClient Http = new();
 
     private readonly ITestDatabase _database;
     private readonly HonestReader _reader;
+    private readonly MachineLag _lag = new();
     private Change _lastChange = new(0, "the start", Stopwatch.GetTimestamp());
     private bool _hasFinished;
 
@@ -188,6 +189,7 @@ internal sealed class Trial : IAsyncDisposable
         }
 
         await Service.DisposeAsync();
+        await _lag.DisposeAsync();
     }
 
     private async Task AssertHealthTellsAsync(string[] name)
@@ -207,7 +209,7 @@ internal sealed class Trial : IAsyncDisposable
     {
         try
         {
-            await Wait.UntilAsync(condition, within * Slowness, what);
+            await Wait.UntilAsync(condition, _lag.Allow(within * Slowness), what);
         }
         catch (TimeoutException e)
         {

@@ -44,7 +44,7 @@ internal sealed class FalseAlarmTests
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message, generate_series(1, 20)");
 
         var transactions = TransactionGenerator.Transaction.Sample(500).ToArray();
-        // The service has the rest of the patience with it to become LIVE without writers.
+        // After the writers have ended, half of the patience is left for the service to become LIVE.
         var longest = duration + (RunningService.Patience / 2);
         var (audits, messages) = (0, 0L);
         var started = Stopwatch.GetTimestamp();
@@ -53,8 +53,8 @@ internal sealed class FalseAlarmTests
         var writers = Enumerable.Range(0, Connections).Select(_ => Task.Run(() => WriteAsync(database, transactions, writing))).ToList();
         writers.Add(Task.Run(() => WriteOftenAsync(database, writing)));
         writers.AddRange(moreWriters.Select(write => Task.Run(() => write(database, writing))));
-        // Where the writers have left no time for an audit to end, one ends after them.
-        while (!writing.IsOver || (audits == 0 && Stopwatch.GetElapsedTime(started) < longest + RunningService.Patience))
+        // Beside tables that are emptied an audit may not come to its end before the writers do.
+        while (!writing.IsOver || (fewestLoads > 0 && messages == 0 && Stopwatch.GetElapsedTime(started) < longest + RunningService.Patience))
         {
             if (await TryAuditAsync(service) is not { } audit)
             {
@@ -63,16 +63,16 @@ internal sealed class FalseAlarmTests
 
             Assert.That(audit.FirstDifferences, Is.Empty, $"audit {audits}");
             Assert.That((audit.Differences, audit.DayDifferences, audit.DaysUncompared), Is.EqualTo((0L, 0L, "")));
-            Volatile.Write(ref audits, audits + 1);
             messages += audit.Messages;
+            Volatile.Write(ref audits, audits + (writing.IsOver ? 0 : 1));
         }
 
         await Task.WhenAll(writers);
         await service.AssertEqualsViewAsync(database);
         await TestContext.Progress.WriteLineAsync(
-            $"{audits} audits of {messages} messages, {writing.Committed} transactions committed meanwhile, {service.Log.Count("AuditRetries")} ranges compared again, "
+            $"{audits} audits beside writers, of {messages} messages, {writing.Committed} transactions committed meanwhile, {service.Log.Count("AuditRetries")} ranges compared again, "
             + $"{service.Log.Count("Reloading")} loads");
-        Assert.That(audits, Is.Positive);
+        Assert.That(audits > 0 || fewestLoads > 0, "some end beside the writers");
         Assert.That(messages, Is.GreaterThan(audits));
         Assert.That(writing.Committed, Is.GreaterThan(FewestCommits));
         Assert.That((await service.Client.GetStatusAsync(new GetStatusRequest())).AuditDifferences, Is.Zero);

@@ -16,12 +16,14 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
 
     private const int Writers = 4;
     private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan SlowPace = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<int, HonestMessage> _honest = new();
     private readonly ConcurrentDictionary<string, int> _failures = new();
     private CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
     private long _committed;
+    private long _pace = pace.Ticks;
 
     /// <summary>Transactions whose commit has returned.</summary>
     public long Committed => Volatile.Read(ref _committed);
@@ -46,6 +48,23 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
     {
         var enough = Committed + transactions;
         return Wait.UntilAsync(() => Committed >= enough || _running.IsCompleted, RunningService.Patience, $"{transactions} more transactions have committed ({Failures})");
+    }
+
+    /// <summary>
+    /// Waits for what needs a moment without writers. Where it has not come in twenty seconds they pause longer until it has, because on a slow machine one of them would always be at work.
+    /// </summary>
+    public async Task WaitBesideThemAsync(Func<Task<bool>> condition, string what)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await Wait.UntilAsync(
+            async () =>
+            {
+                Volatile.Write(ref _pace, (Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20) ? pace : SlowPace).Ticks);
+                return await condition();
+            },
+            TimeSpan.FromMinutes(5),
+            what);
+        Volatile.Write(ref _pace, pace.Ticks);
     }
 
     /// <summary>
@@ -115,6 +134,7 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
         using var tick = new PeriodicTimer(pace);
         while (!stopping.IsCancellationRequested)
         {
+            tick.Period = TimeSpan.FromTicks(Volatile.Read(ref _pace));
             await tick.WaitForNextTickAsync(CancellationToken.None);
             try
             {

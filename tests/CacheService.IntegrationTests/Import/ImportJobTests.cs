@@ -34,7 +34,7 @@ internal sealed class ImportJobTests
         _folder.Delete(recursive: true);
     }
 
-    /// <summary>What one test leaves, and also where it has failed, is no matter of the next one.</summary>
+    /// <summary>Runs that a test has left under way, and its files, are no matter of the next one.</summary>
     [SetUp]
     public async Task Empty()
     {

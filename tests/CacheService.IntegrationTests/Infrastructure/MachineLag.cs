@@ -22,8 +22,11 @@ internal sealed class MachineLag : IAsyncDisposable
         _beating = Task.Run(BeatAsync);
     }
 
+    /// <summary>The latest that it was.</summary>
+    public TimeSpan Longest => Sorted()[^1];
+
     /// <summary>The bound for one measured value, or the worst of several.</summary>
-    public TimeSpan Allow(TimeSpan bound) => bound + (Steps * Sorted()[^1]);
+    public TimeSpan Allow(TimeSpan bound) => bound + (Steps * Longest);
 
     /// <summary>The bound, in milliseconds, for the median of measured values.</summary>
     public double AllowMedian(double milliseconds) => milliseconds + (Steps * Sorted().Average(late => late.TotalMilliseconds));

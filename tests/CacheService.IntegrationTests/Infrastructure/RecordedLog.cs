@@ -10,8 +10,9 @@ internal sealed class RecordedLog : ILoggerProvider
 
     public IReadOnlyCollection<LogEntry> Entries => _entries;
 
-    /// <summary>Errors, and those warnings that requests may cause. Kestrel's heartbeat, the feed and audits warn of a slow machine too.</summary>
-    public IEnumerable<LogEntry> WarningsOfRequests => _entries.Where(entry => entry.Level > LogLevel.Warning || (entry.Level == LogLevel.Warning && !MayBeOfASlowMachine(entry)));
+    /// <summary>Warnings and errors. Where the machine has stalled for more than a second, without the warnings of Kestrel's heartbeat, the feed and audits, who tell of that.</summary>
+    public IEnumerable<LogEntry> WarningsOn(MachineLag lag) => _entries.Where(entry => entry.Level > LogLevel.Warning
+        || (entry.Level == LogLevel.Warning && (lag.Longest < TimeSpan.FromSeconds(1) || !TellsOfStalls(entry))));
 
     public bool Has(string eventName) => _entries.Any(entry => entry.EventName == eventName);
 
@@ -23,7 +24,7 @@ internal sealed class RecordedLog : ILoggerProvider
     {
     }
 
-    private static bool MayBeOfASlowMachine(LogEntry entry) =>
+    private static bool TellsOfStalls(LogEntry entry) =>
         entry.EventName is "HeartbeatSlow" or "AuditGivenUp" || entry.Category.StartsWith("CacheService.Feed.", StringComparison.Ordinal);
 
     internal sealed record LogEntry(string Category, LogLevel Level, string? EventName, string Message, Exception? Exception)

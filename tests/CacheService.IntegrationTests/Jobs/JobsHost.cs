@@ -26,7 +26,7 @@ internal static class JobsHost
             connectionString,
             ["--Jobs:Enabled=true", "--Rollup:Interval=00:00:10", .. settings]);
         // A run that was told to end has less than a second for it.
-        service.ErrorOfStalls = "JobAbandoned";
+        service.ErrorOfStalls = ("JobAbandoned", TimeSpan.FromMilliseconds(100), new MachineLag());
         await service.WaitForLiveAsync();
         await Wait.UntilAsync(() => service.Services.GetRequiredService<JobsStatus>().Problem is null, Patience, "jobs are run");
         return service;

@@ -99,7 +99,7 @@ internal sealed class SignalTests
         await database.AddMessagesAsync(1);
         var (grpc, http) = ($"http://127.0.0.1:{LoopbackPort.ChooseNew()}", $"http://127.0.0.1:{LoopbackPort.ChooseNew()}");
         await using var service = ServiceProcess.Start(
-            $"--ConnectionStrings:Postgres={database.ConnectionString}", $"--Kestrel:Endpoints:Grpc:Url={grpc}", $"--Kestrel:Endpoints:Http:Url={http}", "--Shutdown:DrainPeriod=00:00:30");
+            $"--ConnectionStrings:Postgres={database.ConnectionString}", $"--Kestrel:Endpoints:Grpc:Url={grpc}", $"--Kestrel:Endpoints:Http:Url={http}", "--Shutdown:DrainPeriod=00:00:20");
         await WaitForLoadAsync(service);
         using var channel = GrpcChannel.ForAddress(grpc);
         using var client = new HttpClient();

@@ -18,12 +18,7 @@ internal sealed class TableLogTests
     /// <summary>So many rows that the index is made beside the writers.</summary>
     private const int ManyRows = 30_000;
 
-    /// <summary>Slow enough to leave the moments in which a switch gets its locks, on a slow machine too.</summary>
-    private static readonly TimeSpan WriterPace = TimeSpan.FromMilliseconds(100);
-
-    /// <summary>For a switch that has to try often.</summary>
-    private static readonly TimeSpan SwitchPatience = TimeSpan.FromMinutes(5);
-
+    private static readonly TimeSpan WriterPace = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(2);
 
     [TestCaseSource(typeof(Landed), nameof(Landed.Versions))]
@@ -38,7 +33,7 @@ internal sealed class TableLogTests
         {
             await using var service = await FaultService.StartHereAsync(database.ConnectionString, setting);
             await using var checker = new HonestyChecker(service, writers, StaleAfter);
-            await Wait.UntilAsync(async () => await service.TryGetStateAsync() == TweetCounts.V1.FeedState.Live, SwitchPatience, $"the database is followed, its log in the form {form}");
+            await writers.WaitBesideThemAsync(async () => await service.TryGetStateAsync() == TweetCounts.V1.FeedState.Live, $"the database is followed, its log in the form {form}");
             await writers.WriteMoreAsync(50);
             await checker.DisposeAsync();
             Assert.That(checker.Violations, Is.Empty);

@@ -10,12 +10,7 @@ internal sealed class UpgradeTests
 {
     private const int Transactions = 150;
 
-    /// <summary>Slow enough to leave the moments in which the upgrade gets its locks, on a slow machine too.</summary>
-    private static readonly TimeSpan WriterPace = TimeSpan.FromMilliseconds(100);
-
-    /// <summary>For an upgrade that has to try often.</summary>
-    private static readonly TimeSpan UpgradePatience = TimeSpan.FromMinutes(5);
-
+    private static readonly TimeSpan WriterPace = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(2);
 
     [TestCaseSource(typeof(Landed), nameof(Landed.Versions))]
@@ -30,10 +25,11 @@ internal sealed class UpgradeTests
 
         await using var service = await FaultService.StartHereAsync(database.ConnectionString);
         await using var checker = new HonestyChecker(service, writers, StaleAfter);
-        await WaitForLiveAsync(service);
+        await WaitForLiveAsync(service, writers);
         await writers.WriteMoreAsync(Transactions);
         var renewals = old.Renewals;
-        await Wait.UntilAsync(() => old.Renewals > renewals, RunningService.Patience, "the old one goes on renewing its lease");
+        // One may be under way already.
+        await Wait.UntilAsync(() => old.Renewals > renewals + 1, RunningService.Patience, "the old one goes on renewing its lease");
         // A deploy that goes back and forth: one more of the old version starts on what the new one has made.
         await using var late = await OldConsumer.StartAsync(landed, database.AsCounts);
         await writers.WriteMoreAsync(Transactions);
@@ -67,7 +63,7 @@ internal sealed class UpgradeTests
         await database.ApplySchemaByPsqlAsync(database.AsOwner);
         await using var service = await FaultService.StartHereAsync(database.AsCounts);
         await using var checker = new HonestyChecker(service, writers, StaleAfter);
-        await WaitForLiveAsync(service);
+        await WaitForLiveAsync(service, writers);
         await writers.WriteMoreAsync(Transactions);
         await writers.StopAsync();
 
@@ -199,8 +195,8 @@ internal sealed class UpgradeTests
         await trial.FinishAsync();
     }
 
-    private static Task WaitForLiveAsync(FaultService service) =>
-        Wait.UntilAsync(async () => await service.TryGetStateAsync() == TweetCounts.V1.FeedState.Live, UpgradePatience, "the upgraded database is followed");
+    private static Task WaitForLiveAsync(FaultService service, FaultWriters writers) =>
+        writers.WaitBesideThemAsync(async () => await service.TryGetStateAsync() == TweetCounts.V1.FeedState.Live, "the upgraded database is followed");
 
     private static async Task AssertExactAsync(TrialDatabase database, string connectionString)
     {

@@ -172,7 +172,7 @@ internal sealed class PaceTests
         }
     }
 
-    /// <summary>Where rows are so large that ten of them are a batch, half of many more are as many.</summary>
+    /// <summary>A batch of ten large rows is no shorter where half of a hundred are asked for: that they take as long says nothing.</summary>
     [Test]
     public async Task Size_WhereABatchHasFewerRowsAndTakesLong_GetsSmall()
     {

@@ -29,10 +29,12 @@ internal sealed class HttpAttackTests
 
     private TestDatabase _database = null!;
     private RunningService _service = null!;
+    private MachineLag _lag = null!;
 
     [OneTimeSetUp]
     public async Task StartService()
     {
+        _lag = new MachineLag();
         _database = await TestDatabase.CreateAsync();
         _service = await RunningService.StartAsync(_database.ConnectionString);
     }
@@ -40,7 +42,8 @@ internal sealed class HttpAttackTests
     [OneTimeTearDown]
     public async Task StopService()
     {
-        var logged = _service.Log.WarningsOfRequests.ToList();
+        var logged = _service.Log.WarningsOn(_lag).ToList();
+        await _lag.DisposeAsync();
         await _service.DisposeAsync();
         await _database.DisposeAsync();
 
