@@ -11,6 +11,9 @@ internal static class CommandLine
 {
     public const string Name = "tweetcounts";
 
+    // EPIPE, of Linux and macOS alike.
+    private const int BrokenPipe = 32;
+
     // A command that is told to stop still finishes the write that is under way.
     private static readonly TimeSpan TimeToEnd = TimeSpan.FromSeconds(10);
 
@@ -33,8 +36,22 @@ internal static class CommandLine
             Output = terminal.Output,
             Error = terminal.Error,
             ProcessTerminationTimeout = TimeToEnd,
+            EnableDefaultExceptionHandler = false,
         };
-        return await parsed.InvokeAsync(invocation, stop);
+        try
+        {
+            return await parsed.InvokeAsync(invocation, stop);
+        }
+        catch (IOException e) when (e.HResult == BrokenPipe)
+        {
+            // The reader of the output, of a command's or of its help, has gone, as with `| head`: there is nobody left to print for.
+            return ExitCode.Success;
+        }
+        catch (Exception e)
+        {
+            await terminal.Error.WriteLineAsync($"Unhandled exception: {e}");
+            return ExitCode.Failure;
+        }
     }
 
     private static string Problem(ParseResult parsed, RootCommand root)

@@ -8,9 +8,6 @@ namespace CacheService.Tool.Commands;
 /// <summary>A command with examples in its help, whose failures end in one line on stderr.</summary>
 internal abstract class ToolCommand : Command
 {
-    // EPIPE, of Linux and macOS alike.
-    private const int BrokenPipe = 32;
-
     private readonly Terminal _terminal;
 
     protected ToolCommand(string name, string description, Terminal terminal) : base(name, description)
@@ -34,11 +31,6 @@ internal abstract class ToolCommand : Command
         {
             _terminal.Fail("interrupted");
             return ExitCode.Interrupted;
-        }
-        catch (IOException e) when (e.HResult == BrokenPipe)
-        {
-            // The reader of the output has gone, as with `| head`: there is nobody left to print for.
-            return ExitCode.Success;
         }
         catch (ToolException e)
         {

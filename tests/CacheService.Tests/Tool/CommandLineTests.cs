@@ -58,9 +58,34 @@ public sealed class CommandLineTests
         Assert.That(_output.ToString(), Is.Empty);
     }
 
-    private Task<int> RunAsync(params string[] args)
+    [TestCase("import", "--help")]
+    [TestCase("--help")]
+    [TestCase("--version")]
+    [TestCase("new-api-key")]
+    public async Task Run_WhoseReaderHasGone_EndsWithoutAWord(params string[] args)
     {
-        var terminal = new Terminal(_output, _error, interactive: false);
+        Assert.That(await RunAsync(new ClosedPipe(), args), Is.Zero);
+        Assert.That(_error.ToString(), Is.Empty);
+    }
+
+    private Task<int> RunAsync(params string[] args) => RunAsync(_output, args);
+
+    private Task<int> RunAsync(TextWriter output, string[] args)
+    {
+        var terminal = new Terminal(output, _error, interactive: false);
         return CommandLine.RunAsync(CacheService.Tool.Program.Root(terminal, TimeProvider.System), args, terminal);
+    }
+
+    private sealed class ClosedPipe : StringWriter
+    {
+        public override void Write(char value) => throw Error();
+
+        public override void Write(string? value) => throw Error();
+
+        public override void Write(char[] buffer, int index, int count) => throw Error();
+
+        public override void WriteLine(string? value) => throw Error();
+
+        private static IOException Error() => new("Broken pipe", 32);
     }
 }
