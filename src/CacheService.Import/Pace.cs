@@ -94,6 +94,13 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
         return due;
     }
 
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.CancelAsync();
+        await _asking;
+        _ended.Dispose();
+    }
+
     private void Resize(TimeSpan working, long rows)
     {
         var isWhole = rows >= Size;
@@ -109,9 +116,9 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
         }
         else if (isWhole && Size < FewRows && _tookTooLong is { } before && working > UsefulShare * before)
         {
-            // Half of the rows take as long: the machine is busy with other work, or others hold locks, and fewer rows would only take more batches.
-            // The next batch has twice as many as there were before they were halved. As many as there were would not do, because by chance alone
-            // a batch is often shorter than the one before it, and rows would get fewer and fewer.
+            // Half of the rows take as long: the machine is busy with other work, or others hold locks, and fewer rows would only take
+            // more batches. The next batch has twice as many as there were before they were halved. As many as there were would not do,
+            // because by chance alone a batch is often shorter than the one before it, and rows would get fewer and fewer.
             _tookTooLong = null;
             Size = Math.Min(FewRows, 4 * Size);
         }
@@ -125,13 +132,6 @@ internal sealed class Pace(double maxLoad, Func<CancellationToken, Task>? askSer
             _tookTooLong = null;
             Size = triesMore ? 2 : 1;
         }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _ended.CancelAsync();
-        await _asking;
-        _ended.Dispose();
     }
 
     private async Task AskAsync(CancellationToken cancellationToken)

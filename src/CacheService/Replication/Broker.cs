@@ -307,7 +307,8 @@ internal sealed class Broker : IAsyncDisposable
         }
         catch (Exception e) when (e is TimeoutException or NatsException)
         {
-            // The server takes nothing, as far as is known, and is not waited for: what is not sent is sent again by the next service, or not wanted any more.
+            // The server takes nothing, as far as is known, and is not waited for: what is not sent is sent again by the next service, or
+            // not wanted any more.
             ReplicationLog.NotClosed(_logger, e.Message);
         }
     }

@@ -41,7 +41,8 @@ internal sealed class HonestReader : IAsyncDisposable
     public HonestReader(ITestDatabase database, TweetCountsService.TweetCountsServiceClient client, Func<Change> lastChange)
     {
         (_database, _client, _lastChange) = (database, client, lastChange);
-        // Of the two strong ones one waits only briefly for the service to be LIVE again, because a reply is judged only where the truth has stayed the same meanwhile.
+        // Of the two strong ones one waits only briefly for the service to be LIVE again, because a reply is judged only where the
+        // truth has stayed the same meanwhile.
         _running = Task.WhenAll(
             Task.Run(() => RepeatAsync(truth => ReadStronglyAsync(truth, BriefDeadline))),
             Task.Run(() => RepeatAsync(truth => ReadStronglyAsync(truth, LongDeadline))),

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using CacheService.IntegrationTests.Faults;
 using CacheService.IntegrationTests.Infrastructure;
 using Grpc.Core;
@@ -165,8 +166,8 @@ internal sealed class ReplacedDatabaseTests
         await database.ExecuteAsync("insert into tweet.activity (messageid, action) values (4, 'rt')");
 
         var (here, elsewhere) = (await database.ReadViewAsync(), await there.ReadViewAsync());
-        var (started, live) = (System.Diagnostics.Stopwatch.GetTimestamp(), 0);
-        while (live < 20 && System.Diagnostics.Stopwatch.GetElapsedTime(started) < RunningService.Patience)
+        var (started, live) = (Stopwatch.GetTimestamp(), 0);
+        while (live < 20 && Stopwatch.GetElapsedTime(started) < RunningService.Patience)
         {
             try
             {
@@ -238,7 +239,7 @@ internal sealed class ReplacedDatabaseTests
     {
         private readonly ITestDatabase _database;
         private readonly HonestReader _reader;
-        private Change _change = new(0, "another server answers", System.Diagnostics.Stopwatch.GetTimestamp());
+        private Change _change = new(0, "another server answers", Stopwatch.GetTimestamp());
 
         public FollowedElsewhere(ITestDatabase database, RunningService service)
         {
@@ -251,7 +252,7 @@ internal sealed class ReplacedDatabaseTests
             await WaitForExactAsync();
             Volatile.Write(ref _change, new Change(1, "a retweet there", null));
             await _database.ExecuteAsync("insert into tweet.activity (messageid, action) select messageid, 'rt' from tweet.message");
-            Volatile.Write(ref _change, new Change(1, "a retweet there", System.Diagnostics.Stopwatch.GetTimestamp()));
+            Volatile.Write(ref _change, new Change(1, "a retweet there", Stopwatch.GetTimestamp()));
             await WaitForExactAsync();
             await _reader.DisposeAsync();
             Assert.That(_reader.Violations, Is.Empty, $"{_reader.ViolationCount} LIVE replies were wrong");

@@ -168,7 +168,8 @@ internal sealed class AuditorTests
     }
 
     /// <summary>
-    /// A clock that goes on only when somebody looks at it: by 60 ms, which is what a recount is meant to take, so that ranges keep their size; and by five seconds with the last look of each range.
+    /// A clock that goes on only when somebody looks at it: by 60 ms, which is what a recount is meant to take, so that ranges keep
+    /// their size; and by five seconds more with the last look of each range.
     /// </summary>
     private sealed class SteppingTime : TimeProvider
     {

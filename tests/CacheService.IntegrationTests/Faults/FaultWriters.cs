@@ -51,7 +51,8 @@ internal sealed class FaultWriters(TimeSpan pace) : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits for what needs a moment without writers. Where it has not come in twenty seconds they pause longer until it has, because on a slow machine one of them would always be at work.
+    /// Waits for what needs a moment without writers. Where it has not come in twenty seconds they pause longer until it has, because
+    /// on a slow machine one of them would always be at work.
     /// </summary>
     public async Task WaitBesideThemAsync(Func<Task<bool>> condition, string what)
     {

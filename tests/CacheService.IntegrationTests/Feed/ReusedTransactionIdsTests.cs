@@ -31,7 +31,8 @@ internal sealed class ReusedTransactionIdsTests
         var crashes = 0;
         await Wait.UntilAsync(CrashAsync, TimeSpan.FromMinutes(10), "a server that has crashed gives ids out again before anybody has noticed");
 
-        // False: not the one that is wanted, because the machine was too slow. The service had time to notice it, or what was to be lost was saved.
+        // False: not the one that is wanted, because the machine was too slow. The service had time to notice it, or what was to be lost
+        // was saved.
         async Task<bool> CrashAsync()
         {
             crashes++;

@@ -70,7 +70,10 @@ internal sealed class ArtistTable : IAsyncDisposable
     public static ImportOrder OrderOf(string path) =>
         new() { Path = path, Name = Path.GetFileName(path), Table = "moma.artist", Key = ["constituentid"], MaxLoad = 1 };
 
-    /// <summary>Imports get no further than to this artist until the other session ends the transaction that it begins here, because it has written the same row.</summary>
+    /// <summary>
+    /// Imports get no further than to this artist until the other session ends the transaction that it begins here, because it has
+    /// written the same row.
+    /// </summary>
     public static Task HoldAsync(NpgsqlConnection other, int id) => other.ExecuteAsync(string.Create(
         CultureInfo.InvariantCulture, $"begin; insert into moma.artist (constituentid, name) values ({id}, 'held') on conflict (constituentid) do update set name = 'held'"));
 

@@ -10,7 +10,10 @@ internal sealed class RecordedLog : ILoggerProvider
 
     public IReadOnlyCollection<LogEntry> Entries => _entries;
 
-    /// <summary>Warnings and errors. Where the machine has stalled for more than a second, without the warnings of Kestrel's heartbeat, the feed and audits, who tell of that.</summary>
+    /// <summary>
+    /// Warnings and errors. Where the machine has stalled for more than a second, without the warnings of Kestrel's heartbeat, the feed
+    /// and audits, which tell of that.
+    /// </summary>
     public IEnumerable<LogEntry> WarningsOn(MachineLag lag) => _entries.Where(entry => entry.Level > LogLevel.Warning
         || (entry.Level == LogLevel.Warning && (lag.Longest < TimeSpan.FromSeconds(1) || !TellsOfStalls(entry))));
 

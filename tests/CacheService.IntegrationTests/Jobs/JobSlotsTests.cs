@@ -118,7 +118,8 @@ internal sealed class JobSlotsTests
             """);
         await using var frozen = ServiceProcess.Start($"--ConnectionStrings:Postgres={_database.ConnectionString}", "--Jobs:Enabled=true", "--Jobs:LostAfter=00:00:05", "--Feed:LeaseDuration=00:01:00");
         await Wait.UntilAsync(async () => await _database.QueryAsync<bool>("select exists (select from twjobs.job where name = 'expire-messages')"), JobsHost.Patience, "it runs jobs");
-        // With pauses a hundred times as long as its batches it is frozen on its way; it cannot be held there, because it passes over what is locked.
+        // With pauses a hundred times as long as its batches it is frozen on its way; it cannot be held there, because it passes over
+        // what is locked.
         await _database.ExecuteAsync(
             """
             update twjobs.job set schedule = '* * * * * *', misfire = 'skip', slots_until = clock_timestamp(), parameters = '{"older_than": "1 year", "max_batch": "20", "max_load": "0.01"}' where name = 'expire-messages'

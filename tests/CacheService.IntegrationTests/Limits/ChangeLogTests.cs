@@ -13,7 +13,8 @@ internal sealed class ChangeLogTests
         const int TransactionsPerSecond = 100;
         var duration = TimeSpan.FromSeconds(20);
         await using var database = await TestDatabase.CreateAsync();
-        // Trimmed at each renewal, which is due every second. Without rollups, because the log is kept for the next one, and one that took long is followed by a rest.
+        // Trimmed at each renewal, which is due every second. Without rollups, because the log is kept for the next one, and one that took
+        // long is followed by a rest.
         await using var service = await RunningService.StartAsync(database.ConnectionString, "--Feed:LeaseDuration=00:00:06", "--Rollup:Interval=0");
         await database.AddMessagesAsync(1000);
 

@@ -110,7 +110,8 @@ internal sealed class RollUpTests
 
         await TestContext.Progress.WriteLineAsync($"{killed} of {Kills} rollups were killed at work");
 
-        // One is held when it has written everything, because on a slow machine all of those may end before the kill. Not by a lock: it gives up waiting for one after half a second.
+        // One is held when it has written everything, because on a slow machine all of those may end before the kill. Not by a lock: it
+        // gives up waiting for one after half a second.
         await killer.ExecuteAsync(
             $"""
             {Retweet};

@@ -146,8 +146,8 @@ internal sealed class PaceTests
     }
 
     /// <summary>
-    /// On a busy machine a batch takes long, whatever its rows: a row at a time would take for ever. Only rows that each take long are done one by one.
-    /// It does not matter how many there were at first: somebody may have held a lock.
+    /// On a busy machine a batch takes long, whatever its rows: a row at a time would take for ever. Only rows that each take long are
+    /// done one by one. It does not matter how many there were at first: somebody may have held a lock.
     /// </summary>
     [TestCase(15, 0.01, 0.1, 50, 150, 1, TestName = "Size_WhereABatchTakesLong_StaysLarge")]
     [TestCase(8, 0.01, 0.05, 40, 150, 1, TestName = "Size_WhereABatchTakesRatherLong_StaysLarge")]
@@ -220,7 +220,9 @@ internal sealed class PaceTests
         }
     }
 
-    /// <summary>Two thousand batches, after a hundred to get used to them, that take as long as told, more or less.</summary>
+    /// <summary>
+    /// Two thousand batches, after a hundred to get used to them, that take as long as told, times a log-normal noise (by Box and Muller).
+    /// </summary>
     private static List<(int Size, TimeSpan Took)> Work(Pace pace, double batchMilliseconds, double rowMilliseconds, double spread, int most)
     {
         var random = new Random(1);

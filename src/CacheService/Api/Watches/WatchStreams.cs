@@ -198,7 +198,8 @@ internal sealed class WatchStreams
 
         /// <summary>
         /// Gives a client that has not read the time to take what is under way, behind which the status waits, but not beyond
-        /// <paramref name="ending"/>. Then the stream is reset: else the server would keep both for as long as the client leaves its window closed.
+        /// <paramref name="ending"/>. Then the stream is reset: else the server would keep both for as long as the client leaves its
+        /// window closed.
         /// </summary>
         private async Task EndAsync(Task write, TimeSpan patience, CancellationToken ending)
         {
